@@ -1,0 +1,221 @@
+package app_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/picoauth/picoauth/app"
+)
+
+type signIn struct {
+	Address  string    `json:"address"`
+	TTL      int       `json:"ttl"`
+	Remember bool      `json:"remember"`
+	Roles    []string  `json:"roles"`
+	Limit    float64   `json:"limit"`
+	Device   device    `json:"device"`
+	At       time.Time `json:"at"`
+}
+
+type device struct {
+	Name string `json:"name"`
+}
+
+func decode(contentType string, body io.Reader, dst any) error {
+	r := httptest.NewRequest(http.MethodPost, "/", body)
+	r.Header.Set("Content-Type", contentType)
+	return app.DecodeJSON(httptest.NewRecorder(), r, dst)
+}
+
+func TestDecodeJSONAccepts(t *testing.T) {
+	tests := map[string]struct {
+		body string
+		want signIn
+	}{
+		"all kinds": {`{"address":"a","ttl":60,"remember":true,"roles":["x"],"limit":0.5,"device":{"name":"d"}}`,
+			signIn{Address: "a", TTL: 60, Remember: true, Roles: []string{"x"}, Limit: 0.5, Device: device{"d"}}},
+		"unknown fields":                {`{"address":"a","new":{"deep":[1,2]}}`, signIn{Address: "a"}},
+		"an empty object":               {`{}`, signIn{}},
+		"white space around":            {" \n\t{ \"ttl\" : 1 }\r\n ", signIn{TTL: 1}},
+		"null leaves a field out":       {`{"address":null,"ttl":2}`, signIn{TTL: 2}},
+		"another case is unknown":       {`{"address":"a","ADDRESS":"b","Ttl":3}`, signIn{Address: "a"}},
+		"a folded letter is unknown":    {`{"addreſs":"b"}`, signIn{}},
+		"an escaped name is that name":  {`{"\u0061ddress":"a"}`, signIn{Address: "a"}},
+		"an unknown field of any type":  {`{"x":null,"y":1e999,"address":"a"}`, signIn{Address: "a"}},
+		"a name that needs escaping":    {`{"a\"b":1,"address":"a"}`, signIn{Address: "a"}},
+		"names of a nested object fold": {`{"device":{"NAME":"d"}}`, signIn{Device: device{"d"}}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var got signIn
+			if err := decode("application/json", strings.NewReader(test.body), &got); err != nil {
+				t.Fatalf("refused: %v", err)
+			}
+			wantJSON, _ := json.Marshal(test.want)
+			gotJSON, _ := json.Marshal(got)
+			if string(wantJSON) != string(gotJSON) {
+				t.Errorf("got %s, want %s", gotJSON, wantJSON)
+			}
+		})
+	}
+}
+
+func TestDecodeJSONRefuses(t *testing.T) {
+	tests := map[string]struct {
+		body   string
+		status int
+		detail string
+	}{
+		"nothing":              {"", 400, "request body is empty"},
+		"white space":          {" \n ", 400, "request body is empty"},
+		"truncated":            {`{"address":"a"`, 400, "request body ends before its JSON object does"},
+		"truncated value":      {`{"address":"a`, 400, "request body ends before its JSON object does"},
+		"truncated after name": {`{"address"`, 400, "request body ends before its JSON object does"},
+		"brace only":           {`{`, 400, "request body ends before its JSON object does"},
+		"trailing object":      {`{} {}`, 400, "request body has data after its JSON object"},
+		"trailing letter":      {`{}x`, 400, "request body has data after its JSON object"},
+		"trailing brace":       {`{}}`, 400, "request body has data after its JSON object"},
+		"null":                 {`null`, 400, "request body must be a JSON object"},
+		"list":                 {`[{}]`, 400, "request body must be a JSON object"},
+		"text":                 {`"a"`, 400, "request body must be a JSON object"},
+		"number":               {`1`, 400, "request body must be a JSON object"},
+		"no JSON":              {`address=a`, 400, "request body is not valid JSON"},
+		"byte order mark":      {"\ufeff{}", 400, "request body is not valid JSON"},
+		"comma at the end":     {`{"ttl":1,}`, 400, "request body is not valid JSON"},
+		"comma missing":        {`{"ttl":1 "limit":2}`, 400, "request body is not valid JSON"},
+		"single quotes":        {`{'ttl':1}`, 400, "request body is not valid JSON"},
+		"number as a name":     {`{1:1}`, 400, "request body is not valid JSON"},
+		"wrong closing":        {`{"ttl":1]`, 400, "request body is not valid JSON"},
+		"not UTF-8":            {"{\"address\":\"\xff\"}", 400, "request body is not valid UTF-8"},
+		"duplicate":            {`{"address":"a","address":"b"}`, 400, `field "address" is given twice`},
+		"duplicate, escaped":   {`{"address":"a","\u0061ddress":"b"}`, 400, `field "address" is given twice`},
+		"duplicate, unknown":   {`{"x":1,"x":1}`, 400, `field "x" is given twice`},
+		"duplicate, long":      {`{"` + strings.Repeat("é", 99) + `":1,"` + strings.Repeat("é", 99) + `":1}`, 400, `field "` + strings.Repeat("é", 32) + `…" is given twice`},
+		"deep nesting":         {`{"x":` + strings.Repeat("[", 30000) + strings.Repeat("]", 30000) + `}`, 400, "request body is not valid JSON"},
+		"deep and truncated":   {`{"x":` + strings.Repeat(`{"x":`, 9000), 400, "request body ends before its JSON object does"},
+		"number for text":      {`{"address":12}`, 400, "field address must be a string"},
+		"list for text":        {`{"address":["a"]}`, 400, "field address must be a string"},
+		"object for text":      {`{"address":{}}`, 400, "field address must be a string"},
+		"text for number":      {`{"ttl":"60"}`, 400, "field ttl must be a whole number within range"},
+		"fraction":             {`{"ttl":1.5}`, 400, "field ttl must be a whole number within range"},
+		"huge number":          {`{"ttl":1e999}`, 400, "field ttl must be a whole number within range"},
+		"huge float":           {`{"limit":1e999}`, 400, "field limit must be a number"},
+		"text for boolean":     {`{"remember":"true"}`, 400, "field remember must be true or false"},
+		"text for list":        {`{"roles":"x"}`, 400, "field roles must be a list"},
+		"number in list":       {`{"roles":["x",1]}`, 400, "field roles must be a string"},
+		"text for object":      {`{"device":"x"}`, 400, "field device must be an object"},
+		"inside an object":     {`{"device":{"name":1}}`, 400, "field device.name must be a string"},
+		"a time that is none":  {`{"at":"secret"}`, 400, "request body has a field with an invalid value"},
+		"too large":            {`{"address":"` + strings.Repeat("a", app.MaxJSONBody) + `"}`, 413, "request body is larger than 65536 bytes"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			wantProblem(t, decode("application/json", strings.NewReader(test.body), new(signIn)), test.status, test.detail)
+		})
+	}
+}
+
+func TestDecodeJSONBodyLimit(t *testing.T) {
+	body := func(size int) string {
+		const frame = `{"address":""}`
+		return `{"address":"` + strings.Repeat("a", size-len(frame)) + `"}`
+	}
+	if err := decode("application/json", strings.NewReader(body(app.MaxJSONBody)), new(signIn)); err != nil {
+		t.Errorf("a body of the largest size: %v", err)
+	}
+	// OneByteReader hides the length, as a chunked request does.
+	chunked := iotest.OneByteReader(strings.NewReader(body(app.MaxJSONBody + 1)))
+	wantProblem(t, decode("application/json", chunked, new(signIn)), 413, "request body is larger than 65536 bytes")
+	lost := io.MultiReader(strings.NewReader(`{"address":`), iotest.ErrReader(io.ErrUnexpectedEOF))
+	wantProblem(t, decode("application/json", lost, new(signIn)), 400, "request body could not be read to its end")
+	wantProblem(t, decode("application/json", nil, new(signIn)), 400, "request body is empty")
+}
+
+func TestDecodeJSONContentType(t *testing.T) {
+	tests := map[string]bool{
+		"application/json":                   true,
+		"Application/JSON":                   true,
+		"application/json; charset=utf-8":    true,
+		"application/json;charset=\"UTF-8\"": true,
+		"":                                   false,
+		"text/plain":                         false,
+		"text/json":                          false,
+		"application/x-www-form-urlencoded":  false,
+		"application/jsonp":                  false,
+		"application/json, text/plain":       false,
+		"application/json; charset=utf-16":   false,
+		"application/json; charset":          false,
+	}
+	for contentType, accepted := range tests {
+		t.Run(contentType, func(t *testing.T) {
+			err := decode(contentType, strings.NewReader(`{}`), new(signIn))
+			if accepted && err != nil {
+				t.Fatal(err)
+			}
+			if !accepted {
+				wantProblem(t, err, 415, "Content-Type must be application/json")
+			}
+		})
+	}
+}
+
+func TestDecodeJSONTargetThatCannotBeSet(t *testing.T) {
+	err := decode("application/json", strings.NewReader(`{}`), signIn{})
+	var problem *app.Problem
+	if err == nil || errors.As(err, &problem) {
+		t.Errorf("a mistake of the program must not be the client's: %v", err)
+	}
+}
+
+func FuzzDecodeJSON(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"address":"a","ttl":60}`, `{"address":"a","ADDRESS":"b"}`, `{"a":1,"a":2}`,
+		`{"x":[[[[`, `null`, `{} x`, `{"device":{"name":1}}`, "{\"\xff\":1}", `{"ttl":1e400}`, ``} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var got signIn
+		err := decode("application/json", strings.NewReader(string(body)), &got)
+		if err != nil {
+			var problem *app.Problem
+			if !errors.As(err, &problem) || problem.Status < 400 || problem.Status >= 500 {
+				t.Fatalf("%q: not the client's fault: %v", body, err)
+			}
+			return
+		}
+		// What passed is one object for encoding/json too, and address is the field so spelled.
+		var object map[string]json.RawMessage
+		if err := json.Unmarshal(body, &object); err != nil {
+			t.Fatalf("%q: accepted, but %v", body, err)
+		}
+		var address string
+		if raw, given := object["address"]; given {
+			if err := json.Unmarshal(raw, &address); err != nil {
+				t.Fatalf("%q: accepted, but %v", body, err)
+			}
+		}
+		if got.Address != address {
+			t.Fatalf("%q: address is %q, want %q", body, got.Address, address)
+		}
+	})
+}
+
+func wantProblem(t *testing.T, err error, status int, detail string) {
+	t.Helper()
+	var problem *app.Problem
+	if !errors.As(err, &problem) {
+		t.Fatalf("got %v, want a problem", err)
+	}
+	if problem.Status != status || problem.Detail != detail {
+		t.Errorf("got %d %q, want %d %q", problem.Status, problem.Detail, status, detail)
+	}
+	if problem.Code == "" || problem.Title != http.StatusText(status) || problem.Type != "about:blank" {
+		t.Errorf("incomplete problem: %+v", problem)
+	}
+}

@@ -1,0 +1,130 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/labstack/echo/v4"
+)
+
+// DuplicateRouteError says that two handlers were registered for one route, the
+// second of which silently replaced the first.
+type DuplicateRouteError struct {
+	Method string
+	// First and Second are the templates. They may differ in the names of their
+	// parameters, which make no other route.
+	First, Second string
+}
+
+// Error implements error.
+func (e *DuplicateRouteError) Error() string {
+	if e.First == e.Second {
+		return fmt.Sprintf("route %s %s is registered twice", e.Method, e.Second)
+	}
+	return fmt.Sprintf("route %s %s is registered twice, first as %s", e.Method, e.Second, e.First)
+}
+
+// RouteWatch remembers the routes of an echo. It is safe for concurrent use.
+type RouteWatch struct {
+	mutex      sync.Mutex
+	seen       map[string]string // host, method and normal form of the template, to the template
+	duplicates []error
+}
+
+// WatchRoutes starts to watch e for routes that are registered twice. It works
+// on any echo, also on one that has routes; of those, a duplicate of the same
+// spelling was lost before and cannot be found.
+func WatchRoutes(e *echo.Echo) *RouteWatch {
+	watch := &RouteWatch{seen: make(map[string]string)}
+	for _, route := range e.Routes() {
+		watch.add("", *route)
+	}
+	for host, router := range e.Routers() {
+		for _, route := range router.Routes() {
+			watch.add(host, *route)
+		}
+	}
+	onAddRoute(e, func(host string, route echo.Route, _ echo.HandlerFunc, _ []echo.MiddlewareFunc) {
+		watch.add(host, route)
+	})
+	return watch
+}
+
+// Err returns the duplicates found so far, each a *DuplicateRouteError, or nil.
+func (w *RouteWatch) Err() error {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return errors.Join(w.duplicates...)
+}
+
+func (w *RouteWatch) add(host string, route echo.Route) {
+	if route.Method == echo.RouteNotFound {
+		return // a group adds its own again with each Use
+	}
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	key := routeKey(host, route.Method, route.Path)
+	first, exists := w.seen[key]
+	if !exists {
+		w.seen[key] = route.Path
+		return
+	}
+	w.duplicates = append(w.duplicates, &DuplicateRouteError{Method: route.Method, First: first, Second: route.Path})
+}
+
+// routeKey is equal for two routes exactly if echo's router cannot tell them
+// apart: the names of parameters do not count.
+func routeKey(host, method, path string) string {
+	var normal strings.Builder
+	for i := 0; i < len(path); i++ {
+		normal.WriteByte(path[i])
+		if path[i] == ':' && (i == 0 || path[i-1] != '\\') {
+			for i+1 < len(path) && path[i+1] != '/' {
+				i++
+			}
+		}
+	}
+	return host + " " + method + " " + normal.String()
+}
+
+// answerHead makes HEAD work wherever a GET is registered from now on, with the
+// same handler; net/http leaves out the body. A HEAD route of the application's
+// own wins, whichever comes first.
+func answerHead(e *echo.Echo) {
+	own := make(map[string]bool)
+	onAddRoute(e, func(host string, route echo.Route, handler echo.HandlerFunc, middleware []echo.MiddlewareFunc) {
+		key := routeKey(host, http.MethodHead, route.Path)
+		switch {
+		case route.Method == http.MethodHead:
+			own[key] = true
+		case route.Method == http.MethodGet && !own[key]:
+			router, hasOwn := e.Routers()[host]
+			if !hasOwn {
+				router = e.Router()
+			}
+			// Past e.Add, so that the route is not listed, nor taken for the application's own.
+			router.Add(http.MethodHead, route.Path, chain(handler, middleware))
+		}
+	})
+}
+
+func chain(handler echo.HandlerFunc, middleware []echo.MiddlewareFunc) echo.HandlerFunc {
+	for i := len(middleware) - 1; i >= 0; i-- {
+		handler = middleware[i](handler)
+	}
+	return handler
+}
+
+// onAddRoute calls hook for each new route, after the hooks that e has already.
+func onAddRoute(e *echo.Echo, hook func(string, echo.Route, echo.HandlerFunc, []echo.MiddlewareFunc)) {
+	earlier := e.OnAddRouteHandler
+	e.OnAddRouteHandler = func(host string, route echo.Route, handler echo.HandlerFunc, middleware []echo.MiddlewareFunc) {
+		if earlier != nil {
+			earlier(host, route, handler, middleware)
+		}
+		hook(host, route, handler, middleware)
+	}
+}

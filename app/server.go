@@ -1,0 +1,85 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+// maxHeaderBytes bounds a request's header. The largest token that this project
+// signs, with ML-DSA-87, is some 8 KiB.
+const maxHeaderBytes = 64 << 10
+
+// Server listens and serves one handler. It is used once: Listen, Serve, Shutdown.
+type Server struct {
+	http            http.Server
+	shutdownTimeout time.Duration
+	listener        net.Listener
+}
+
+// NewServer returns a server of handler at the address of settings.
+func NewServer(settings Settings, handler http.Handler, logger *slog.Logger) *Server {
+	return &Server{
+		shutdownTimeout: settings.ShutdownTimeout(),
+		http: http.Server{
+			Addr:              settings.Address(),
+			Handler:           handler,
+			ReadHeaderTimeout: settings.ReadHeaderTimeout(),
+			ReadTimeout:       settings.ReadTimeout(),
+			WriteTimeout:      settings.WriteTimeout(),
+			IdleTimeout:       settings.IdleTimeout(),
+			MaxHeaderBytes:    maxHeaderBytes,
+			ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+		},
+	}
+}
+
+// Listen opens the port. Connections wait until Serve.
+func (s *Server) Listen(ctx context.Context) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.http.Addr)
+	if err != nil {
+		var cause *os.SyscallError
+		if errors.As(err, &cause) {
+			err = cause.Err // the rest repeats the address
+		}
+		return fmt.Errorf("cannot listen on %s (app.host, app.port): %w", s.http.Addr, err)
+	}
+	s.listener = listener
+	return nil
+}
+
+// Addr returns the address that Listen opened, with the real port where the
+// settings say 0, or nil before that.
+func (s *Server) Addr() net.Addr {
+	if s.listener == nil {
+		return nil
+	}
+	return s.listener.Addr()
+}
+
+// Serve answers requests until Shutdown, after which it returns nil. Any error is
+// one that the server cannot go on from.
+func (s *Server) Serve() error {
+	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", s.http.Addr, err)
+	}
+	return nil
+}
+
+// Shutdown closes the port and waits for running requests to finish, at most for
+// the shutdown time-out of the settings and as long as ctx lasts. What still
+// runs then is cut off, and that is an error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.shutdownTimeout)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		_ = s.http.Close() // nothing is left to save
+		return fmt.Errorf("running requests were cut off: %w", err)
+	}
+	return nil
+}
