@@ -1,0 +1,103 @@
+package jose
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Bounds of a compact JWS, in bytes.
+const (
+	// MaxTokenBytes holds any token of this project: an ML-DSA-87 signature takes 6170 of them.
+	MaxTokenBytes = 16 << 10
+	// MaxHeaderBytes bounds the encoded header, which may carry a certificate chain that nobody here reads.
+	MaxHeaderBytes = 8 << 10
+	// MaxKeyIDBytes bounds "kid".
+	MaxKeyIDBytes = 256
+)
+
+// Compact is a compact JWS (RFC 7515 section 7.1) taken apart. Nothing in it is verified yet.
+type Compact struct {
+	// Algorithm is the "alg" of the header, never empty; it is any text that the sender chose.
+	Algorithm string
+	// KeyID is the "kid" of the header, or empty.
+	KeyID string
+	// Type is the "typ" of the header as it was sent, or empty.
+	Type string
+	// Payload is the decoded payload: for a JWT the text of its claims.
+	Payload string
+	// SigningInput is the part of the token that the signature covers.
+	SigningInput string
+	// Signature is the decoded signature. It is never empty.
+	Signature []byte
+}
+
+// ParseCompact takes a compact JWS apart: exactly three parts in canonical base64url, at most [MaxTokenBytes], a header
+// that is a strict JSON object (see [ParseObject]) with a text "alg". A header with "crit" is an [ErrCritical], whatever
+// it lists. Members that would name or hold a key (jku, jwk, x5u, x5c) are not looked at. Errors are [ErrMalformed],
+// [ErrTooLarge] or [ErrCritical].
+func ParseCompact(token string) (*Compact, error) {
+	if len(token) > MaxTokenBytes {
+		return nil, fmt.Errorf("%w: a token has at most %d bytes", ErrTooLarge, MaxTokenBytes)
+	}
+	header, rest, found := strings.Cut(token, ".")
+	payload, signature, found2 := strings.Cut(rest, ".")
+	if !found || !found2 || strings.IndexByte(signature, '.') >= 0 || signature == "" {
+		return nil, fmt.Errorf("%w: a token has three parts", ErrMalformed)
+	}
+	if len(header) > MaxHeaderBytes {
+		return nil, fmt.Errorf("%w: a token header has at most %d bytes", ErrTooLarge, MaxHeaderBytes)
+	}
+	c := &Compact{SigningInput: token[:len(header)+1+len(payload)]}
+	if err := c.readHeader(header); err != nil {
+		return nil, err
+	}
+	body, err := DecodeBase64(payload)
+	if err != nil {
+		return nil, fmt.Errorf("payload: %w", err)
+	}
+	c.Payload = string(body)
+	if c.Signature, err = DecodeBase64(signature); err != nil {
+		return nil, fmt.Errorf("signature: %w", err)
+	}
+	return c, nil
+}
+
+func (c *Compact) readHeader(encoded string) error {
+	text, err := DecodeBase64(encoded)
+	if err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	header, err := ParseObject(string(text))
+	if err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	if _, critical := header["crit"]; critical {
+		return ErrCritical
+	}
+	if c.Algorithm, err = headerText(header, "alg"); err != nil {
+		return err
+	}
+	if c.KeyID, err = headerText(header, "kid"); err != nil {
+		return err
+	}
+	if c.Type, err = headerText(header, "typ"); err != nil {
+		return err
+	}
+	if c.Algorithm == "" {
+		return fmt.Errorf("%w: header without alg", ErrMalformed)
+	}
+	if len(c.KeyID) > MaxKeyIDBytes {
+		return fmt.Errorf("%w: kid has at most %d bytes", ErrTooLarge, MaxKeyIDBytes)
+	}
+	return nil
+}
+
+// headerText returns a header member that is a text and not empty, or "" when it is not there.
+func headerText(header map[string]any, name string) (string, error) {
+	value, present := header[name]
+	text, isText := value.(string)
+	if present && (!isText || text == "") {
+		return "", fmt.Errorf("%w: header %q is not a text", ErrMalformed, name)
+	}
+	return text, nil
+}

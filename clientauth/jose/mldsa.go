@@ -1,0 +1,158 @@
+package jose
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/cloudflare/circl/sign/mldsa/mldsa44"
+	"github.com/cloudflare/circl/sign/mldsa/mldsa65"
+	"github.com/cloudflare/circl/sign/mldsa/mldsa87"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// MLDSASeedSize is the size in bytes of the seed that an ML-DSA private key is made from (FIPS 204, "priv" in RFC 9964).
+const MLDSASeedSize = 32
+
+type (
+	verifyFunc func(message, signature []byte) bool
+	signFunc   func(message, signature []byte) error
+)
+
+// mldsaSet is one parameter set of FIPS 204, always with an empty context.
+type mldsaSet struct {
+	publicSize, signatureSize int
+	unpack                    func(packed []byte) verifyFunc
+	derive                    func(seed *[MLDSASeedSize]byte) (packed []byte, verify verifyFunc, sign signFunc)
+}
+
+var mldsaSets = map[string]mldsaSet{
+	MLDSA44: {mldsa44.PublicKeySize, mldsa44.SignatureSize, unpack44, derive44},
+	MLDSA65: {mldsa65.PublicKeySize, mldsa65.SignatureSize, unpack65, derive65},
+	MLDSA87: {mldsa87.PublicKeySize, mldsa87.SignatureSize, unpack87, derive87},
+}
+
+// MLDSAPublicKey is an ML-DSA public key (FIPS 204), unpacked once so that a verification does not expand it again;
+// it takes about 20 to 70 KB of memory, by parameter set. It is safe for concurrent use.
+type MLDSAPublicKey struct {
+	algorithm string
+	packed    []byte
+	verify    verifyFunc
+}
+
+// NewMLDSAPublicKey unpacks a key of 1312 (ML-DSA-44), 1952 (ML-DSA-65) or 2592 bytes (ML-DSA-87). It returns
+// [ErrUnsupportedAlgorithm] for another algorithm and [ErrInvalidKey] for another length.
+func NewMLDSAPublicKey(alg string, packed []byte) (*MLDSAPublicKey, error) {
+	set, ok := mldsaSets[alg]
+	if !ok {
+		return nil, fmt.Errorf("%w: %.32q", ErrUnsupportedAlgorithm, alg)
+	}
+	if len(packed) != set.publicSize {
+		return nil, fmt.Errorf("%w: an %s key has %d bytes, not %d", ErrInvalidKey, alg, set.publicSize, len(packed))
+	}
+	packed = bytes.Clone(packed)
+	return &MLDSAPublicKey{alg, packed, set.unpack(packed)}, nil
+}
+
+// Algorithm returns ML-DSA-44, ML-DSA-65 or ML-DSA-87.
+func (k *MLDSAPublicKey) Algorithm() string { return k.algorithm }
+
+// Bytes returns a copy of the packed key.
+func (k *MLDSAPublicKey) Bytes() []byte { return bytes.Clone(k.packed) }
+
+// Verify reports whether signature is one over message, with an empty context. A signature of a wrong length is false.
+func (k *MLDSAPublicKey) Verify(message, signature []byte) bool {
+	return len(signature) == mldsaSets[k.algorithm].signatureSize && k.verify(message, signature)
+}
+
+// Equal reports whether other is the same key of the same parameter set.
+func (k *MLDSAPublicKey) Equal(other crypto.PublicKey) bool {
+	o, ok := other.(*MLDSAPublicKey)
+	return ok && o != nil && k.algorithm == o.algorithm && bytes.Equal(k.packed, o.packed)
+}
+
+// MLDSAPrivateKey is an ML-DSA private key, kept with the seed it was made from. It implements [crypto.Signer] and is
+// safe for concurrent use.
+type MLDSAPrivateKey struct {
+	seed   [MLDSASeedSize]byte
+	public *MLDSAPublicKey
+	sign   signFunc
+}
+
+// NewMLDSAPrivateKey derives a key from its seed of 32 bytes. It returns [ErrUnsupportedAlgorithm] or [ErrInvalidKey].
+func NewMLDSAPrivateKey(alg string, seed []byte) (*MLDSAPrivateKey, error) {
+	set, ok := mldsaSets[alg]
+	if !ok {
+		return nil, fmt.Errorf("%w: %.32q", ErrUnsupportedAlgorithm, alg)
+	}
+	if len(seed) != MLDSASeedSize {
+		return nil, fmt.Errorf("%w: an ML-DSA seed has %d bytes, not %d", ErrInvalidKey, MLDSASeedSize, len(seed))
+	}
+	k := &MLDSAPrivateKey{seed: [MLDSASeedSize]byte(seed)}
+	packed, verify, sign := set.derive(&k.seed)
+	k.public, k.sign = &MLDSAPublicKey{alg, packed, verify}, sign
+	return k, nil
+}
+
+// GenerateMLDSAKey makes a new key from the system's randomness.
+func GenerateMLDSAKey(alg string) (*MLDSAPrivateKey, error) {
+	var seed [MLDSASeedSize]byte
+	if _, err := rand.Read(seed[:]); err != nil {
+		return nil, fmt.Errorf("jose: no randomness: %w", err)
+	}
+	return NewMLDSAPrivateKey(alg, seed[:])
+}
+
+// Public returns the *[MLDSAPublicKey].
+func (k *MLDSAPrivateKey) Public() crypto.PublicKey { return k.public }
+
+// Seed returns a copy of the 32 bytes from which the key can be made again. They are the secret.
+func (k *MLDSAPrivateKey) Seed() []byte { return bytes.Clone(k.seed[:]) }
+
+// Equal compares the seeds in constant time.
+func (k *MLDSAPrivateKey) Equal(other crypto.PrivateKey) bool {
+	o, ok := other.(*MLDSAPrivateKey)
+	return ok && o != nil && k.public.algorithm == o.public.algorithm &&
+		subtle.ConstantTimeCompare(k.seed[:], o.seed[:]) == 1
+}
+
+// Sign signs the message itself, not a digest: opts must be nil or have a zero HashFunc. Signatures are hedged with
+// the system's randomness (FIPS 204 section 3.4); the reader is not used.
+func (k *MLDSAPrivateKey) Sign(_ io.Reader, message []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if opts != nil && opts.HashFunc() != 0 {
+		return nil, errors.New("jose: ML-DSA signs messages, not digests")
+	}
+	signature := make([]byte, mldsaSets[k.public.algorithm].signatureSize)
+	if err := k.sign(message, signature); err != nil {
+		return nil, fmt.Errorf("jose: %s: %w", k.public.algorithm, err)
+	}
+	return signature, nil
+}
+
+// mldsaMethod is an ML-DSA parameter set as golang-jwt wants it.
+type mldsaMethod struct{ algorithm string }
+
+func (m mldsaMethod) Alg() string { return m.algorithm }
+
+func (m mldsaMethod) Verify(signingString string, signature []byte, key any) error {
+	k, ok := key.(*MLDSAPublicKey)
+	if !ok || k == nil || k.algorithm != m.algorithm {
+		return jwt.ErrInvalidKeyType
+	}
+	if !k.Verify([]byte(signingString), signature) {
+		return ErrInvalidSignature
+	}
+	return nil
+}
+
+func (m mldsaMethod) Sign(signingString string, key any) ([]byte, error) {
+	k, ok := key.(*MLDSAPrivateKey)
+	if !ok || k == nil || k.public.algorithm != m.algorithm {
+		return nil, jwt.ErrInvalidKeyType
+	}
+	return k.Sign(nil, []byte(signingString), nil)
+}

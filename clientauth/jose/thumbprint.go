@@ -1,0 +1,52 @@
+package jose
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/sha256"
+	"fmt"
+	"math/big"
+)
+
+// Thumbprint returns the RFC 7638 SHA-256 thumbprint of a public key, 43 characters of base64url. It returns
+// [ErrUnsupportedKey] for a type that [Key] cannot hold.
+func Thumbprint(pub crypto.PublicKey) (string, error) {
+	switch k := pub.(type) {
+	case *rsa.PublicKey:
+		return thumbprint(`{"e":"` + EncodeBase64(big.NewInt(int64(k.E)).Bytes()) + `","kty":"RSA","n":"` + EncodeBase64(k.N.Bytes()) + `"}`), nil
+	case *ecdsa.PublicKey:
+		crv, x, y, err := coordinates(k)
+		if err != nil {
+			return "", err
+		}
+		return ThumbprintEC(crv, x, y), nil
+	case ed25519.PublicKey:
+		return ThumbprintOKP(Ed25519, k), nil
+	case *MLDSAPublicKey:
+		return ThumbprintAKP(k.algorithm, k.packed), nil
+	}
+	return "", fmt.Errorf("%w: %T", ErrUnsupportedKey, pub)
+}
+
+// ThumbprintEC is the thumbprint of an EC key from its curve name and its coordinates as fixed-size big-endian bytes
+// (32 each for P-256 and secp256k1).
+func ThumbprintEC(crv string, x, y []byte) string {
+	return thumbprint(`{"crv":"` + crv + `","kty":"EC","x":"` + EncodeBase64(x) + `","y":"` + EncodeBase64(y) + `"}`)
+}
+
+// ThumbprintOKP is the thumbprint of an octet key pair (RFC 8037), for instance crv "Ed25519" with its 32 bytes.
+func ThumbprintOKP(crv string, x []byte) string {
+	return thumbprint(`{"crv":"` + crv + `","kty":"OKP","x":"` + EncodeBase64(x) + `"}`)
+}
+
+// ThumbprintAKP is the thumbprint of an algorithm key pair (RFC 9964) from its packed public key.
+func ThumbprintAKP(alg string, public []byte) string {
+	return thumbprint(`{"alg":"` + alg + `","kty":"AKP","pub":"` + EncodeBase64(public) + `"}`)
+}
+
+func thumbprint(members string) string {
+	sum := sha256.Sum256([]byte(members))
+	return EncodeBase64(sum[:])
+}
