@@ -1,0 +1,253 @@
+package clientauth_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/clientauth"
+)
+
+// list is a denylist endpoint as the issuer serves it.
+type list struct {
+	mu       sync.Mutex
+	items    []clientauth.Revocation
+	noSeq    bool
+	queries  []string
+	notModif int
+	header   http.Header
+}
+
+func (l *list) revoke(items ...clientauth.Revocation) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.items = append(l.items, items...)
+}
+
+func (l *list) serve(w http.ResponseWriter, r *http.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queries, l.header = append(l.queries, r.URL.RawQuery), r.Header.Clone()
+	since, _ := strconv.Atoi(r.URL.Query().Get("since"))
+	reply := map[string]any{"items": append([]clientauth.Revocation{}, l.items[min(since, len(l.items)):]...), "seq": len(l.items), "x": []int{1}}
+	if l.noSeq {
+		reply["items"] = l.items
+		delete(reply, "seq")
+	}
+	body := must(json.Marshal(reply))
+	etag := fmt.Sprintf(`"%x"`, len(body))
+	w.Header().Set("ETag", etag)
+	if r.Header.Get("If-None-Match") == etag {
+		l.notModif++
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	_, _ = w.Write(body)
+}
+
+type remoteList struct {
+	*clientauth.RemoteDenylist
+	server *server
+	clock  *clock
+}
+
+func newRemoteList(t testing.TB, handler http.HandlerFunc, cfg clientauth.RemoteDenylistConfig) *remoteList {
+	t.Helper()
+	r := &remoteList{server: newServer(t, handler), clock: newClock()}
+	cfg.URL, cfg.Clock, cfg.Logger = r.server.URL+"/revoked-jtis", app.Clock(r.clock.now), quiet
+	d, err := clientauth.NewRemoteDenylist(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.RemoteDenylist = d
+	return r
+}
+
+func (r *remoteList) expect(t *testing.T, when, jti string, want bool, wantErr error) {
+	t.Helper()
+	hit, err := r.Denied(context.Background(), clientauth.TokenRef{ID: jti})
+	if hit != want || !errors.Is(err, wantErr) {
+		t.Errorf("%s: %v, %v", when, hit, err)
+	}
+}
+
+func TestARevocationTakesEffectWithinTheTTL(t *testing.T) {
+	l := &list{}
+	l.revoke(clientauth.Revocation{JTI: "a", Exp: epoch.Unix() + 900})
+	r := newRemoteList(t, l.serve, clientauth.RemoteDenylistConfig{Secret: "fleet"})
+	r.expect(t, "the first list", "a", true, nil)
+	if l.header.Get("X-Fleet-Secret") != "fleet" || l.header.Get("Authorization") != "" {
+		t.Errorf("credentials: %v", l.header)
+	}
+	l.revoke(clientauth.Revocation{JTI: "b"})
+	r.clock.move(7 * time.Second)
+	r.expect(t, "before half of the TTL", "b", false, nil)
+	r.clock.move(8 * time.Second)
+	r.expect(t, "after the TTL", "b", true, nil)
+	r.expect(t, "what was there stays", "a", true, nil)
+	if fmt.Sprint(l.queries) != "[ since=1]" {
+		t.Errorf("queries: %q", l.queries)
+	}
+}
+
+func TestTheListIsFetchedInTheBackgroundAtHalfItsTTL(t *testing.T) {
+	l := &list{}
+	r := newRemoteList(t, l.serve, clientauth.RemoteDenylistConfig{})
+	r.expect(t, "first", "a", false, nil)
+	l.revoke(clientauth.Revocation{JTI: "a"})
+	r.clock.move(8 * time.Second)
+	_, _ = r.Denied(context.Background(), clientauth.TokenRef{})
+	eventually(t, "the new item", func() bool {
+		hit, _ := r.Denied(context.Background(), clientauth.TokenRef{ID: "a"})
+		return hit
+	})
+}
+
+func TestAnUnchangedListIsNotSentAgain(t *testing.T) {
+	l := &list{}
+	r := newRemoteList(t, l.serve, clientauth.RemoteDenylistConfig{Bearer: "token"})
+	for range 4 {
+		r.expect(t, "unchanged", "a", false, nil)
+		r.clock.move(15 * time.Second)
+	}
+	if l.notModif != 3 || l.header.Get("Authorization") != "Bearer token" {
+		t.Errorf("%d times not modified, header %v", l.notModif, l.header)
+	}
+}
+
+func TestAServerWithoutSeqIsReadWhole(t *testing.T) {
+	l := &list{noSeq: true}
+	l.revoke(clientauth.Revocation{JTI: "a"})
+	r := newRemoteList(t, l.serve, clientauth.RemoteDenylistConfig{})
+	r.expect(t, "first", "a", true, nil)
+	l.mu.Lock()
+	l.items = []clientauth.Revocation{{JTI: "bb"}}
+	l.mu.Unlock()
+	r.clock.move(15 * time.Second)
+	r.expect(t, "replaced", "a", false, nil)
+	r.expect(t, "replaced", "bb", true, nil)
+	if fmt.Sprint(l.queries) != "[ ]" {
+		t.Errorf("queries: %q", l.queries)
+	}
+}
+
+func TestItFailsClosed(t *testing.T) {
+	l := &list{}
+	r := newRemoteList(t, serveStatus(http.StatusUnauthorized), clientauth.RemoteDenylistConfig{})
+	r.expect(t, "never had", "a", false, clientauth.ErrDenylistUnavailable)
+	r.expect(t, "within the pause", "a", false, clientauth.ErrDenylistUnavailable)
+	if n := r.server.requests.Load(); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+	r.server.become(l.serve)
+	r.clock.move(time.Second)
+	r.expect(t, "up", "a", false, nil)
+	r.server.become(serveStatus(http.StatusInternalServerError))
+	r.clock.move(14 * time.Second)
+	r.expect(t, "down, within the TTL", "a", false, nil)
+	_ = r.Refresh(context.Background())
+	r.clock.move(time.Second)
+	r.expect(t, "down, after the TTL", "a", false, clientauth.ErrDenylistUnavailable)
+	r.server.become(l.serve)
+	r.clock.move(time.Second)
+	r.expect(t, "up again", "a", false, nil)
+}
+
+func TestItFailsOpenWhenToldTo(t *testing.T) {
+	l := &list{}
+	l.revoke(clientauth.Revocation{JTI: "a"})
+	r := newRemoteList(t, serveStatus(http.StatusInternalServerError), clientauth.RemoteDenylistConfig{FailOpen: true})
+	r.expect(t, "never had", "a", false, nil)
+	r.server.become(l.serve)
+	r.clock.move(time.Second)
+	r.expect(t, "a retry in the background", "b", false, nil)
+	eventually(t, "the list", func() bool {
+		hit, _ := r.Denied(context.Background(), clientauth.TokenRef{ID: "a"})
+		return hit
+	})
+	r.server.become(serveStatus(http.StatusInternalServerError))
+	r.clock.move(24 * time.Hour)
+	r.expect(t, "the last list", "a", true, nil)
+	r.expect(t, "the last list", "b", false, nil)
+}
+
+func TestWhatIsNoDenylist(t *testing.T) {
+	hang := make(chan struct{})
+	t.Cleanup(func() { close(hang) })
+	elsewhere := newServer(t, serveText(`{"items":[]}`))
+	for name, handler := range map[string]http.HandlerFunc{
+		"empty": serveText(""), "HTML": serveText("<html>"), "a list": serveText("[]"), "no items": serveText(`{}`), "error": serveText(`{"error":"x"}`),
+		"items an object": serveText(`{"items":{}}`), "items a text": serveText(`{"items":"x"}`), "truncated": serveText(`{"items":[{"jti":"a"}`),
+		"jti a number": serveText(`{"items":[{"jti":7}]}`), "seq a text": serveText(`{"items":[],"seq":"x"}`), "304 at first": serveStatus(http.StatusNotModified),
+		"forbidden":     serveStatus(http.StatusForbidden),
+		"elsewhere":     func(w http.ResponseWriter, q *http.Request) { http.Redirect(w, q, elsewhere.URL, http.StatusFound) },
+		"never answers": func(_ http.ResponseWriter, q *http.Request) { wait(q, hang) },
+		"never ends": func(w http.ResponseWriter, q *http.Request) {
+			_, _ = w.Write([]byte(`{"items":[`))
+			flush(w)
+			wait(q, hang)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRemoteList(t, handler, clientauth.RemoteDenylistConfig{Timeout: 100 * time.Millisecond})
+			began := time.Now()
+			r.expect(t, "first", "a", false, clientauth.ErrDenylistUnavailable)
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("answered after %v", took)
+			}
+		})
+	}
+	if n := elsewhere.requests.Load(); n != 0 {
+		t.Error("credentials went to another origin")
+	}
+}
+
+func TestALongListArrives(t *testing.T) {
+	const n = 100_000
+	r := newRemoteList(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"items":[`))
+		for i := range n {
+			_, _ = fmt.Fprintf(w, `{"jti":"%d","revoked_at":1,"exp":%d},`, i, epoch.Unix()+900)
+		}
+		_, _ = w.Write([]byte(`{"sid":"last"}],"seq":7}`))
+	}, clientauth.RemoteDenylistConfig{})
+	r.expect(t, "first", "0", true, nil)
+	r.expect(t, "in the middle", "51234", true, nil)
+	r.expect(t, "last", strconv.Itoa(n-1), true, nil)
+	if !denied(t, r, clientauth.TokenRef{SessionID: "last"}) {
+		t.Error("the last item is missing")
+	}
+}
+
+func FuzzReadRevocations(f *testing.F) {
+	f.Add(`{"items":[{"jti":"a","sid":"s","revoked_at":1,"exp":2}],"seq":3}`)
+	f.Add(`{"items":null}`)
+	f.Add(strings.Repeat(`{"items":[`, 50))
+	f.Fuzz(func(t *testing.T, text string) {
+		count := 0
+		seq, err := clientauth.ReadRevocations(strings.NewReader(text), func(items ...clientauth.Revocation) { count += len(items) })
+		if err != nil {
+			return
+		}
+		var want struct {
+			Items []clientauth.Revocation
+			Seq   *int64
+		}
+		lower := strings.ToLower(text)
+		plain := !strings.Contains(text, `\`) && strings.Count(lower, "items") == 1 && strings.Count(lower, "seq") <= 1
+		if plain && json.Unmarshal([]byte(text), &want) == nil {
+			if count != len(want.Items) || (seq == nil) != (want.Seq == nil) {
+				t.Fatalf("%q: %d items, %v", text, count, seq)
+			}
+		}
+	})
+}

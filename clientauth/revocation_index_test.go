@@ -1,0 +1,167 @@
+package clientauth_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/picoauth/picoauth/clientauth"
+)
+
+func denied(t testing.TB, d clientauth.Denylist, ref clientauth.TokenRef) bool {
+	t.Helper()
+	hit, err := d.Denied(context.Background(), ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hit
+}
+
+func TestWhatAnItemHits(t *testing.T) {
+	x := clientauth.NewRevocationIndex()
+	x.Apply(clientauth.Revocation{JTI: "j"}, clientauth.Revocation{SID: "s"}, clientauth.Revocation{Sub: "u", RevokedAt: 100}, clientauth.Revocation{KID: "k"})
+	for _, test := range []struct {
+		ref  clientauth.TokenRef
+		want bool
+	}{
+		{clientauth.TokenRef{}, false},
+		{clientauth.TokenRef{ID: "j"}, true},
+		{clientauth.TokenRef{ID: "j", IssuedAt: 1 << 40}, false}, // issued after 2106
+		{clientauth.TokenRef{ID: "s"}, false},
+		{clientauth.TokenRef{ID: "J"}, false},
+		{clientauth.TokenRef{SessionID: "s", IssuedAt: 1000}, true},
+		{clientauth.TokenRef{SessionID: "j"}, false},
+		{clientauth.TokenRef{Subject: "u", IssuedAt: 99}, true},
+		{clientauth.TokenRef{Subject: "u", IssuedAt: 100}, true},
+		{clientauth.TokenRef{Subject: "u", IssuedAt: 101}, false},
+		{clientauth.TokenRef{Subject: "u"}, true},
+		{clientauth.TokenRef{Subject: "v", WalletID: "u", IssuedAt: 100}, true},
+		{clientauth.TokenRef{Subject: "v", WalletID: "u", IssuedAt: 101}, false},
+		{clientauth.TokenRef{KeyID: "k", IssuedAt: 1000}, true},
+		{clientauth.TokenRef{KeyID: "u"}, false},
+	} {
+		if got := denied(t, x, test.ref); got != test.want {
+			t.Errorf("%+v: %v", test.ref, got)
+		}
+	}
+}
+
+func TestALaterItemReachesFurther(t *testing.T) {
+	x := clientauth.NewRevocationIndex()
+	x.Apply(clientauth.Revocation{Sub: "u", RevokedAt: 200, Exp: 500})
+	x.Apply(clientauth.Revocation{Sub: "u", RevokedAt: 100, Exp: 900})
+	if !denied(t, x, clientauth.TokenRef{Subject: "u", IssuedAt: 200}) || x.Len() != 1 {
+		t.Error("an earlier item took back what a later one hit")
+	}
+	if x.Prune(time.Unix(600, 0)); x.Len() != 1 {
+		t.Error("the item was forgotten too early")
+	}
+}
+
+func TestPruneForgetsWhatIsOver(t *testing.T) {
+	x := clientauth.NewRevocationIndex()
+	for i := range 1000 {
+		x.Apply(clientauth.Revocation{JTI: strconv.Itoa(i), Exp: int64(1000 + i)})
+	}
+	x.Apply(clientauth.Revocation{JTI: "for ever"})
+	if n := x.Prune(time.Unix(999, 0)); n != 0 || x.Len() != 1001 {
+		t.Errorf("pruned %d", n)
+	}
+	if n := x.Prune(time.Unix(1500, 0)); n != 500 || x.Len() != 501 {
+		t.Errorf("pruned %d, %d left", n, x.Len())
+	}
+	if denied(t, x, clientauth.TokenRef{ID: "499"}) || !denied(t, x, clientauth.TokenRef{ID: "500"}) || !denied(t, x, clientauth.TokenRef{ID: "for ever"}) {
+		t.Error("the wrong items were forgotten")
+	}
+	if n := x.Prune(time.Unix(1510, 0)); n != 0 {
+		t.Errorf("it pruned again within the minute: %d", n)
+	}
+	if n := x.Prune(time.Unix(9999, 0)); n != 500 || x.Len() != 1 {
+		t.Errorf("pruned %d, %d left", n, x.Len())
+	}
+}
+
+func TestReplaceIsTheWholeContent(t *testing.T) {
+	x := clientauth.NewRevocationIndex()
+	x.Apply(clientauth.Revocation{JTI: "old"})
+	x.Replace(clientauth.Revocation{JTI: "new"})
+	if denied(t, x, clientauth.TokenRef{ID: "old"}) || !denied(t, x, clientauth.TokenRef{ID: "new"}) {
+		t.Error("the content is not what replaced it")
+	}
+	x.Replace()
+	if denied(t, x, clientauth.TokenRef{ID: "new"}) || x.Len() != 0 {
+		t.Error("it is not empty")
+	}
+}
+
+func TestReadersSeeEveryAppliedItem(t *testing.T) {
+	x := clientauth.NewRevocationIndex()
+	x.Apply(clientauth.Revocation{JTI: "first"})
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					if hit, _ := x.Denied(context.Background(), clientauth.TokenRef{ID: "first"}); !hit {
+						t.Error("an item was lost for a moment")
+						return
+					}
+				}
+			}
+		})
+	}
+	for i := range 20_000 {
+		id := strconv.Itoa(i)
+		x.Apply(clientauth.Revocation{JTI: id, Exp: int64(i)})
+		if !denied(t, x, clientauth.TokenRef{ID: id}) {
+			t.Fatalf("item %d is not effective at once", i)
+		}
+		if i%5000 == 0 {
+			x.Prune(time.Unix(int64(i), 0))
+		}
+	}
+	close(stop)
+	group.Wait()
+}
+
+func TestAnEntryTakesLessThanAHundredBytes(t *testing.T) {
+	const n = 1 << 19
+	before := inUse()
+	x := clientauth.NewRevocationIndex()
+	for i := range n {
+		x.Apply(clientauth.Revocation{JTI: fmt.Sprintf("%036d", i), Exp: 1})
+	}
+	per := float64(inUse()-before) / n
+	t.Logf("%.0f bytes an entry", per)
+	if per > 100 {
+		t.Errorf("%.0f bytes an entry", per)
+	}
+	runtime.KeepAlive(x)
+}
+
+func BenchmarkDenied(b *testing.B) {
+	for _, n := range []int{0, 1_000, 100_000, 1_000_000} {
+		x := clientauth.NewRevocationIndex()
+		for i := range n {
+			x.Apply(clientauth.Revocation{JTI: fmt.Sprintf("%036d", i)})
+		}
+		refs := make([]clientauth.TokenRef, 1024)
+		for i := range refs {
+			refs[i] = clientauth.TokenRef{ID: fmt.Sprintf("absent-%029d", i), SessionID: "s", Subject: "u", KeyID: "k"}
+		}
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				_, _ = x.Denied(context.Background(), refs[i&1023])
+			}
+		})
+	}
+}
