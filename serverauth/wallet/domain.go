@@ -1,0 +1,88 @@
+package wallet
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Domain is a site that people sign in to: one entry of allowed_domains.
+type Domain struct {
+	// Scheme is the one scheme that the site is served with. When it is
+	// empty that is https, or http as well for a loopback host.
+	Scheme string
+
+	// Host is host[:port] in lower case, as a page's location.host is.
+	Host string
+}
+
+// ParseDomain reads [scheme://]host[:port]. There are no wildcards; the host
+// is a name in ASCII (punycode for others), an IPv4 address, or an IPv6
+// address in brackets. Scheme and host become lower case, as browsers have
+// them.
+func ParseDomain(text string) (Domain, error) {
+	scheme, host, found := strings.Cut(strings.ToLower(text), "://")
+	if !found {
+		scheme, host = "", scheme
+	}
+	name, port := splitPort(host)
+	wellFormed := (!found || isURIScheme(scheme)) && isHostName(name) && isPort(port) &&
+		!strings.HasSuffix(host, ":")
+	if !wellFormed {
+		return Domain{}, fmt.Errorf("domain %q is not [scheme://]host[:port]", text)
+	}
+	return Domain{Scheme: scheme, Host: host}, nil
+}
+
+// Allows reports whether a message that names this scheme and host[:port] was
+// made for the site. The comparison is exact; a message without a scheme is
+// for any that the site permits.
+func (d Domain) Allows(scheme, host string) bool {
+	return host == d.Host && (scheme == "" || scheme == d.Scheme || d.Scheme == "" && d.permits(scheme))
+}
+
+// Origin is the site's scheme://host[:port]. A loopback host without a scheme
+// is taken to be http.
+func (d Domain) Origin() string { return d.scheme() + "://" + d.Host }
+
+// String is the domain as ParseDomain reads it.
+func (d Domain) String() string {
+	if d.Scheme == "" {
+		return d.Host
+	}
+	return d.Scheme + "://" + d.Host
+}
+
+func (d Domain) scheme() string {
+	if d.Scheme != "" {
+		return d.Scheme
+	}
+	if d.permits("http") {
+		return "http"
+	}
+	return "https"
+}
+
+// permits is the rule for an entry without a scheme.
+func (d Domain) permits(scheme string) bool {
+	return scheme == "https" || scheme == "http" && isLoopback(d.Host)
+}
+
+func isLoopback(host string) bool {
+	name, _ := splitPort(host)
+	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(strings.Trim(name, "[]"))
+	return err == nil && ip.IsLoopback()
+}
+
+func isHostName(name string) bool {
+	if literal, ok := strings.CutPrefix(name, "["); ok {
+		literal, ok = strings.CutSuffix(literal, "]")
+		return ok && isIPLiteral(literal)
+	}
+	return name != "" && consistsOf(name, isNameChar)
+}
+
+func isPort(port string) bool { return len(port) <= 5 && consistsOf(port, isDigit) }

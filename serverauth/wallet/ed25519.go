@@ -1,0 +1,113 @@
+package wallet
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"github.com/mr-tron/base58"
+
+	"github.com/picoauth/picoauth/clientauth/jose"
+)
+
+// Ed25519Algorithm is the name of the [Ed25519] scheme.
+const Ed25519Algorithm = "Ed25519"
+
+type ed25519Scheme struct{}
+
+// Ed25519 is RFC 8032 Ed25519 (pure, no context) over the message itself,
+// which is what Solana wallets produce with signMessage. Keys are 32 bytes,
+// signatures 64.
+//
+// Keys of low order are refused, since a signature for one proves nothing, and
+// so are keys and signatures in any encoding but the canonical one: no
+// signature has a second form that verifies.
+//
+// An address is the key in hex, or in base58 as on Solana; the canonical
+// address keeps the form that was given.
+func Ed25519() Scheme { return ed25519Scheme{} }
+
+func (ed25519Scheme) Algorithm() string { return Ed25519Algorithm }
+
+func (ed25519Scheme) Verify(publicKey, message, signature []byte) ([]byte, error) {
+	if len(publicKey) != ed25519.PublicKeySize {
+		return nil, fmt.Errorf("public key of %d bytes: %w", len(publicKey), ErrWrongLength)
+	}
+	if len(signature) != ed25519.SignatureSize {
+		return nil, fmt.Errorf("signature of %d bytes: %w", len(signature), ErrWrongLength)
+	}
+	if err := checkEd25519Key(publicKey); err != nil {
+		return nil, err
+	}
+	if !ed25519.Verify(publicKey, message, signature) {
+		return nil, ErrInvalidSignature
+	}
+	return publicKey, nil
+}
+
+func (ed25519Scheme) Identify(address string, key []byte) (Identity, error) {
+	if len(key) != ed25519.PublicKeySize {
+		return Identity{}, ErrAddressMismatch
+	}
+	id := Identity{WalletID: jose.ThumbprintOKP(jose.Ed25519, key)}
+	if isHexOf(address, key) {
+		id.Address = hex.EncodeToString(key)
+	} else if claimed, ok := SolanaKey(address); ok && bytes.Equal(claimed, key) {
+		id.Address, id.Chain = base58.Encode(key), NamespaceSolana
+	} else {
+		return Identity{}, ErrAddressMismatch
+	}
+	return id, nil
+}
+
+// fieldPrime is 2^255-19, little endian.
+var fieldPrime = [32]byte{
+	0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+}
+
+// lowOrderY are the y coordinates, little endian, of the eight points whose
+// order divides the cofactor. Both signs of x belong to each.
+var lowOrderY = [][32]byte{
+	{0x01}, // order 1, the neutral element
+	{ // order 2: p-1
+		0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+	},
+	{}, // order 4
+	{ // order 8
+		0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+		0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+	},
+	{ // order 8
+		0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+		0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+	},
+}
+
+// checkEd25519Key refuses keys of low order and keys whose y is not reduced
+// (RFC 8032, 5.1.3, step 1). publicKey has 32 bytes; whether it is on the
+// curve is left to the verification.
+func checkEd25519Key(publicKey []byte) error {
+	y := [32]byte(publicKey)
+	y[31] &= 0x7f // the sign of x
+	if !lessThan(y, fieldPrime) {
+		return fmt.Errorf("public key is not canonical: %w", ErrInvalidSignature)
+	}
+	if slices.Contains(lowOrderY, y) {
+		return ErrLowOrderKey
+	}
+	return nil
+}
+
+// lessThan compares two little-endian numbers.
+func lessThan(a, b [32]byte) bool {
+	for i := len(a) - 1; i >= 0; i-- {
+		if a[i] != b[i] {
+			return a[i] < b[i]
+		}
+	}
+	return false
+}

@@ -1,0 +1,116 @@
+package wallet
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
+)
+
+// EIP191Algorithm is the name of the [EIP191] scheme.
+const EIP191Algorithm = "eip191"
+
+type eip191Scheme struct{}
+
+// EIP191 is what every Ethereum wallet produces with personal_sign: ECDSA on
+// secp256k1 over the Keccak-256 of the message behind its prefix (ERC-191,
+// version 0x45).
+//
+// A signature is 65 bytes, r‖s‖v with v 0, 1, 27 or 28, or the 64 bytes of
+// EIP-2098, where the top bit of s stands for v. s must be in the lower half.
+// The key is recovered from the signature and returned compressed; the
+// publicKey given to Verify may be the 20-byte address or the SEC1 key that it
+// must match, or empty to match any.
+//
+// An address is 0x and 40 hex digits; the canonical one has its EIP-55
+// checksum. Since the key was recovered and not claimed, an address that it
+// does not yield is an ErrInvalidSignature as well as an ErrAddressMismatch.
+func EIP191() Scheme { return eip191Scheme{} }
+
+func (eip191Scheme) Algorithm() string { return EIP191Algorithm }
+
+func (eip191Scheme) Verify(publicKey, message, signature []byte) ([]byte, error) {
+	matches, err := eip191Expectation(publicKey)
+	if err != nil {
+		return nil, err
+	}
+	compact, err := eip191Compact(signature)
+	if err != nil {
+		return nil, err
+	}
+	digest := eip191Digest(message)
+	key, _, err := ecdsa.RecoverCompact(compact[:], digest[:])
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidSignature, err)
+	}
+	if !matches(key) {
+		return nil, ErrInvalidSignature
+	}
+	return key.SerializeCompressed(), nil
+}
+
+func (eip191Scheme) Identify(address string, key []byte) (Identity, error) {
+	signer, err := parseSEC1(key)
+	if err != nil {
+		return Identity{}, ErrAddressMismatch
+	}
+	id, err := identifyEthereum(address, signer)
+	if errors.Is(err, ErrAddressMismatch) {
+		err = fmt.Errorf("%w: %w", ErrInvalidSignature, err)
+	}
+	return id, err
+}
+
+// eip191Expectation reads the publicKey of Verify: what must the recovered key
+// be?
+func eip191Expectation(publicKey []byte) (matches func(*secp256k1.PublicKey) bool, err error) {
+	switch len(publicKey) {
+	case 0:
+		return func(*secp256k1.PublicKey) bool { return true }, nil
+	case 20:
+		return func(key *secp256k1.PublicKey) bool {
+			address := ethereumAddressOf(key)
+			return bytes.Equal(address[:], publicKey)
+		}, nil
+	default:
+		expected, err := parseSEC1(publicKey)
+		if err != nil {
+			return nil, err
+		}
+		return expected.IsEqual, nil
+	}
+}
+
+// eip191Compact turns a signature of 65 or 64 bytes into the form that
+// RecoverCompact reads: 27 plus the parity of R's y, then r‖s.
+func eip191Compact(signature []byte) (compact [65]byte, err error) {
+	switch len(signature) {
+	case 65:
+		v := signature[64]
+		if v < 27 {
+			v += 27
+		}
+		if v != 27 && v != 28 {
+			return compact, fmt.Errorf("v is %d: %w", signature[64], ErrInvalidSignature)
+		}
+		compact[0] = v
+		copy(compact[1:], signature[:64])
+	case 64:
+		copy(compact[1:], signature)
+		compact[0] = 27 + compact[33]>>7
+		compact[33] &= 0x7f
+	default:
+		return compact, fmt.Errorf("signature of %d bytes: %w", len(signature), ErrWrongLength)
+	}
+	_, err = parseRS(compact[1:])
+	return compact, err
+}
+
+// eip191Digest is what personal_sign signs.
+func eip191Digest(message []byte) [32]byte {
+	prefix := strconv.AppendInt([]byte("\x19Ethereum Signed Message:\n"), int64(len(message)), 10)
+	return keccak256(prefix, message)
+}

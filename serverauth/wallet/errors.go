@@ -1,0 +1,90 @@
+package wallet
+
+import "errors"
+
+// What a signature or an address is refused for. The three precise ones
+// satisfy errors.Is for ErrInvalidSignature too.
+var (
+	// ErrInvalidSignature: the signature is not one of this key over this
+	// message, or key or signature cannot be one at all.
+	ErrInvalidSignature error = &refusal{code: "invalid_signature", text: "signature verification failed"}
+
+	// ErrHighS: an ECDSA signature whose s is above half the group's order.
+	// Anyone can make it from the low one, so only the low one is accepted.
+	ErrHighS error = &refusal{code: "high_s", text: "s is above half the order", parent: ErrInvalidSignature}
+
+	// ErrLowOrderKey: an Ed25519 key for which anyone can make signatures.
+	ErrLowOrderKey error = &refusal{code: "low_order_key", text: "public key has low order", parent: ErrInvalidSignature}
+
+	// ErrWrongLength: a public key or signature of a length that the scheme
+	// does not have.
+	ErrWrongLength error = &refusal{code: "wrong_length", text: "wrong length", parent: ErrInvalidSignature}
+
+	// ErrBadChecksum: an Ethereum address in mixed case that is not the one
+	// EIP-55 demands, most likely a typing error.
+	ErrBadChecksum error = &refusal{code: "bad_checksum", text: "address checksum is wrong"}
+
+	// ErrAddressMismatch: the key that signed does not yield the address that
+	// was claimed.
+	ErrAddressMismatch error = &refusal{code: "address_mismatch", text: "address does not match verified public key"}
+)
+
+// What a message is refused for.
+var (
+	// ErrMalformedMessage: the text is not a sign-in message by its grammar.
+	// A *SyntaxError, which it is usually wrapped in, names the line.
+	ErrMalformedMessage error = &refusal{code: "malformed_message", text: "malformed message"}
+
+	// ErrDomainMismatch: the message was made for another site.
+	ErrDomainMismatch error = &refusal{code: "domain_mismatch", text: "message domain is not allowed"}
+
+	// ErrURIMismatch: the message's URI is of no allowed site.
+	ErrURIMismatch error = &refusal{code: "uri_mismatch", text: "message URI is not of an allowed domain"}
+
+	// ErrChainNotAllowed: the message names a chain that is not configured.
+	ErrChainNotAllowed error = &refusal{code: "chain_not_allowed", text: "chain not allowed"}
+
+	// ErrMessageExpired: its Expiration Time has passed.
+	ErrMessageExpired error = &refusal{code: "message_expired", text: "message has expired"}
+
+	// ErrMessageNotYetValid: its Not Before has not come.
+	ErrMessageNotYetValid error = &refusal{code: "message_not_yet_valid", text: "message is not valid yet"}
+
+	// ErrIssuedAtOutOfRange: its Issued At is in the future, or older than a
+	// challenge can be.
+	ErrIssuedAtOutOfRange error = &refusal{code: "issued_at_out_of_range", text: "message issue time is out of range"}
+)
+
+// What an identifier of a chain is refused for.
+var (
+	// ErrInvalidChainID: not a CAIP-2 chain.
+	ErrInvalidChainID error = &refusal{code: "invalid_chain_id", text: "invalid chain_id"}
+
+	// ErrInvalidAccountID: not a CAIP-10 account.
+	ErrInvalidAccountID error = &refusal{code: "invalid_account_id", text: "invalid account id"}
+)
+
+// refusal is a sentinel with a stable machine code. Its parent is the wider
+// sentinel that it also is.
+type refusal struct {
+	code, text string
+	parent     error
+}
+
+func (r *refusal) Error() string { return r.text }
+
+func (r *refusal) Unwrap() error { return r.parent }
+
+// Code returns the stable name of the rule behind err, as it stands in a
+// problem's code and in the security log: invalid_signature, high_s,
+// low_order_key, wrong_length, bad_checksum, address_mismatch,
+// malformed_message, domain_mismatch, uri_mismatch, chain_not_allowed,
+// message_expired, message_not_yet_valid, issued_at_out_of_range,
+// invalid_chain_id or invalid_account_id. It is empty for an error that is none of this package's.
+func Code(err error) string {
+	var r *refusal
+	if errors.As(err, &r) {
+		return r.code
+	}
+	return ""
+}

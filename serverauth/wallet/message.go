@@ -1,0 +1,177 @@
+package wallet
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// MaxMessageSize is the longest message that is read, in bytes.
+const MaxMessageSize = 8192
+
+// The accounts of the two messages that belong to a chain. The account of any
+// other message is the name of its algorithm.
+const (
+	EthereumAccount = "Ethereum"
+	SolanaAccount   = "Solana"
+)
+
+// Message is what a person reads and signs to sign in: an EIP-4361 message
+// when Account is "Ethereum", a Sign-In with Solana message when it is
+// "Solana", and else the CAIP-122 text of the algorithm that Account names.
+//
+// A message that [ParseMessage] returned follows its grammar, no more. It may
+// be trusted after [MessagePolicy.Check] has accepted it, its Nonce has been
+// found alive, and its signature has been verified for its Address.
+type Message struct {
+	// Scheme is the URI scheme before the domain, mostly empty. Only EIP-4361
+	// has it.
+	Scheme string
+
+	// Domain is the site's host[:port].
+	Domain string
+
+	// Account is EthereumAccount, SolanaAccount or an algorithm's name.
+	Account string
+
+	// Address is the signer as the message shows it.
+	Address string
+
+	// Statement is the text for the person; empty for none.
+	Statement string
+
+	// URI is the page that asks. A Solana message may be without.
+	URI string
+
+	// Chain is zero where the message names none: always for a bare key,
+	// sometimes for Solana.
+	Chain ChainID
+
+	// Nonce is 8 or more letters and digits. Whether it is a live challenge of
+	// Address is for the caller to check.
+	Nonce string
+
+	IssuedAt       time.Time
+	ExpirationTime *time.Time // nil: none
+	NotBefore      *time.Time // nil: none
+
+	// RequestID is whatever the client's library put there; empty for none.
+	RequestID string
+
+	// Resources are URIs. A message may have the heading and no resource.
+	Resources []string
+}
+
+// AccountFor returns the Account of the message by which an address signs in
+// with an algorithm; an empty algorithm leaves the choice to the address. It
+// is empty when there is no such message: for an address of no chain without
+// an algorithm, and for eip191 with an address that is not Ethereum's.
+func AccountFor(algorithm, address string) string {
+	switch kind := KindOf(address); {
+	case kind == Ethereum && (algorithm == "" || algorithm == EIP191Algorithm || algorithm == Secp256k1Algorithm):
+		return EthereumAccount
+	case kind == Solana && (algorithm == "" || algorithm == Ed25519Algorithm):
+		return SolanaAccount
+	case algorithm == EIP191Algorithm:
+		return ""
+	default:
+		return algorithm
+	}
+}
+
+// Kind is the kind of address that the message's account has.
+func (m *Message) Kind() AddressKind {
+	switch m.Account {
+	case EthereumAccount:
+		return Ethereum
+	case SolanaAccount:
+		return Solana
+	default:
+		return Raw
+	}
+}
+
+// Fits reports whether the message's account may sign with the algorithm.
+func (m *Message) Fits(algorithm string) bool {
+	switch m.Kind() {
+	case Ethereum:
+		return algorithm == EIP191Algorithm || algorithm == Secp256k1Algorithm
+	case Solana:
+		return algorithm == Ed25519Algorithm
+	default:
+		return algorithm == m.Account
+	}
+}
+
+// String is the text to sign. Only where Validate returns nil does ParseMessage
+// read the same message from it.
+func (m *Message) String() string {
+	var b strings.Builder
+	if m.Scheme != "" {
+		b.WriteString(m.Scheme + "://")
+	}
+	b.WriteString(m.Domain + headerMiddle + m.Account + headerEnd + "\n" + m.Address + "\n\n")
+	if m.Statement != "" {
+		b.WriteString(m.Statement + "\n\n")
+	} else if m.Kind() != Solana {
+		b.WriteString("\n")
+	}
+	if m.URI != "" {
+		b.WriteString(labelURI + m.URI + "\n")
+	}
+	b.WriteString(labelVersion + messageVersion + "\n")
+	if m.Chain != (ChainID{}) {
+		b.WriteString(labelChain + m.chainText() + "\n")
+	}
+	b.WriteString(labelNonce + m.Nonce + "\n")
+	b.WriteString(labelIssuedAt + m.IssuedAt.Format(time.RFC3339Nano))
+	if m.ExpirationTime != nil {
+		b.WriteString("\n" + labelExpiration + m.ExpirationTime.Format(time.RFC3339Nano))
+	}
+	if m.NotBefore != nil {
+		b.WriteString("\n" + labelNotBefore + m.NotBefore.Format(time.RFC3339Nano))
+	}
+	if m.RequestID != "" {
+		b.WriteString("\n" + labelRequestID + m.RequestID)
+	}
+	if m.Resources != nil {
+		b.WriteString("\n" + labelResources)
+	}
+	for _, resource := range m.Resources {
+		b.WriteString("\n" + resourceMark + resource)
+	}
+	return b.String()
+}
+
+// Validate reports whether the text of the message is read back as the same
+// message. It refuses what would change the meaning of another line, such as a
+// line feed in the statement, with an error that is ErrMalformedMessage.
+func (m *Message) Validate() error {
+	parsed, err := ParseMessage(m.String())
+	if err != nil {
+		return err
+	}
+	if !parsed.equal(m) {
+		return &SyntaxError{Reason: "a field holds more than its line"}
+	}
+	return nil
+}
+
+func (m *Message) chainText() string {
+	if m.Chain.Namespace == NamespaceSolana {
+		return solanaChainName(m.Chain)
+	}
+	return m.Chain.Reference
+}
+
+func (m *Message) equal(other *Message) bool {
+	return m.Scheme == other.Scheme && m.Domain == other.Domain && m.Account == other.Account &&
+		m.Address == other.Address && m.Statement == other.Statement && m.URI == other.URI &&
+		m.Chain == other.Chain && m.Nonce == other.Nonce && m.RequestID == other.RequestID &&
+		m.IssuedAt.Equal(other.IssuedAt) && equalTime(m.ExpirationTime, other.ExpirationTime) &&
+		equalTime(m.NotBefore, other.NotBefore) && slices.Equal(m.Resources, other.Resources)
+}
+
+func equalTime(a, b *time.Time) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.Equal(*b)
+}

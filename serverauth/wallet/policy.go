@@ -1,0 +1,133 @@
+package wallet
+
+import (
+	"slices"
+	"time"
+)
+
+// MessagePolicy is what a site demands of the messages that it accepts. An
+// empty list allows nothing.
+type MessagePolicy struct {
+	// Domains are the sites that a message may be made for. The first is the
+	// one that a message is made for when nothing else is known.
+	Domains []Domain
+
+	// Chains are the chains that a message may name, the preferred ones first.
+	Chains []ChainID
+
+	// MaxAge is how long after its Issued At a message is accepted: the life
+	// of a challenge.
+	MaxAge time.Duration
+
+	// ClockSkew is granted to all three times of a message.
+	ClockSkew time.Duration
+
+	// AllowUnchecksummed accepts an Ethereum address in all lower or all upper
+	// case, without its EIP-55 checksum. A wrong checksum is never accepted.
+	AllowUnchecksummed bool
+}
+
+// Check holds a message against the policy at the given time. It looks at
+// everything but the nonce, the signature and whether the address is the one
+// that signs in. It returns ErrDomainMismatch, ErrURIMismatch,
+// ErrChainNotAllowed, ErrBadChecksum, ErrIssuedAtOutOfRange, ErrMessageExpired
+// or ErrMessageNotYetValid.
+func (p MessagePolicy) Check(m *Message, now time.Time) error {
+	if !p.allows(m.Scheme, m.Domain) {
+		return ErrDomainMismatch
+	}
+	if err := p.checkURI(m); err != nil {
+		return err
+	}
+	if m.Kind() != Raw {
+		if _, err := p.ChainFor(m.Kind(), m.Chain); err != nil {
+			return err
+		}
+	}
+	if err := p.checkAddress(m); err != nil {
+		return err
+	}
+	return p.checkTimes(m, now)
+}
+
+// Site returns the allowed site that a request names, by [scheme://]host[:port]
+// or by its Origin, with the scheme that the message's URI shall have; an
+// empty name is the first of Domains. It reports false for any other.
+func (p MessagePolicy) Site(name string) (Domain, bool) {
+	if name == "" {
+		if len(p.Domains) == 0 {
+			return Domain{}, false
+		}
+		name = p.Domains[0].Origin()
+	}
+	wanted, err := ParseDomain(name)
+	if err != nil {
+		return Domain{}, false
+	}
+	for _, d := range p.Domains {
+		if !d.Allows(wanted.Scheme, wanted.Host) {
+			continue
+		}
+		if wanted.Scheme == "" {
+			wanted.Scheme = d.scheme()
+		}
+		return wanted, true
+	}
+	return Domain{}, false
+}
+
+// ChainFor returns the chain by which an address of that kind signs in: the
+// wanted one if it is allowed, or without one the first that is. It returns
+// ErrChainNotAllowed when there is none.
+func (p MessagePolicy) ChainFor(kind AddressKind, wanted ChainID) (ChainID, error) {
+	for _, chain := range p.Chains {
+		if chain.Namespace == kind.Namespace() && (wanted == ChainID{} || wanted == chain) {
+			return chain, nil
+		}
+	}
+	return ChainID{}, ErrChainNotAllowed
+}
+
+func (p MessagePolicy) allows(scheme, host string) bool {
+	return slices.ContainsFunc(p.Domains, func(d Domain) bool { return d.Allows(scheme, host) })
+}
+
+// checkURI accepts a URI whose origin is an allowed site. Only Solana messages
+// are without one.
+func (p MessagePolicy) checkURI(m *Message) error {
+	if m.URI == "" && m.Kind() == Solana {
+		return nil
+	}
+	scheme, authority, ok := splitURI(m.URI)
+	if !ok || !p.allows(scheme, authority) {
+		return ErrURIMismatch
+	}
+	return nil
+}
+
+func (p MessagePolicy) checkAddress(m *Message) error {
+	if m.Kind() != Ethereum {
+		return nil
+	}
+	address, err := ParseEthereumAddress(m.Address)
+	if err != nil {
+		return err
+	}
+	if !p.AllowUnchecksummed && address.String() != m.Address {
+		return ErrBadChecksum
+	}
+	return nil
+}
+
+func (p MessagePolicy) checkTimes(m *Message, now time.Time) error {
+	if m.IssuedAt.After(now.Add(p.ClockSkew)) || m.IssuedAt.Before(now.Add(-p.MaxAge-p.ClockSkew)) {
+		return ErrIssuedAtOutOfRange
+	}
+	if m.ExpirationTime != nil && !now.Add(-p.ClockSkew).Before(*m.ExpirationTime) {
+		return ErrMessageExpired
+	}
+	if m.NotBefore != nil && now.Add(p.ClockSkew).Before(*m.NotBefore) {
+		return ErrMessageNotYetValid
+	}
+	return nil
+}

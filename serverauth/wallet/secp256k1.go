@@ -1,0 +1,129 @@
+package wallet
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
+
+	"github.com/picoauth/picoauth/clientauth/jose"
+)
+
+// Secp256k1Algorithm is the name of the [Secp256k1] scheme.
+const Secp256k1Algorithm = "secp256k1"
+
+type secp256k1Scheme struct{}
+
+// Secp256k1 is ECDSA on secp256k1 over the SHA-256 of the message. Ethereum
+// wallets do not sign so; theirs is [EIP191].
+//
+// A public key is SEC1, 33 bytes compressed or 65 uncompressed. A signature of
+// exactly 64 bytes is r‖s; one of any other length is strict DER. (A DER
+// signature of 64 bytes would need an r or s shorter by several bytes, which
+// no honest signer meets.) Either way s must be in the lower half, so no
+// signature has a second form that verifies.
+//
+// An address is the key in hex, in either form, or the Ethereum address of the
+// key.
+func Secp256k1() Scheme { return secp256k1Scheme{} }
+
+func (secp256k1Scheme) Algorithm() string { return Secp256k1Algorithm }
+
+func (secp256k1Scheme) Verify(publicKey, message, signature []byte) ([]byte, error) {
+	key, err := parseSEC1(publicKey)
+	if err != nil {
+		return nil, err
+	}
+	sig, err := parseECDSA(signature)
+	if err != nil {
+		return nil, err
+	}
+	digest := sha256.Sum256(message)
+	if !sig.Verify(digest[:], key) {
+		return nil, ErrInvalidSignature
+	}
+	return publicKey, nil
+}
+
+func (secp256k1Scheme) Identify(address string, key []byte) (Identity, error) {
+	signer, err := parseSEC1(key)
+	if err != nil {
+		return Identity{}, ErrAddressMismatch
+	}
+	if KindOf(address) == Ethereum {
+		return identifyEthereum(address, signer)
+	}
+	claimed, ok := decodeHex(address)
+	if !ok {
+		return Identity{}, ErrAddressMismatch
+	}
+	if named, err := parseSEC1(claimed); err != nil || !named.IsEqual(signer) {
+		return Identity{}, ErrAddressMismatch
+	}
+	return Identity{
+		Address:  hex.EncodeToString(signer.SerializeCompressed()),
+		WalletID: thumbprintSecp256k1(signer),
+	}, nil
+}
+
+func thumbprintSecp256k1(key *secp256k1.PublicKey) string {
+	point := key.SerializeUncompressed()
+	return jose.ThumbprintEC("secp256k1", point[1:33], point[33:])
+}
+
+// parseSEC1 reads a compressed or uncompressed point. The hybrid form (06, 07)
+// is refused, and so is the point at infinity, which no wallet can hold.
+func parseSEC1(key []byte) (*secp256k1.PublicKey, error) {
+	switch {
+	case len(key) == secp256k1.PubKeyBytesLenCompressed:
+	case len(key) == secp256k1.PubKeyBytesLenUncompressed && key[0] == secp256k1.PubKeyFormatUncompressed:
+	case len(key) == secp256k1.PubKeyBytesLenUncompressed:
+		return nil, fmt.Errorf("public key has format %#02x: %w", key[0], ErrInvalidSignature)
+	default:
+		return nil, fmt.Errorf("public key of %d bytes: %w", len(key), ErrWrongLength)
+	}
+	parsed, err := secp256k1.ParsePubKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("public key: %w: %w", ErrInvalidSignature, err)
+	}
+	return parsed, nil
+}
+
+// The lengths of DER signatures on a 256-bit curve, in bytes.
+const (
+	minDERSignature = 8
+	maxDERSignature = 72
+)
+
+// parseECDSA reads r‖s (64 bytes) or DER (any other length), with 0 < r < n
+// and 0 < s ≤ n/2.
+func parseECDSA(signature []byte) (*ecdsa.Signature, error) {
+	if len(signature) == 64 {
+		return parseRS(signature)
+	}
+	if len(signature) < minDERSignature || len(signature) > maxDERSignature {
+		return nil, fmt.Errorf("signature of %d bytes: %w", len(signature), ErrWrongLength)
+	}
+	sig, err := ecdsa.ParseDERSignature(signature)
+	if err != nil {
+		return nil, fmt.Errorf("signature: %w: %w", ErrInvalidSignature, err)
+	}
+	if s := sig.S(); s.IsOverHalfOrder() {
+		return nil, ErrHighS
+	}
+	return sig, nil
+}
+
+// parseRS reads the 64 bytes of r‖s.
+func parseRS(signature []byte) (*ecdsa.Signature, error) {
+	var r, s secp256k1.ModNScalar
+	if r.SetByteSlice(signature[:32]) || s.SetByteSlice(signature[32:64]) || r.IsZero() || s.IsZero() {
+		return nil, fmt.Errorf("r or s is out of range: %w", ErrInvalidSignature)
+	}
+	if s.IsOverHalfOrder() {
+		return nil, ErrHighS
+	}
+	return ecdsa.NewSignature(&r, &s), nil
+}
