@@ -1,0 +1,174 @@
+package keys
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// MaxRecordBytes is the largest encoded record that is read.
+const MaxRecordBytes = 64 << 10
+
+const recordVersion = 1
+
+// envelope is an encoded record. Exactly one of Private and Sealed is there. The checksum tells a damaged record
+// from one that was sealed with another key; it protects nothing.
+type envelope struct {
+	Record  json.RawMessage `json:"record"`
+	Private *[]byte         `json:"private,omitempty"`
+	Sealed  *[]byte         `json:"sealed,omitempty"`
+	Sum     string          `json:"sha256"`
+}
+
+// metadata is everything of a record but its private part, and the additional data of the sealing: whoever changes or
+// swaps it without the key is found out.
+type metadata struct {
+	Version       int             `json:"version"`
+	ID            string          `json:"kid"`
+	Kind          Kind            `json:"kind"`
+	Algorithm     string          `json:"alg,omitempty"`
+	CreatedAt     time.Time       `json:"created_at"`
+	ActivatesAt   time.Time       `json:"activates_at,omitzero"`
+	CompromisedAt time.Time       `json:"compromised_at,omitzero"`
+	TokenSeconds  int64           `json:"token_seconds,omitempty"`
+	Public        json.RawMessage `json:"public,omitempty"`
+}
+
+// EncodeRecord writes a record as one line of JSON, sealed with AES-256-GCM, or plain for a nil key. The metadata is
+// readable in both, and authenticated when sealed, for a record without a private part too. A store keeps
+// the result as it is, in a file or in a column.
+func EncodeRecord(r Record, key *EncryptionKey) ([]byte, error) {
+	meta, err := json.Marshal(metadata{
+		Version: recordVersion, ID: r.ID, Kind: r.Kind, Algorithm: r.Algorithm, CreatedAt: r.CreatedAt.UTC(),
+		ActivatesAt: utc(r.ActivatesAt), CompromisedAt: utc(r.CompromisedAt),
+		TokenSeconds: int64(r.TokenLifetime / time.Second), Public: r.Public,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrInvalidRecord, r.ID, err)
+	}
+	e := envelope{Record: meta}
+	if key == nil {
+		e.Private = &r.Private
+		if r.Private == nil {
+			e.Private = &[]byte{}
+		}
+	} else {
+		sealed := key.seal(r.Private, meta)
+		e.Sealed = &sealed
+	}
+	e.Sum = e.sum()
+	return json.Marshal(e)
+}
+
+// DecodeRecord reads what [EncodeRecord] wrote, with the same key. It returns [ErrCorrupt] for anything else, and for
+// a whole record [ErrKeyRequired], [ErrNotEncrypted], [ErrWrongKey] or [ErrNewerFormat].
+func DecodeRecord(data []byte, key *EncryptionKey) (Record, error) {
+	e, err := readEnvelope(data)
+	if err != nil {
+		return Record{}, err
+	}
+	var version struct{ Version int }
+	if err := json.Unmarshal(e.Record, &version); err != nil {
+		return Record{}, fmt.Errorf("%w: not a record", ErrCorrupt)
+	}
+	if version.Version > recordVersion {
+		return Record{}, fmt.Errorf("%w: %d", ErrNewerFormat, version.Version)
+	}
+	private, err := e.private(key)
+	if err != nil {
+		return Record{}, err
+	}
+	r, err := readMetadata(e.Record)
+	if err != nil {
+		return Record{}, err
+	}
+	if len(private) > 0 {
+		r.Private = private
+	}
+	if err := r.Validate(); err != nil {
+		return Record{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return r, nil
+}
+
+func readEnvelope(data []byte) (envelope, error) {
+	if len(data) > MaxRecordBytes {
+		return envelope{}, fmt.Errorf("%w: more than %d bytes", ErrCorrupt, MaxRecordBytes)
+	}
+	var e envelope
+	if err := strictUnmarshal(data, &e); err != nil {
+		return envelope{}, fmt.Errorf("%w: not the JSON of a record", ErrCorrupt) // the library's error may quote the text
+	}
+	if (e.Private == nil) == (e.Sealed == nil) {
+		return envelope{}, fmt.Errorf("%w: neither or both of private and sealed", ErrCorrupt)
+	}
+	if e.Sum != e.sum() {
+		return envelope{}, fmt.Errorf("%w: wrong checksum", ErrCorrupt)
+	}
+	return e, nil
+}
+
+func readMetadata(data []byte) (Record, error) {
+	var m metadata
+	if err := strictUnmarshal(data, &m); err != nil {
+		return Record{}, fmt.Errorf("%w: its metadata", ErrCorrupt)
+	}
+	const longest = int64(1<<63-1) / int64(time.Second)
+	if m.Version != recordVersion || m.TokenSeconds < 0 || m.TokenSeconds > longest {
+		return Record{}, fmt.Errorf("%w: its metadata", ErrCorrupt)
+	}
+	return Record{
+		ID: m.ID, Kind: m.Kind, Algorithm: m.Algorithm, CreatedAt: utc(m.CreatedAt), ActivatesAt: utc(m.ActivatesAt),
+		CompromisedAt: utc(m.CompromisedAt), TokenLifetime: time.Duration(m.TokenSeconds) * time.Second, Public: m.Public,
+	}, nil
+}
+
+// private returns the private part, decrypted where it is sealed.
+func (e envelope) private(key *EncryptionKey) ([]byte, error) {
+	switch {
+	case e.Sealed == nil && key == nil:
+		return *e.Private, nil
+	case e.Sealed == nil:
+		return nil, ErrNotEncrypted
+	case key == nil:
+		return nil, ErrKeyRequired
+	}
+	return key.open(*e.Sealed, e.Record)
+}
+
+// sum is the SHA-256 of everything else, in hex.
+func (e envelope) sum() string {
+	h := sha256.New()
+	h.Write(e.Record)
+	if e.Sealed != nil {
+		h.Write([]byte("\nsealed\n"))
+		h.Write(*e.Sealed)
+	} else {
+		h.Write([]byte("\nprivate\n"))
+		h.Write(*e.Private)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func strictUnmarshal(data []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if len(bytes.TrimSpace(data[d.InputOffset():])) > 0 {
+		return fmt.Errorf("trailing data")
+	}
+	return nil
+}
+
+// utc is t in UTC, and the zero time for every zero.
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC()
+}

@@ -1,0 +1,131 @@
+package keys
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"time"
+)
+
+// Kind says what a [Record] holds.
+type Kind string
+
+// Kinds of records.
+const (
+	KindKey    Kind = "key"    // a signing key
+	KindSecret Kind = "secret" // a secret that all processes share
+)
+
+// SecretSize is the size of a shared secret in bytes.
+const SecretSize = 32
+
+// secretPrefix stands before a secret's name in its ID; a key's ID is base64url and never holds a dot.
+const secretPrefix = "secret."
+
+var secretID = regexp.MustCompile(`^secret\.[a-z0-9][a-z0-9_-]{0,31}$`)
+
+// Record is one entry of a [Store]. What state a key is in follows from its times, those of the other keys, and the
+// clock. Times are UTC with milliseconds.
+type Record struct {
+	// ID is the key's `kid`, its RFC 7638 thumbprint (43 characters of base64url), or "secret." and a secret's name.
+	ID string
+	// Kind is KindKey or KindSecret; a secret has ID, CreatedAt and Private only.
+	Kind Kind
+	// Algorithm is the key's `alg`.
+	Algorithm string
+	// CreatedAt is when the key was first published.
+	CreatedAt time.Time
+	// ActivatesAt is from when the key signs. Zero: it is a spare and has no time yet.
+	ActivatesAt time.Time
+	// CompromisedAt is when the key was reported stolen. The record is then a tombstone without a private part.
+	CompromisedAt time.Time
+	// TokenLifetime is the longest life of a token that the key may have signed, in whole seconds.
+	TokenLifetime time.Duration
+	// Public is the public JWK.
+	Public []byte
+	// Private is PKCS #8 DER (RSA, EC, Ed25519), the 32-byte seed (ML-DSA), or the 32 bytes of a secret. A key that
+	// will never sign again has none.
+	Private []byte
+}
+
+// canSign reports whether the record is a key with which a token can be made.
+func (r *Record) canSign() bool {
+	return r.Kind == KindKey && len(r.Private) > 0 && r.CompromisedAt.IsZero()
+}
+
+// Validate checks the record whole: its form, that the id is the thumbprint of the public part, and that the private part
+// belongs to it. It returns [ErrInvalidRecord]. A store calls it for what it reads from outside the program.
+func (r Record) Validate() error {
+	if r.CreatedAt.IsZero() {
+		return fmt.Errorf("%w: no creation time", ErrInvalidRecord)
+	}
+	switch r.Kind {
+	case KindKey:
+		_, err := newMaterial(r)
+		return err
+	case KindSecret:
+		if !secretID.MatchString(r.ID) || len(r.Private) != SecretSize || r.Public != nil || r.Algorithm != "" {
+			return fmt.Errorf("%w: not a secret", ErrInvalidRecord)
+		}
+		return nil
+	}
+	return fmt.Errorf("%w: kind %.16q", ErrInvalidRecord, r.Kind)
+}
+
+// Equal reports whether both records hold the same.
+func (r Record) Equal(o Record) bool {
+	return r.ID == o.ID && r.Kind == o.Kind && r.Algorithm == o.Algorithm && r.TokenLifetime == o.TokenLifetime &&
+		r.CreatedAt.Equal(o.CreatedAt) && r.ActivatesAt.Equal(o.ActivatesAt) && r.CompromisedAt.Equal(o.CompromisedAt) &&
+		bytes.Equal(r.Public, o.Public) && bytes.Equal(r.Private, o.Private)
+}
+
+// Clone returns a copy that shares no memory with r.
+func (r Record) Clone() Record {
+	r.Public, r.Private = bytes.Clone(r.Public), bytes.Clone(r.Private)
+	return r
+}
+
+// String names the record and never shows its private part.
+func (r Record) String() string { return fmt.Sprintf("%s %s (%s)", r.Kind, r.ID, r.Algorithm) }
+
+// Format writes String for every verb, so that no way of printing shows the private part.
+func (r Record) Format(f fmt.State, _ rune) { fmt.Fprint(f, r.String()) }
+
+// LogValue keeps the private part out of logs.
+func (r Record) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+func cloneAll(records []Record) []Record {
+	clones := make([]Record, len(records))
+	for i, r := range records {
+		clones[i] = r.Clone()
+	}
+	return clones
+}
+
+// sameRecords reports whether both hold the same records, in any order.
+func sameRecords(a, b []Record) bool {
+	written, deleted := changes(a, b)
+	return len(written) == 0 && len(deleted) == 0
+}
+
+// changes returns what a store must write and then delete to come from before to after. The writes keep the order of
+// after.
+func changes(before, after []Record) (written []Record, deleted []string) {
+	old := make(map[string]Record, len(before))
+	for _, r := range before {
+		old[r.ID] = r
+	}
+	for _, r := range after {
+		if o, found := old[r.ID]; !found || !o.Equal(r) {
+			written = append(written, r)
+		}
+		delete(old, r.ID)
+	}
+	for _, r := range before {
+		if _, gone := old[r.ID]; gone {
+			deleted = append(deleted, r.ID)
+		}
+	}
+	return written, deleted
+}

@@ -1,0 +1,170 @@
+package keys
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// Ring is the keys of an issuer: it signs with the active one and publishes all that are in use. Signing, publishing and
+// looking up a key read an immutable view and take no lock, while keys are made or the store is slow. It is safe for concurrent use.
+type Ring struct {
+	cfg   Config
+	store Store
+	view  atomic.Pointer[view]
+
+	// busy holds one token; who has it talks to the store. The fields below are its own.
+	busy   chan struct{}
+	stock  []Record        // keys that were made and are in no store yet
+	stolen map[string]bool // key ids seen with a tombstone; they stay dead even if a backup is put back
+	failed failure         // of the last attempt to catch up
+}
+
+// failure is an error and when it happened, by the process's own clock.
+type failure struct {
+	err error
+	at  time.Time
+}
+
+// Open reads the store, makes what it lacks (a first key, which signs at once, and a spare), takes up the algorithm of the
+// configuration, and returns a ring that is ready. [Ring.Run] keeps it up to date.
+func Open(ctx context.Context, store Store, cfg Config) (*Ring, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	r := &Ring{cfg: cfg.settled(), store: store, busy: make(chan struct{}, 1), stolen: map[string]bool{}}
+	r.busy <- struct{}{}
+	r.view.Store(&view{schedule: &schedule{}})
+	if err := r.change(ctx, (*book).start); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Run keeps the ring up to date until the context ends: every second it does a [Ring.Tick]. Errors are logged, once until
+// they change.
+func (r *Ring) Run(ctx context.Context) {
+	ticker := time.NewTicker(reloadEvery)
+	defer ticker.Stop()
+	var last string
+	for {
+		r.tickAndLog(ctx, &last)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (r *Ring) tickAndLog(ctx context.Context, last *string) {
+	limited, cancel := context.WithTimeout(ctx, maxLag/2)
+	defer cancel()
+	err := r.Tick(limited)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil && err.Error() != *last:
+		*last = err.Error()
+		r.cfg.Logger.Error("keys: the key ring could not be brought up to date", "error", err)
+	case err == nil && *last != "":
+		*last = ""
+		r.cfg.Logger.Info("keys: the key ring is up to date again")
+	}
+}
+
+// Tick is one step of maintenance: it takes over what other processes changed, rotates when that is due, replaces a used
+// spare and removes what has expired.
+func (r *Ring) Tick(ctx context.Context) error { return r.change(ctx, (*book).maintain) }
+
+// Ready returns nil when the ring has read its store in the last 5 s, and so obeys a removal in time, else [ErrUnavailable].
+// It is a readiness check.
+func (r *Ring) Ready(context.Context) error {
+	v := r.view.Load()
+	if age := r.cfg.Clock.Now().Sub(v.readAt); age > 5*reloadEvery {
+		return fmt.Errorf("%w: not read for %s", ErrUnavailable, age.Truncate(time.Second))
+	}
+	return nil
+}
+
+// change reads the store and, if edit alters anything, applies it there. The keys that the edit needs are made in between,
+// with neither the ring nor the store held up.
+func (r *Ring) change(ctx context.Context, edit edit) error {
+	needed, err := r.try(ctx, edit)
+	if err != nil || needed == nil {
+		return err
+	}
+	made, err := generateAll(*needed)
+	if err != nil {
+		return err
+	}
+	if err := r.acquire(ctx); err != nil {
+		return err
+	}
+	defer r.release()
+	r.stock = append(r.stock, made...)
+	return r.update(ctx, edit)
+}
+
+// try reads the store and runs the edit without keeping its result. It returns nil when nothing would change, else the
+// algorithms of the keys that have to be made.
+func (r *Ring) try(ctx context.Context, edit edit) (needed *[]string, err error) {
+	if err := r.acquire(ctx); err != nil {
+		return nil, err
+	}
+	defer r.release()
+	records, err := r.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	supply := supply{stock: slices.Clone(r.stock)}
+	b := newBook(&r.cfg, r.now(), records, supply.pretend)
+	r.applyTombstones(b)
+	if err := edit(b); err != nil {
+		return nil, err
+	}
+	if sameRecords(records, b.result()) {
+		return nil, nil
+	}
+	return &supply.missing, nil
+}
+
+// update runs the edit in the store's Update and takes over the result.
+func (r *Ring) update(ctx context.Context, edit edit) error {
+	var after []Record
+	err := r.store.Update(ctx, func(before []Record) ([]Record, error) {
+		if err := r.checkNotEmptied(before); err != nil {
+			return nil, err
+		}
+		supply := supply{stock: slices.Clone(r.stock)}
+		b := newBook(&r.cfg, r.now(), before, supply.take)
+		r.applyTombstones(b)
+		if err := edit(b); err != nil {
+			return nil, err
+		}
+		after = b.result()
+		return after, nil
+	})
+	if err != nil {
+		return err
+	}
+	r.stock = slices.DeleteFunc(r.stock, func(spare Record) bool {
+		return slices.ContainsFunc(after, func(used Record) bool { return used.ID == spare.ID })
+	})
+	return r.takeOver(after)
+}
+
+// now is the time as it goes into records.
+func (r *Ring) now() time.Time { return r.cfg.Clock.Now().UTC().Truncate(time.Millisecond) }
+
+func (r *Ring) acquire(ctx context.Context) error {
+	select {
+	case <-r.busy:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (r *Ring) release() { r.busy <- struct{}{} }
