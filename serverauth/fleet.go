@@ -1,0 +1,118 @@
+package serverauth
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/wallet"
+)
+
+const (
+	fleetSecretHeader = "X-Fleet-Secret"
+	defaultFleetRole  = "agent"
+	minFleetTTL       = time.Minute
+	maxFleetIDLength  = 256
+)
+
+// fleetFlow mints tokens for agents that another system runs and vouches for by a shared secret.
+type fleetFlow struct {
+	settings ServerAuthSettings
+	issuer   *TokenIssuer
+	log      *slog.Logger
+}
+
+type fleetRequest struct {
+	SessionID string `json:"session_id"`
+	AgentID   string `json:"agent_id"`
+	Role      string `json:"role"`
+	TTL       int64  `json:"ttl"` // seconds
+	Scope     string `json:"scope"`
+}
+
+type fleetReply struct {
+	SessionToken string `json:"session_token"`
+	ExpiresAt    int64  `json:"exp"` // Unix seconds
+}
+
+// mint is POST /fleet/sessions.
+func (f *fleetFlow) mint(c echo.Context) error {
+	if f.settings.FleetMintSecret == "" {
+		return app.NewProblem(http.StatusNotFound, "fleet_disabled", "fleet sessions are not configured")
+	}
+	ctx := c.Request().Context()
+	if !hasFleetSecret(c.Request(), f.settings.FleetMintSecret) {
+		securityEvent(ctx, f.log, eventFleetRefused, "code", errFleetSecret.Code, "client", app.ClientIP(c))
+		return errFleetSecret
+	}
+	var request fleetRequest
+	if err := app.DecodeJSON(c.Response(), c.Request(), &request); err != nil {
+		return err
+	}
+	if err := f.check(&request); err != nil {
+		return err
+	}
+	token, mint, err := f.issuer.issue(ctx, AccessTokenRequest{
+		Subject: request.SessionID, SessionID: request.SessionID, Role: request.Role, Scope: request.Scope,
+		TTL: f.ttl(request.TTL), Kind: KindFleet, AgentID: request.AgentID,
+	})
+	if err != nil {
+		return err
+	}
+	securityEvent(ctx, f.log, eventFleetSession, "jti", mint.ID, "role", mint.Role, "client", app.ClientIP(c))
+	return reply(c, fleetReply{SessionToken: token, ExpiresAt: mint.ExpiresAt})
+}
+
+func (f *fleetFlow) check(r *fleetRequest) error {
+	if r.Role == "" {
+		r.Role = defaultFleetRole
+	}
+	switch {
+	case r.SessionID == "" || r.AgentID == "":
+		return app.NewProblem(http.StatusBadRequest, "missing_field", "session_id and agent_id required")
+	case len(r.SessionID) > maxFleetIDLength || len(r.AgentID) > maxFleetIDLength:
+		return app.NewProblem(http.StatusBadRequest, "invalid_field", "session_id and agent_id are at most 256 bytes")
+	case namesSomebodyElse(r.SessionID):
+		return app.NewProblem(http.StatusBadRequest, "invalid_session_id",
+			"session_id must not have the shape of an e-mail or a wallet address")
+	case !slices.Contains(f.settings.FleetRoles, r.Role):
+		return app.NewProblem(http.StatusForbidden, "role_not_allowed", "role is not among fleet_roles")
+	default:
+		return nil
+	}
+}
+
+func (f *fleetFlow) ttl(seconds int64) time.Duration {
+	if seconds == 0 {
+		return min(f.settings.FleetSessionTTL(), f.settings.FleetMaxTTL())
+	}
+	// The bounds are compared in seconds: as a duration a large number would overflow.
+	most := int64(f.settings.FleetMaxTTL() / time.Second)
+	return time.Duration(min(max(seconds, int64(minFleetTTL/time.Second)), most)) * time.Second
+}
+
+// namesSomebodyElse tells whether a session's name, which becomes a `sub`, could be taken for that of a person: an
+// e-mail, a wallet address, or the thumbprint that is the address of an ML-DSA wallet.
+func namesSomebodyElse(id string) bool {
+	if strings.Contains(id, "@") || wallet.KindOf(id) != wallet.Raw || wallet.HoldsKey(id) {
+		return true
+	}
+	thumbprint, err := base64.RawURLEncoding.DecodeString(id)
+	return err == nil && len(thumbprint) == sha256.Size
+}
+
+var errFleetSecret = app.NewProblem(http.StatusUnauthorized, "invalid_fleet_secret", "invalid X-Fleet-Secret")
+
+// hasFleetSecret compares in a time that depends on neither secret. An unset secret matches no header.
+func hasFleetSecret(r *http.Request, secret string) bool {
+	got, want := sha256.Sum256([]byte(r.Header.Get(fleetSecretHeader))), sha256.Sum256([]byte(secret))
+	return secret != "" && subtle.ConstantTimeCompare(got[:], want[:]) == 1
+}

@@ -1,0 +1,66 @@
+package serverauth
+
+import (
+	"errors"
+	"mime"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/clientauth"
+)
+
+// introspection tells other services whether a token is good (RFC 7662).
+type introspection struct {
+	guard     *guard
+	validator *clientauth.TokenValidator
+}
+
+type introspectRequest struct {
+	Token string `json:"token"`
+}
+
+// introspect is POST /introspect.
+func (f *introspection) introspect(c echo.Context) error {
+	if err := f.guard.reader(c); err != nil {
+		return err
+	}
+	token, err := introspectedToken(c)
+	if err != nil {
+		return err
+	}
+	found, err := f.validator.Validate(c.Request().Context(), token)
+	if err != nil {
+		if errors.Is(err, clientauth.ErrUnavailable) {
+			return err
+		}
+		return reply(c, map[string]any{"active": false})
+	}
+	answer := map[string]any{"active": true, "token_type": "Bearer"}
+	for name, value := range found.Claims {
+		if name != "active" && name != "token_type" {
+			answer[name] = value
+		}
+	}
+	return reply(c, answer)
+}
+
+// introspectedToken reads the token from a form, as RFC 7662 has it, or from JSON.
+func introspectedToken(c echo.Context) (string, error) {
+	var request introspectRequest
+	mediaType, _, _ := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
+	if mediaType == echo.MIMEApplicationForm {
+		c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, app.MaxJSONBody)
+		if err := c.Request().ParseForm(); err != nil {
+			return "", app.NewProblem(http.StatusBadRequest, "invalid_form", "request body is not a form of at most 65536 bytes")
+		}
+		request.Token = c.Request().PostForm.Get("token")
+	} else if err := app.DecodeJSON(c.Response(), c.Request(), &request); err != nil {
+		return "", err
+	}
+	if request.Token == "" {
+		return "", app.NewProblem(http.StatusBadRequest, "token_required", "token required")
+	}
+	return request.Token, nil
+}

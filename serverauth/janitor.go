@@ -1,0 +1,62 @@
+package serverauth
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/picoauth/picoauth/app"
+)
+
+// janitor has the stores forget what has expired.
+type janitor struct {
+	challenges  ChallengeStore
+	sessions    SessionStore
+	revocations RevocationStore
+	accessTTL   time.Duration
+	now         app.Clock
+	log         *slog.Logger
+}
+
+const (
+	cleanupInterval = 10 * time.Second
+	pruneBatch      = 1000
+)
+
+func (j *janitor) run(ctx context.Context) {
+	ticker := time.NewTicker(cleanupInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			j.clean(ctx)
+		}
+	}
+}
+
+func (j *janitor) clean(ctx context.Context) {
+	if _, err := j.challenges.Cleanup(ctx); err != nil {
+		j.log.WarnContext(ctx, "cleanup failed", "store", "challenges", "error", err)
+	}
+	// A session outlives its refresh token by an access token's life, so that revoking its subject finds it.
+	expired := j.now().Add(-j.accessTTL).UnixMilli()
+	j.prune(ctx, "sessions", func() (int, error) { return j.sessions.Prune(ctx, expired, pruneBatch) })
+	now := j.now().Unix()
+	j.prune(ctx, "revocations", func() (int, error) { return j.revocations.Prune(ctx, now, pruneBatch) })
+}
+
+// prune removes batches until one is not full.
+func (j *janitor) prune(ctx context.Context, store string, batch func() (int, error)) {
+	for ctx.Err() == nil {
+		removed, err := batch()
+		if err != nil {
+			j.log.WarnContext(ctx, "cleanup failed", "store", store, "error", err)
+			return
+		}
+		if removed < pruneBatch {
+			return
+		}
+	}
+}

@@ -1,0 +1,211 @@
+package serverauth
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/knadh/koanf/v2"
+	"github.com/labstack/echo/v4"
+	"go.uber.org/fx"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/clientauth"
+	"github.com/picoauth/picoauth/serverauth/keys"
+)
+
+// Module is the auth server as an fx module. It needs *koanf.Koanf, *echo.Echo and *slog.Logger in the graph,
+// reads the section server_auth and registers the routes below Prefix. To replace a part, put an fx.Decorate of its
+// interface (ChallengeStore, ClaimsProvider, …) at the root of the app: inside another fx.Module, or returning a
+// concrete type, fx ignores it.
+var Module fx.Option = fx.Module("serverauth",
+	app.RegisterSection(SettingsSection),
+	fx.Provide(
+		provideSettings,
+		provideRing,
+		provideChallengeStore,
+		provideSessionStore,
+		provideRevocationStore,
+		provideMintStore,
+		NewDefaultClaimsProvider,
+		provideVerifier,
+		provideAudit,
+		provideIssuer,
+		provideDenylist,
+		provideRevoker,
+		provideSessions,
+		provideLocalIssuer,
+		provideController,
+	),
+	fx.Invoke(register),
+)
+
+// AsWalletScheme adds a wallet algorithm of the app's own to the verifier. The constructor returns a WalletScheme.
+func AsWalletScheme(constructor any) fx.Option {
+	return fx.Provide(fx.Annotate(constructor, fx.As(new(WalletScheme)), fx.ResultTags(walletSchemes)))
+}
+
+const walletSchemes = `group:"picoauth.wallet_schemes"`
+
+type clockParam struct {
+	fx.In
+	Clock app.Clock `optional:"true"`
+}
+
+func provideSettings(k *koanf.Koanf) (ServerAuthSettings, error) {
+	return app.Section(k, SettingsSection, DefaultServerAuthSettings())
+}
+
+func provideRing(settings ServerAuthSettings, p clockParam, log *slog.Logger) (*keys.Ring, error) {
+	return openRing(context.Background(), settings, p.Clock, log)
+}
+
+func provideChallengeStore(settings ServerAuthSettings, p clockParam) (ChallengeStore, error) {
+	return NewInMemoryChallengeStore(settings, p.Clock)
+}
+
+func provideSessionStore() SessionStore { return NewInMemorySessionStore() }
+
+func provideRevocationStore(p clockParam) RevocationStore { return NewInMemoryRevocationStore(p.Clock) }
+
+func provideMintStore() MintStore { return NewInMemoryMintStore() }
+
+type schemesParam struct {
+	fx.In
+	Schemes []WalletScheme `group:"picoauth.wallet_schemes"`
+}
+
+func provideVerifier(settings ServerAuthSettings, p schemesParam) (*WalletVerifier, error) {
+	return NewWalletVerifier(settings, p.Schemes...)
+}
+
+func provideAudit(settings ServerAuthSettings, store MintStore, ring *keys.Ring, p clockParam, log *slog.Logger) (*AuditRecorder, error) {
+	key, err := ring.Secret(context.Background(), auditSecret)
+	if err != nil {
+		return nil, err
+	}
+	return NewAuditRecorder(AuditConfig{Store: store, Key: key, MinTTL: settings.MintAuditMinTTL(), Clock: p.Clock, Log: log})
+}
+
+func provideIssuer(settings ServerAuthSettings, ring *keys.Ring, audit *AuditRecorder, p clockParam) *TokenIssuer {
+	return NewTokenIssuer(settings, ring, audit, p.Clock)
+}
+
+func provideDenylist(store RevocationStore, p clockParam, log *slog.Logger) *Denylist {
+	return NewDenylist(store, log, p.Clock)
+}
+
+func provideRevoker(settings ServerAuthSettings, sessions SessionStore, denylist *Denylist, audit *AuditRecorder, p clockParam) *Revoker {
+	return NewRevoker(settings, sessions, denylist, audit, p.Clock)
+}
+
+type sessionParams struct {
+	fx.In
+	Settings ServerAuthSettings
+	Store    SessionStore
+	Issuer   *TokenIssuer
+	Provider ClaimsProvider
+	Revoker  *Revoker
+	Denylist *Denylist
+	Ring     *keys.Ring
+	Clock    app.Clock `optional:"true"`
+}
+
+func provideSessions(p sessionParams) (*SessionService, error) {
+	key, err := p.Ring.Secret(context.Background(), refreshSecret)
+	if err != nil {
+		return nil, err
+	}
+	return NewSessionService(SessionDeps{
+		Settings: p.Settings, Store: p.Store, Issuer: p.Issuer, Provider: p.Provider, Revoker: p.Revoker, Denylist: p.Denylist,
+		RefreshKey: key, Clock: p.Clock,
+	}), nil
+}
+
+// provideLocalIssuer is how a validator in the same app comes to the keys and the denylist: in process, never by HTTP.
+func provideLocalIssuer(settings ServerAuthSettings, ring *keys.Ring, denylist *Denylist) *clientauth.LocalIssuer {
+	return &clientauth.LocalIssuer{TrustedIssuer: clientauth.TrustedIssuer{
+		Issuer: settings.Issuer, Audience: settings.Audience, Algorithms: keys.Algorithms(), Keys: ring, Denylist: denylist,
+	}}
+}
+
+type controllerParams struct {
+	fx.In
+	Settings    ServerAuthSettings
+	Challenges  ChallengeStore
+	Verifier    *WalletVerifier
+	Issuer      *TokenIssuer
+	Sessions    *SessionService
+	Revoker     *Revoker
+	Revocations RevocationStore
+	Audit       *AuditRecorder
+	Local       *clientauth.LocalIssuer
+	Log         *slog.Logger
+	Clock       app.Clock `optional:"true"`
+}
+
+func provideController(p controllerParams) (*AuthController, error) {
+	return NewAuthController(ControllerDeps{
+		Settings: p.Settings, Challenges: p.Challenges, Verifier: p.Verifier, Issuer: p.Issuer, Sessions: p.Sessions,
+		Revoker: p.Revoker, Revocations: p.Revocations, Audit: p.Audit, Local: p.Local, Log: p.Log, Clock: p.Clock,
+	})
+}
+
+type registerParams struct {
+	fx.In
+	Lifecycle   fx.Lifecycle
+	Echo        *echo.Echo
+	Controller  *AuthController
+	Policy      *clientauth.Policy `optional:"true"`
+	Ring        *keys.Ring
+	Denylist    *Denylist
+	Audit       *AuditRecorder
+	Settings    ServerAuthSettings
+	Challenges  ChallengeStore
+	Sessions    SessionStore
+	Revocations RevocationStore
+	Log         *slog.Logger
+	Clock       app.Clock `optional:"true"`
+}
+
+// register adds the routes, marks them anonymous for a validator in front of them, and runs what runs beside the
+// requests. The audit is started first, so that it ends last and seals what the others still record.
+func register(p registerParams) {
+	routes := app.WatchRoutes(p.Echo)
+	p.Lifecycle.Append(fx.StartHook(routes.Err))
+	p.Controller.Register(p.Echo)
+	if p.Policy != nil {
+		for _, route := range p.Controller.Routes() {
+			p.Policy.AllowAnonymous(route)
+		}
+	}
+	p.Lifecycle.Append(fx.StartHook(p.Denylist.Sync))
+	janitor := &janitor{
+		challenges: p.Challenges, sessions: p.Sessions, revocations: p.Revocations, accessTTL: p.Settings.AccessTokenTTL(),
+		now: clockOr(p.Clock), log: p.Log,
+	}
+	for _, run := range []func(context.Context){p.Audit.Run, p.Ring.Run, p.Denylist.Run, janitor.run} {
+		background(p.Lifecycle, run)
+	}
+}
+
+// background runs a loop from the start of the app to its stop, which waits for it.
+func background(lc fx.Lifecycle, run func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	lc.Append(fx.Hook{
+		OnStart: func(context.Context) error {
+			go func() { defer close(done); run(ctx) }()
+			return nil
+		},
+		OnStop: func(stop context.Context) error {
+			cancel()
+			select {
+			case <-done:
+				return nil
+			case <-stop.Done():
+				return errors.New("serverauth: a background task did not end in time")
+			}
+		},
+	})
+}

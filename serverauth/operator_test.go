@@ -1,0 +1,422 @@
+package serverauth_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/testutil"
+)
+
+const fleetSecret = "a fleet secret"
+
+// operated is a server with an administrator and a fleet.
+func operated(t testing.TB, settings map[string]any) (*server, string) {
+	t.Helper()
+	all := map[string]any{"auto_create_admin": true, "admin_password": "correct horse", "fleet_mint_secret": fleetSecret}
+	for name, value := range settings {
+		all[name] = value
+	}
+	s := startServer(t, all)
+	return s, s.post("/login", map[string]any{"email": "admin@pico.local", "password": "correct horse"}).tokens(t).Access
+}
+
+func bearer(token string) []string { return []string{"Authorization", "Bearer " + token} }
+
+func (s *server) fleet(body map[string]any) reply {
+	return s.post("/fleet/sessions", body, "X-Fleet-Secret", fleetSecret)
+}
+
+func (s *server) fleetToken(role string) string {
+	s.t.Helper()
+	r := s.fleet(map[string]any{"session_id": "session-1", "agent_id": "agent-1", "role": role})
+	require.Equal(s.t, 200, r.status, "%s", r.body)
+	return r.json(s.t)["session_token"].(string)
+}
+
+func TestLogoutEndsTheSessionAndItsAccessTokens(t *testing.T) {
+	s := startServer(t, nil)
+	in := s.signIn(newWallet(t, "Ed25519"))
+	next := s.refresh(in.Refresh).tokens(t)
+	other := s.signIn(newWallet(t, "Ed25519"))
+	logout := func(token any) reply { return s.post("/logout", map[string]any{"refresh_token": token}) }
+	assert.Equal(t, 204, logout(next.Refresh).status)
+	for _, token := range []string{in.Access, next.Access} {
+		assert.Equal(t, 401, s.introspectActive(token))
+	}
+	s.refresh(next.Refresh).problem(t, 401, "refresh invalid: session has ended")
+	assert.Equal(t, 204, logout(next.Refresh).status, "an ended one")
+	assert.Equal(t, 204, logout("garbage").status, "an unreadable one")
+	logout("").problem(t, 400, "refresh_token required")
+	s.post("/logout", map[string]any{}).problem(t, 400, "refresh_token required")
+	assert.Equal(t, 200, s.introspectActive(other.Access), "another's session goes on")
+}
+
+func TestRevokeByTokenSessionAndSubject(t *testing.T) {
+	s, admin := operated(t, nil)
+	w := newWallet(t, "Ed25519")
+	first, second := s.signIn(w), s.signIn(w)
+	stranger := s.signIn(newWallet(t, "Ed25519"))
+	claims := jwtPart(t, first.Access, 1)
+
+	r := s.post("/revoke", map[string]any{"jti": claims["jti"], "reason": "stolen"}, bearer(admin)...)
+	require.Equal(t, 200, r.status, "%s", r.body)
+	item := r.json(t)["revoked"].(map[string]any)
+	assert.Equal(t, claims["jti"], item["jti"])
+	assert.Equal(t, "stolen", item["reason"])
+	assert.Equal(t, "admin@pico.local", item["revoked_by"])
+	assert.EqualValues(t, claims["exp"].(float64)+600, item["exp"])
+	assert.Equal(t, 401, s.introspectActive(first.Access))
+	again := s.post("/revoke", map[string]any{"jti": claims["jti"], "reason": "again"}, bearer(admin)...)
+	assert.Equal(t, r.json(t), again.json(t), "a second call returns the first entry")
+	first = s.refresh(first.Refresh).tokens(t)
+
+	r = s.post("/revoke", map[string]any{"sid": claims["sid"]}, bearer(admin)...)
+	require.Equal(t, 200, r.status)
+	assert.Equal(t, 401, s.introspectActive(first.Access))
+	s.refresh(first.Refresh).problem(t, 401, "refresh invalid: session has ended")
+	assert.Equal(t, 200, s.introspectActive(second.Access))
+
+	r = s.post("/revoke", map[string]any{"sub": w.Address}, bearer(admin)...)
+	require.Equal(t, 200, r.status)
+	assert.Equal(t, 401, s.introspectActive(second.Access))
+	s.refresh(second.Refresh).problem(t, 401, "refresh invalid: session has ended")
+	third := s.signIn(w)
+	assert.Equal(t, 200, s.introspectActive(third.Access), "what begins after the reply is valid")
+	assert.Equal(t, 200, s.introspectActive(stranger.Access))
+}
+
+func TestRevokingASubjectReachesTheOtherAddressOfItsKey(t *testing.T) {
+	s, admin := operated(t, map[string]any{"require_message": false})
+	hex := newWallet(t, "Ed25519")
+	solana := *hex
+	solana.Address = base58Of(hex.PublicKey)
+	asHex, asSolana := s.signIn(hex), s.signIn(&solana)
+	require.NotEqual(t, asHex.Address, asSolana.Address)
+	require.Equal(t, 200, s.post("/revoke", map[string]any{"sub": solana.Address}, bearer(admin)...).status)
+	assert.Equal(t, 401, s.introspectActive(asHex.Access))
+	assert.Equal(t, 401, s.introspectActive(asSolana.Access))
+	s.refresh(asHex.Refresh).problem(t, 401, "refresh invalid: session has ended")
+}
+
+func TestNothingOfASubjectSurvivesItsRevocation(t *testing.T) {
+	s, admin := operated(t, nil)
+	w := newWallet(t, "Ed25519")
+	var mu sync.Mutex
+	var issued []tokens
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for worker := range 8 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				r := s.post("/sign-in", s.signInBody(w))
+				if r.status != 200 {
+					continue
+				}
+				in := r.tokens(t)
+				if worker%2 == 0 {
+					if r := s.refresh(in.Refresh); r.status == 200 {
+						in = r.tokens(t)
+					}
+				}
+				mu.Lock()
+				issued = append(issued, in)
+				mu.Unlock()
+			}
+		})
+	}
+	time.Sleep(100 * time.Millisecond) // let them get going: it is their traffic that is tested
+	r := s.post("/revoke", map[string]any{"sub": w.Address}, bearer(admin)...)
+	mu.Lock()
+	before := slices.Clone(issued)
+	mu.Unlock()
+	close(stop)
+	wg.Wait()
+	require.Equal(t, 200, r.status, "%s", r.body)
+	require.NotEmpty(t, before)
+	for _, in := range before {
+		require.Equal(t, 401, s.introspectActive(in.Access))
+		require.Equal(t, 401, s.refresh(in.Refresh).status)
+	}
+	assert.Equal(t, 200, s.introspectActive(s.signIn(w).Access))
+}
+
+func TestRevokeRefusals(t *testing.T) {
+	s, admin := operated(t, nil)
+	s.post("/revoke", map[string]any{}, bearer(admin)...).problem(t, 400, "jti required")
+	s.post("/revoke", map[string]any{"jti": "a", "sub": "b"}, bearer(admin)...).problem(t, 400, "only one of jti, sid and sub can be revoked at once")
+	s.post("/revoke", map[string]any{"jti": 1}, bearer(admin)...).problem(t, 400, "field jti must be a string")
+}
+
+func TestOperatorEndpointsGuardThemselves(t *testing.T) {
+	s, admin := operated(t, nil)
+	wallet, service := s.signIn(newWallet(t, "Ed25519")).Access, s.fleetToken("service")
+	readers := []string{"GET /revoked-jtis", "POST /introspect"}
+	for _, endpoint := range []string{"POST /revoke", "GET /keys", "POST /keys/rotate", "POST /keys/x/compromised", "GET /mints", "GET /revoked-jtis", "POST /introspect"} {
+		method, path, _ := strings.Cut(endpoint, " ")
+		call := func(header ...string) reply { return s.do(method, path, "application/json", []byte("{}"), header...) }
+		none := call()
+		assert.Equal(t, 401, none.status, endpoint)
+		assert.True(t, strings.HasPrefix(none.header.Get("WWW-Authenticate"), "Bearer realm="), endpoint)
+		assert.NotContains(t, none.header.Get("WWW-Authenticate"), "error", endpoint)
+		bad := call(bearer("x.y.z")...)
+		assert.Equal(t, 401, bad.status, endpoint)
+		assert.Contains(t, bad.header.Get("WWW-Authenticate"), `error="invalid_token"`, endpoint)
+		assert.Equal(t, 403, call(bearer(wallet)...).status, endpoint)
+		assert.NotContains(t, []int{401, 403}, call(bearer(admin)...).status, endpoint)
+		reads := slices.Contains(readers, endpoint)
+		assert.Equal(t, reads, call(bearer(service)...).status != 403, endpoint)
+		if reads {
+			assert.NotContains(t, []int{401, 403}, call("X-Fleet-Secret", fleetSecret).status, endpoint)
+			call("X-Fleet-Secret", "wrong").problem(t, 401, "invalid X-Fleet-Secret")
+		}
+	}
+}
+
+func TestAnEmptyListOfOperatorRolesLetsNobodyIn(t *testing.T) {
+	s, admin := operated(t, map[string]any{"operator_roles": []string{}})
+	assert.Equal(t, 403, s.get("/keys", bearer(admin)...).status)
+}
+
+func TestRevokedList(t *testing.T) {
+	s, admin := operated(t, nil)
+	list := func(query string, header ...string) reply {
+		return s.get("/revoked-jtis"+query, append(bearer(admin), header...)...)
+	}
+	empty := list("")
+	require.Equal(t, 200, empty.status)
+	assert.Equal(t, []any{}, empty.json(t)["items"])
+	start := empty.json(t)["seq"].(float64)
+	etag := empty.header.Get("ETag")
+	assert.Equal(t, 304, list("", "If-None-Match", etag).status)
+
+	in := s.signIn(newWallet(t, "Ed25519"))
+	claims := jwtPart(t, in.Access, 1)
+	s.post("/revoke", map[string]any{"sid": claims["sid"], "reason": "r"}, bearer(admin)...)
+	full := list("", "If-None-Match", etag)
+	require.Equal(t, 200, full.status)
+	items := full.json(t)["items"].([]any)
+	require.Len(t, items, 2, "the session, and its live token for clients that know jti only")
+	assert.Equal(t, claims["sid"], items[0].(map[string]any)["sid"])
+	assert.Equal(t, claims["jti"], items[1].(map[string]any)["jti"])
+	seq := full.json(t)["seq"].(float64)
+	assert.Greater(t, seq, start)
+	number := func(f float64) string { text, _ := json.Marshal(int64(f)); return string(text) }
+	assert.Len(t, list("?since=" + number(start)).json(t)["items"], 2)
+	assert.Empty(t, list("?since=" + number(seq)).json(t)["items"])
+	assert.Len(t, list("?since=" + number(seq+1)).json(t)["items"], 2, "a since from the future gets the whole list")
+	for _, bad := range []string{"x", "-1", "1.5", "99999999999999999999"} {
+		assert.Equal(t, 400, list("?since="+bad).status, bad)
+	}
+}
+
+func TestFleetSessions(t *testing.T) {
+	s, _ := operated(t, map[string]any{"fleet_max_ttl_seconds": 7200, "fleet_session_ttl_seconds": 3600})
+	now := time.Now().Unix()
+	r := s.fleet(map[string]any{"session_id": "run-1", "agent_id": "agent-7", "scope": "read write"})
+	require.Equal(t, 200, r.status, "%s", r.body)
+	assert.Equal(t, "no-store", r.header.Get("Cache-Control"))
+	token := r.json(t)["session_token"].(string)
+	claims := jwtPart(t, token, 1)
+	for name, want := range map[string]any{"sub": "run-1", "agent_id": "agent-7", "role": "agent", "scope": "read write"} {
+		assert.Equal(t, want, claims[name], name)
+	}
+	assert.InDelta(t, now+3600, r.json(t)["exp"], 2)
+	assert.Equal(t, 200, s.introspectActive(token))
+	for ttl, want := range map[int64]int64{0: 3600, 1: 60, -5: 60, 61: 61, 7200: 7200, 1 << 62: 7200} {
+		r := s.fleet(map[string]any{"session_id": "s", "agent_id": "a", "ttl": ttl})
+		claims := jwtPart(t, r.json(t)["session_token"].(string), 1)
+		assert.EqualValues(t, want, claims["exp"].(float64)-claims["iat"].(float64), "ttl %d", ttl)
+	}
+}
+
+func TestFleetRefusals(t *testing.T) {
+	s, _ := operated(t, nil)
+	good := map[string]any{"session_id": "s", "agent_id": "a"}
+	s.post("/fleet/sessions", good).problem(t, 401, "invalid X-Fleet-Secret")
+	s.post("/fleet/sessions", good, "X-Fleet-Secret", "wrong").problem(t, 401, "invalid X-Fleet-Secret")
+	s.fleet(map[string]any{"session_id": "s"}).problem(t, 400, "session_id and agent_id required")
+	s.fleet(map[string]any{"agent_id": "a"}).problem(t, 400, "session_id and agent_id required")
+	for _, role := range []string{"admin", "operator", "wallet"} {
+		assert.Equal(t, 403, s.fleet(map[string]any{"session_id": "s", "agent_id": "a", "role": role}).status)
+	}
+	for _, id := range []string{
+		"admin@pico.local", newWallet(t, "eip191").Address, newWallet(t, testutil.SolanaWallet).Address, newWallet(t, "Ed25519").Address,
+		newWallet(t, "secp256k1").Address, "lPKEv3TE2oZGYKqd9ikYOP9vGcXNmpICwVXCPKYp25E",
+	} {
+		r := s.fleet(map[string]any{"session_id": id, "agent_id": "a"})
+		assert.Equal(t, 400, r.status, id)
+		assert.Equal(t, "invalid_session_id", r.json(t)["code"])
+	}
+	closed := startServer(t, nil)
+	assert.Equal(t, 404, closed.post("/fleet/sessions", good, "X-Fleet-Secret", "").status)
+	assert.Equal(t, 404, closed.post("/fleet/sessions", good, "X-Fleet-Secret", fleetSecret).status)
+}
+
+func TestIntrospection(t *testing.T) {
+	s, admin := operated(t, nil)
+	in := s.signIn(newWallet(t, "Ed25519"))
+	byForm := func(token string) map[string]any {
+		r := s.do(http.MethodPost, "/introspect", "application/x-www-form-urlencoded", []byte(url.Values{"token": {token}}.Encode()), bearer(admin)...)
+		require.Equal(t, 200, r.status, "%s", r.body)
+		assert.Equal(t, "no-store", r.header.Get("Cache-Control"))
+		return r.json(t)
+	}
+	active := byForm(in.Access)
+	assert.Equal(t, true, active["active"])
+	assert.Equal(t, in.Address, active["sub"])
+	assert.Equal(t, "wallet", active["role"])
+	assert.Equal(t, active, s.post("/introspect", map[string]any{"token": in.Access}, bearer(admin)...).json(t))
+	inactive := map[string]any{"active": false}
+	for _, token := range []string{in.Refresh, "garbage", in.Access[:len(in.Access)-4] + "AAAA"} {
+		assert.Equal(t, inactive, byForm(token))
+	}
+	s.post("/revoke", map[string]any{"jti": active["jti"]}, bearer(admin)...)
+	assert.Equal(t, inactive, byForm(in.Access))
+	assert.Equal(t, 400, s.post("/introspect", map[string]any{}, bearer(admin)...).status)
+}
+
+func TestKeysAreShownRotatedAndTakenOut(t *testing.T) {
+	s, admin := operated(t, nil)
+	in := s.signIn(newWallet(t, "Ed25519"))
+	kid := jwtPart(t, in.Access, 0)["kid"].(string)
+	states := func(r reply) map[string]string {
+		require.Equal(t, 200, r.status, "%s", r.body)
+		assert.NotContains(t, string(r.body), `"d"`)
+		out := map[string]string{}
+		for _, item := range r.json(t)["items"].([]any) {
+			key := item.(map[string]any)
+			out[key["kid"].(string)] = key["state"].(string)
+			for _, field := range []string{"alg", "created_at", "activates_at", "retires_at"} {
+				assert.Contains(t, key, field)
+			}
+		}
+		return out
+	}
+	before := states(s.get("/keys", bearer(admin)...))
+	assert.Equal(t, "active", before[kid])
+	assert.Len(t, before, 2, "a published spare stands behind it")
+
+	rotated := states(s.post("/keys/rotate", map[string]any{}, bearer(admin)...))
+	assert.Equal(t, "active", rotated[kid], "the spare is too young to sign: clients may not have it")
+	s.post("/keys/nonsense/compromised", map[string]any{}, bearer(admin)...).problem(t, 404, "there is no such key")
+
+	r := s.post("/keys/"+kid+"/compromised", map[string]any{}, bearer(admin)...)
+	after := states(r)
+	assert.Equal(t, "removed", after[kid])
+	assert.Equal(t, 401, s.introspectActive(in.Access))
+	assert.Equal(t, 401, s.introspectActive(admin), "the operator's own token was signed with it too")
+	assert.NotContains(t, string(s.get("/jwks").body), kid)
+	next := s.signIn(newWallet(t, "Ed25519"))
+	assert.NotEqual(t, kid, jwtPart(t, next.Access, 0)["kid"])
+	assert.Equal(t, 200, s.introspectActive(next.Access))
+}
+
+func TestDiscovery(t *testing.T) {
+	s := startServer(t, map[string]any{"issuer": "https://auth.example"})
+	first, second := s.get("/.well-known/openid-configuration"), s.get("/.well-known/oauth-authorization-server")
+	assert.Equal(t, first.json(t), second.json(t))
+	document := first.json(t)
+	for name, want := range map[string]any{
+		"issuer": "https://auth.example", "jwks_uri": "https://auth.example/api/v1/auth/jwks?kty=RSA,EC,OKP",
+		"introspection_endpoint": "https://auth.example/api/v1/auth/introspect", "response_types_supported": []any{},
+		"id_token_signing_alg_values_supported": []any{"EdDSA"},
+	} {
+		assert.Equal(t, want, document[name], name)
+	}
+	assert.NotContains(t, document, "token_endpoint")
+	assert.NotContains(t, document, "revocation_endpoint")
+	quantum := startServer(t, map[string]any{"issuer": "https://auth.example", "algorithm": "ML-DSA-65"})
+	assert.Equal(t, "https://auth.example/api/v1/auth/jwks", quantum.get("/.well-known/openid-configuration").json(t)["jwks_uri"])
+}
+
+func TestJWKS(t *testing.T) {
+	for algorithm, kty := range map[string]string{"RS256": "RSA", "ES256": "EC", "EdDSA": "OKP", "ML-DSA-44": "AKP", "ML-DSA-65": "AKP", "ML-DSA-87": "AKP"} {
+		t.Run(algorithm, func(t *testing.T) {
+			s := startServer(t, map[string]any{"algorithm": algorithm})
+			r := s.get("/jwks")
+			require.Equal(t, 200, r.status)
+			assert.Equal(t, "application/json", r.header.Get("Content-Type"))
+			assert.Regexp(t, `^public, max-age=([1-9]\d?|[12]\d\d|300)$`, r.header.Get("Cache-Control"))
+			found := r.json(t)["keys"].([]any)
+			require.Len(t, found, 2)
+			for _, k := range found {
+				key := k.(map[string]any)
+				assert.Equal(t, kty, key["kty"])
+				assert.Equal(t, algorithm, key["alg"])
+				assert.Equal(t, "sig", key["use"])
+				assert.Len(t, key["kid"], 43)
+				for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "priv", "k"} {
+					assert.NotContains(t, key, private)
+				}
+			}
+			in := s.signIn(newWallet(t, "Ed25519"))
+			assert.Equal(t, 200, s.introspectActive(in.Access), "validated by clientauth")
+			assert.Len(t, s.get("/jwks?kty=" + kty).json(t)["keys"], 2)
+			assert.Len(t, s.get("/jwks?kty=oct,"+kty).json(t)["keys"], 2)
+			assert.Empty(t, s.get("/jwks?kty=oct").json(t)["keys"])
+			etag := r.header.Get("ETag")
+			assert.Equal(t, 304, s.get("/jwks", "If-None-Match", etag).status)
+			assert.Equal(t, 304, s.get("/jwks", "If-None-Match", `"x", W/`+etag).status)
+			assert.Equal(t, 200, s.get("/jwks", "If-None-Match", `"x"`).status)
+		})
+	}
+}
+
+func TestMintsAreListed(t *testing.T) {
+	s, admin := operated(t, nil)
+	in := s.signIn(newWallet(t, "Ed25519"))
+	claims := jwtPart(t, in.Access, 1)
+	s.post("/revoke", map[string]any{"jti": claims["jti"]}, bearer(admin)...)
+	r := s.get("/mints?limit=1", bearer(admin)...)
+	require.Equal(t, 200, r.status, "%s", r.body)
+	items := r.json(t)["items"].([]any)
+	require.Len(t, items, 1)
+	item := items[0].(map[string]any)
+	for name, want := range map[string]any{
+		"jti": claims["jti"], "sub": in.Address, "role": "wallet", "kind": "wallet", "iat": claims["iat"], "exp": claims["exp"], "revoked": true,
+	} {
+		assert.Equal(t, want, item[name], name)
+	}
+	for _, name := range []string{"scope", "agent_id", "session_id"} {
+		assert.Contains(t, item, name)
+	}
+}
+
+func TestIssueAccessToken(t *testing.T) {
+	var issuer *serverauth.TokenIssuer
+	s := startServer(t, nil, populate(&issuer))
+	token, err := issuer.IssueAccessToken(context.Background(), serverauth.AccessTokenRequest{
+		Subject: "job-1", Role: "batch", TTL: time.Minute, Extra: map[string]any{"tier": "gold"},
+	})
+	require.NoError(t, err)
+	assert.Equal(t, 200, s.introspectActive(token))
+	assert.Equal(t, "gold", jwtPart(t, token, 1)["tier"])
+	for name, r := range map[string]serverauth.AccessTokenRequest{
+		"no subject": {}, "reserved claim": {Subject: "a", Extra: map[string]any{"exp": 1}},
+		"longer than its key is published": {Subject: "a", TTL: 365 * 24 * time.Hour},
+	} {
+		_, err := issuer.IssueAccessToken(context.Background(), r)
+		assert.Error(t, err, name)
+	}
+	set, err := issuer.JWKS(context.Background())
+	require.NoError(t, err)
+	text, err := json.Marshal(set)
+	require.NoError(t, err)
+	assert.JSONEq(t, string(s.get("/jwks").body), string(text))
+}

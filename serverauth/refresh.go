@@ -1,0 +1,117 @@
+package serverauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/picoauth/picoauth/app"
+)
+
+type refreshRequest struct {
+	RefreshToken string `json:"refresh_token"`
+}
+
+// refreshFlow exchanges a refresh token for the next one and a new access token.
+type refreshFlow struct {
+	sessions *SessionService
+	now      app.Clock
+	log      *slog.Logger
+}
+
+// refresh is POST /refresh.
+func (f *refreshFlow) refresh(c echo.Context) error {
+	began, ctx := f.now(), c.Request().Context()
+	token, err := decodeRefreshToken(c)
+	if err != nil {
+		return err
+	}
+	tokens, err := f.sessions.Refresh(ctx, token, began)
+	var problem *app.Problem
+	if errors.As(err, &problem) {
+		securityEvent(ctx, f.log, eventRefreshRefused, "code", problem.Code, "client", app.ClientIP(c))
+	}
+	if err != nil {
+		return err
+	}
+	return reply(c, tokens)
+}
+
+func decodeRefreshToken(c echo.Context) (string, error) {
+	var request refreshRequest
+	if err := app.DecodeJSON(c.Response(), c.Request(), &request); err != nil {
+		return "", err
+	}
+	if request.RefreshToken == "" {
+		return "", app.NewProblem(http.StatusBadRequest, "refresh_token_required", "refresh_token required")
+	}
+	return request.RefreshToken, nil
+}
+
+func refreshInvalid(reason string) *app.Problem {
+	return app.NewProblem(http.StatusUnauthorized, "refresh_invalid", "refresh invalid: "+reason)
+}
+
+// Refresh rotates the session of a refresh token. Its errors are problems, but for those of the stores and of the
+// ClaimsProvider.
+func (s *SessionService) Refresh(ctx context.Context, token string, began time.Time) (Tokens, error) {
+	claims, err := s.refresh.decode(token, began)
+	switch {
+	case errors.Is(err, ErrRefreshExpired):
+		return Tokens{}, app.NewProblem(http.StatusUnauthorized, "refresh_expired", "refresh expired")
+	case err != nil:
+		return Tokens{}, refreshInvalid(err.Error())
+	}
+	row, outcome, err := s.store.Rotate(ctx, Rotation{
+		SessionID: claims.SessionID, Counter: claims.Counter, Now: began.UnixMilli(),
+		TTL: s.settings.RefreshTokenTTL().Milliseconds(), Grace: s.settings.RefreshGrace().Milliseconds(),
+	})
+	if err != nil {
+		return Tokens{}, fmt.Errorf("session store: %w", err)
+	}
+	switch outcome {
+	case SessionAbsent:
+		return Tokens{}, errSessionEnded
+	case SessionReused:
+		_, err := s.revoker.ended(ctx, row.ID, s.settings.AccessTokenTTL(), Cause{By: byIssuer, Reason: "refresh token reuse"})
+		return Tokens{}, errors.Join(err, errRefreshReused)
+	}
+	return s.continueSession(ctx, row, began)
+}
+
+// byIssuer is the `revoked_by` of what the issuer ends on its own.
+const byIssuer = "issuer"
+
+var (
+	errSessionEnded  = refreshInvalid("session has ended")
+	errRefreshReused = app.NewProblem(http.StatusUnauthorized, "refresh_reused",
+		"refresh invalid: token was used before, the session has ended")
+)
+
+// continueSession issues the tokens of a rotated session, with roles and claims as they are now.
+func (s *SessionService) continueSession(ctx context.Context, row Session, began time.Time) (Tokens, error) {
+	if row.Credential != s.credential(row.Subject.Kind) {
+		return Tokens{}, s.endWith(ctx, row, "credentials changed", errSessionEnded)
+	}
+	claims, err := s.claims(ctx, row.Subject)
+	if errors.Is(err, ErrSubjectRefused) {
+		return Tokens{}, s.endWith(ctx, row, "subject refused", err)
+	}
+	if err != nil {
+		return Tokens{}, err
+	}
+	return s.answer(ctx, row, claims, began)
+}
+
+// endWith ends a session that may not go on, and returns why.
+func (s *SessionService) endWith(ctx context.Context, row Session, reason string, refusal error) error {
+	if _, err := s.revoker.Session(ctx, row.ID, Cause{By: byIssuer, Reason: reason}); err != nil {
+		return err
+	}
+	return refusal
+}
