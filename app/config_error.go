@@ -47,10 +47,10 @@ func CheckNotEmpty(key, value string) error {
 	return &ConfigError{Key: key, Reason: "must not be empty"}
 }
 
-// qualify puts the section's name before the key of every ConfigError in err,
-// and before the text of any other error.
+// qualify puts the section's name before the key of err, or of each error that
+// errors.Join put into it, and before the text of any other error.
 func qualify(section string, err error) error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && errors.Join(joined.Unwrap()...).Error() == err.Error() {
 		var all []error
 		for _, one := range joined.Unwrap() {
 			all = append(all, qualify(section, one))

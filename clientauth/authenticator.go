@@ -56,17 +56,23 @@ func (a *Authenticator) OptionalHandler(next http.Handler) http.Handler {
 
 func (a *Authenticator) handler(next http.Handler, asked access) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, problem := a.authenticate(r, asked)
-		if problem != nil {
-			app.WriteProblem(w, r, problem)
+		ctx, err := a.authenticate(r, asked)
+		if err != nil {
+			app.WriteProblem(w, r, err)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
-// authenticate returns the request's context with the identity in it, or the answer to give instead.
-func (a *Authenticator) authenticate(r *http.Request, asked access) (context.Context, *app.Problem) {
+// Authenticate is the middleware as a function, for handlers that decide for themselves: it returns the request's
+// context with who asks in it, or the *[app.Problem] to answer with, also when there is no token.
+func (a *Authenticator) Authenticate(r *http.Request) (context.Context, error) {
+	return a.authenticate(r, accessToken)
+}
+
+// authenticate returns the request's context with the identity in it, or the *app.Problem to answer with.
+func (a *Authenticator) authenticate(r *http.Request, asked access) (context.Context, error) {
 	ctx, id := r.Context(), identity{realm: a.realm}
 	token, err := bearer(r.Header["Authorization"])
 	if err == nil && token != "" {
@@ -98,7 +104,7 @@ func (a *Authenticator) agent(ctx context.Context, sent []string) (*AgentContext
 	return a.validator.ValidateAgent(ctx, token)
 }
 
-func (a *Authenticator) refuse(ctx context.Context, err error, ofAgent bool) *app.Problem {
+func (a *Authenticator) refuse(ctx context.Context, err error, ofAgent bool) error {
 	if errors.Is(err, ErrInvalidToken) {
 		a.log.DebugContext(ctx, "token refused", "error", err, "agent", ofAgent)
 	} else {
@@ -108,7 +114,7 @@ func (a *Authenticator) refuse(ctx context.Context, err error, ofAgent bool) *ap
 }
 
 // bearer returns the token of an Authorization header (RFC 6750 section 2.1), or "" when there is none or it is of
-// another scheme. Two headers, or a Bearer without exactly one token, are [ErrMalformedToken].
+// another scheme. Two headers, or a Bearer without a token, are [ErrMalformedToken].
 func bearer(headers []string) (string, error) {
 	if len(headers) == 0 {
 		return "", nil
@@ -120,9 +126,8 @@ func bearer(headers []string) (string, error) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return "", nil
 	}
-	token = strings.Trim(token, " ")
-	if token == "" || strings.ContainsAny(token, " \t,") {
-		return "", because(ErrMalformedToken, "not one token")
+	if token = strings.Trim(token, " "); token == "" {
+		return "", because(ErrMalformedToken, "Bearer without a token")
 	}
 	return token, nil
 }

@@ -94,9 +94,7 @@ func (s *RemoteKeySet) Key(ctx context.Context, kid, alg string) (*jose.Key, err
 	if err == nil || waited || kid == "" || snapshot.keys.Has(kid) {
 		return key, err
 	}
-	if !s.unknown.mayAppear(ctx, s, kid, now) {
-		return nil, err
-	}
+	s.unknown.lookFor(ctx, s, kid, now)
 	return s.current.Load().keys.Key(ctx, kid, alg)
 }
 

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,6 +35,9 @@ func (r *remote) set(t testing.TB, cfg clientauth.RemoteKeySetConfig) *clientaut
 	cfg.Clock, cfg.Logger = app.Clock(r.clock.now), quiet
 	if cfg.URL == "" {
 		cfg.URL = r.server.URL + "/jwks"
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = time.Minute // the machine may be busy
 	}
 	set, err := clientauth.NewRemoteKeySet(cfg)
 	if err != nil {
@@ -184,7 +186,7 @@ func TestAFloodOfUnknownKeyIDs(t *testing.T) {
 	one := fresh(jose.EdDSA)
 	r := newRemote(t, serveKeys([]signer{one}, "Cache-Control", "max-age=86400"))
 	r.expect(t, "first", one, nil, 1)
-	n, before, goroutines := 100_000, inUse(), runtime.NumGoroutine()
+	n, before, goroutines := 20_000, inUse(), runtime.NumGoroutine()
 	if long() {
 		n = 1_000_000
 	}
@@ -204,12 +206,9 @@ func TestAFloodOfUnknownKeyIDs(t *testing.T) {
 	if made := r.server.requests.Load(); made > 2 {
 		t.Errorf("%d requests within one pause", made)
 	}
-	for i := range 3000 {
+	for i := range 100 {
 		r.clock.move(30 * time.Second)
 		_, _ = r.Key(context.Background(), "slow-"+strconv.Itoa(i), jose.EdDSA)
-		if i == 100 {
-			break
-		}
 	}
 	if grown := int64(inUse()) - int64(before); grown > 2<<20 {
 		t.Errorf("memory grew by %d bytes", grown)
@@ -272,130 +271,3 @@ func TestACancelledRequestStopsWaitingAndTheFetchGoesOn(t *testing.T) {
 		t.Errorf("%d requests", n)
 	}
 }
-
-// Every way in which an endpoint can misbehave: the answer is an error within the bound, and the keys that were there
-// stay.
-func TestMisbehavingEndpoints(t *testing.T) {
-	one := fresh(jose.EdDSA)
-	elsewhere := newServer(t, serveKeys([]signer{one}))
-	hang := make(chan struct{})
-	t.Cleanup(func() { close(hang) })
-	for name, handler := range map[string]http.HandlerFunc{
-		"error":          serveStatus(http.StatusServiceUnavailable),
-		"not found":      serveStatus(http.StatusNotFound),
-		"no content":     serveStatus(http.StatusNoContent),
-		"HTML":           serveText("<html>login</html>"),
-		"empty":          serveText(""),
-		"truncated":      serveText(`{"keys":[{"kty":`),
-		"no keys":        serveText(`{"error":"x"}`),
-		"empty set":      serveText(`{"keys":[]}`),
-		"only strangers": serveText(`{"keys":[{"kty":"oct","k":"AAAA"},{"kty":"XYZ"}]}`),
-		"too many keys":  serveText(`{"keys":[` + strings.TrimSuffix(strings.Repeat(`{"kty":"XYZ"},`, 101), ",") + `]}`),
-		"huge":           func(w http.ResponseWriter, _ *http.Request) { endless(w) },
-		"huge header":    func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", 1<<20)) },
-		"never answers":  func(_ http.ResponseWriter, q *http.Request) { wait(q, hang) },
-		"never ends": func(w http.ResponseWriter, q *http.Request) {
-			_, _ = w.Write([]byte(`{"keys":[`))
-			flush(w)
-			wait(q, hang)
-		},
-		"hangs up": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"lies of length": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", "9999")
-			_, _ = w.Write([]byte("{}"))
-		},
-		"elsewhere": func(w http.ResponseWriter, q *http.Request) { http.Redirect(w, q, elsewhere.URL, http.StatusFound) },
-		"elsewhere, 307": func(w http.ResponseWriter, q *http.Request) {
-			http.Redirect(w, q, elsewhere.URL, http.StatusTemporaryRedirect)
-		},
-		"redirect loop":   func(w http.ResponseWriter, q *http.Request) { http.Redirect(w, q, "/jwks", http.StatusFound) },
-		"redirect to ftp": func(w http.ResponseWriter, q *http.Request) { http.Redirect(w, q, "ftp://x/", http.StatusFound) },
-		"garbled gzip": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Encoding", "gzip")
-			_, _ = w.Write([]byte("x"))
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := newRemote(t, handler)
-			r.RemoteKeySet = r.set(t, clientauth.RemoteKeySetConfig{Timeout: 300 * time.Millisecond})
-			began := time.Now()
-			if err, _ := r.ask(one); !errors.Is(err, clientauth.ErrKeysUnavailable) {
-				t.Errorf("%v", err)
-			}
-			if took := time.Since(began); took > 2*time.Second {
-				t.Errorf("answered after %v", took)
-			}
-			r.server.become(serveKeys([]signer{one}))
-			r.clock.move(time.Second)
-			if err, _ := r.ask(one); err != nil {
-				t.Fatalf("it did not recover: %v", err)
-			}
-			r.server.become(handler)
-			r.clock.move(6 * time.Minute)
-			if err, _ := r.ask(one); err != nil {
-				t.Errorf("the keys that were there: %v", err)
-			}
-		})
-	}
-	if n := elsewhere.requests.Load(); n != 0 {
-		t.Errorf("a redirect to another origin was followed %d times", n)
-	}
-}
-
-func TestARedirectOnTheSameOriginIsFollowed(t *testing.T) {
-	one := fresh(jose.EdDSA)
-	r := newRemote(t, func(w http.ResponseWriter, q *http.Request) {
-		if q.URL.Path != "/moved" {
-			http.Redirect(w, q, "/moved", http.StatusMovedPermanently)
-			return
-		}
-		serveKeys([]signer{one})(w, q)
-	})
-	r.expect(t, "moved", one, nil, 2)
-}
-
-func TestStrangeKeysDoNotSpoilASet(t *testing.T) {
-	one := fresh(jose.EdDSA)
-	good := string(must(one.key.MarshalJSON()))
-	r := newRemote(t, serveText(`{"keys":[{"kty":"XYZ","kid":"a"},{"kty":"RSA","kid":"`+one.key.ID+`","n":"AQAB","e":"AQAB"},7,`+good+`]}`))
-	r.expect(t, "first", one, nil, 1)
-}
-
-func TestTheURLOfAnEndpoint(t *testing.T) {
-	for url, valid := range map[string]bool{
-		"https://auth.example.com/jwks": true, "http://localhost:8100/jwks": true, "http://127.0.0.1/jwks": true, "http://127.8.9.1:80/": true,
-		"http://[::1]:9/jwks": true, "http://auth.example.com/jwks": false, "http://localhost.evil.example/": false, "http://10.0.0.1/": false,
-		"ftp://auth.example.com/": false, "file:///etc/passwd": false, "auth.example.com/jwks": false, "": false, "https://": false,
-		"https://user:secret@auth.example.com/": false, "https://auth.example.com/#x": false, "https://exa mple/": false, "//x": false,
-	} {
-		_, err := clientauth.NewRemoteKeySet(clientauth.RemoteKeySetConfig{URL: url})
-		if (err == nil) != valid {
-			t.Errorf("%q: %v", url, err)
-		}
-		if _, err := clientauth.NewRemoteDenylist(clientauth.RemoteDenylistConfig{URL: url}); (err == nil) != valid {
-			t.Errorf("denylist %q: %v", url, err)
-		}
-	}
-	if _, err := clientauth.NewRemoteKeySet(clientauth.RemoteKeySetConfig{URL: "http://10.0.0.1/", InsecureAllowHTTP: true}); err != nil {
-		t.Error(err)
-	}
-}
-
-func endless(w http.ResponseWriter) {
-	chunk := []byte(strings.Repeat(" ", 64<<10))
-	for range 64 {
-		if _, err := w.Write(chunk); err != nil {
-			return
-		}
-	}
-}
-
-func wait(r *http.Request, until <-chan struct{}) {
-	select {
-	case <-until:
-	case <-r.Context().Done():
-	}
-}
-
-func flush(w http.ResponseWriter) { w.(http.Flusher).Flush() }

@@ -26,17 +26,16 @@ type unknownKeys struct {
 	absent  map[string]time.Time // kids that a fetch did not bring, with the end of that memory
 }
 
-// mayAppear waits for a fetch on behalf of kid and returns true after a good one, or returns false at once when the
-// pause is not over or kid was looked for already. Requests that come while the fetch runs share it.
-func (u *unknownKeys) mayAppear(ctx context.Context, s *RemoteKeySet, kid string, now time.Time) bool {
+// lookFor waits for a fetch that may bring kid, or returns at once when the pause is not over or kid was looked for
+// already. Requests that come while the fetch runs share it.
+func (u *unknownKeys) lookFor(ctx context.Context, s *RemoteKeySet, kid string, now time.Time) {
 	fetch := u.join(s, kid, now)
 	if fetch == nil || s.wait(ctx, fetch) != nil {
-		return false
+		return
 	}
 	if !s.current.Load().keys.Has(kid) {
 		u.remember(kid, now)
 	}
-	return true
 }
 
 // join returns the fetch to wait for, or nil.

@@ -224,10 +224,10 @@ func serveKeys(keys []signer, header ...string) http.HandlerFunc {
 	}
 }
 
-// eventually waits for what another goroutine does; it fails after five seconds.
+// eventually waits for what another goroutine does; it fails after a minute.
 func eventually(t testing.TB, what string, reached func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !reached() {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)

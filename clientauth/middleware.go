@@ -21,9 +21,9 @@ func (a *Authenticator) Echo() echo.MiddlewareFunc {
 			if asked == accessAnonymous {
 				return next(c)
 			}
-			ctx, problem := a.authenticate(r, asked)
-			if problem != nil {
-				app.WriteProblem(c.Response(), r, problem)
+			ctx, err := a.authenticate(r, asked)
+			if err != nil {
+				app.WriteProblem(c.Response(), r, err)
 				return nil
 			}
 			c.SetRequest(r.WithContext(ctx))

@@ -3,6 +3,7 @@ package clientauth_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/clientauth"
 	"github.com/picoauth/picoauth/clientauth/jose"
 )
@@ -268,6 +270,24 @@ func TestNetHTTP(t *testing.T) {
 		if w.Code != test.status || test.body != "" && w.Body.String() != test.body {
 			t.Errorf("%s with %.12q: %d %s", test.path, test.token, w.Code, w.Body)
 		}
+	}
+}
+
+func TestAHandlerDecidesForItself(t *testing.T) {
+	c, s := newClock(), signers()[jose.EdDSA]
+	a := must(clientauth.NewAuthenticator(clientauth.AuthenticatorConfig{Validator: newValidator(t, trusting(c, s)), Logger: quiet}))
+	r := httptest.NewRequest("GET", "/", nil)
+	var problem *app.Problem
+	if _, err := a.Authenticate(r); !errors.As(err, &problem) || problem.Status != 401 {
+		t.Errorf("%v", err)
+	}
+	r.Header.Set("Authorization", "Bearer "+s.token(claims(nil)))
+	ctx, err := a.Authenticate(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if caller, ok := clientauth.FromContext(ctx); !ok || caller.Subject != "alice" {
+		t.Errorf("%v", caller)
 	}
 }
 

@@ -278,3 +278,35 @@ func TestModuleHasAllItsDependencies(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestInsideApp(t *testing.T) {
+	s := signers()[jose.ES256]
+	var server *app.Server
+	a := app.New(app.ConfigMap(map[string]any{"app.port": 0, "app.log_level": "error"}), clientauth.Module, local(nil, s),
+		fx.Supply(app.Clock(newClock().now)), fx.Populate(&server),
+		fx.Invoke(func(e *echo.Echo) {
+			e.GET("/me", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
+		}))
+	if err := a.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.Stop(context.Background()) })
+	token := s.token(claims(object{"iss": "http://localhost:8100"}))
+	for _, test := range []struct {
+		method, path, token string
+		want                int
+	}{
+		{"GET", "/healthz", "", 200}, {"HEAD", "/healthz", "", 200}, {"GET", "/me", "", 401}, {"GET", "/me", token, 204}, {"HEAD", "/me", token, 204},
+		{"GET", "/nowhere", "", 401}, {"GET", "/nowhere", token, 404}, {"POST", "/healthz", "", 401}, {"POST", "/me", token, 405},
+	} {
+		request := must(http.NewRequest(test.method, "http://"+server.Addr().String()+test.path, nil))
+		if test.token != "" {
+			request.Header.Set("Authorization", "Bearer "+test.token)
+		}
+		reply := must(http.DefaultClient.Do(request))
+		_ = reply.Body.Close()
+		if reply.StatusCode != test.want {
+			t.Errorf("%s %s: %d, want %d", test.method, test.path, reply.StatusCode, test.want)
+		}
+	}
+}

@@ -23,7 +23,7 @@ func newEndpoint(rawURL string, insecure bool, client *http.Client) (*url.URL, *
 		return nil, nil, fmt.Errorf("clientauth: %.200q is not the URL of an endpoint", rawURL)
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || !insecure && !isLoopback(u.Hostname())) {
-		return nil, nil, fmt.Errorf("clientauth: %.200q must be https (or http on a loopback host)", rawURL)
+		return nil, nil, fmt.Errorf("clientauth: %.200q must be https; http is for loopback hosts, or with insecure_allow_http", rawURL)
 	}
 	own := &http.Client{Transport: newTransport()}
 	if client != nil {

@@ -133,7 +133,7 @@ func TestReadersSeeEveryAppliedItem(t *testing.T) {
 }
 
 func TestAnEntryTakesLessThanAHundredBytes(t *testing.T) {
-	const n = 1 << 19
+	const n = 1 << 17
 	before := inUse()
 	x := clientauth.NewRevocationIndex()
 	for i := range n {

@@ -165,13 +165,13 @@ func TestMemoryAndGoroutinesStayFlat(t *testing.T) {
 			_, _ = v.Validate(context.Background(), s.sign(s.header(object{"kid": strconv.Itoa(from + i)}), claims(nil)))
 		}
 	}
-	total := 4000
+	total := 2000
 	if long() {
 		total = 1_000_000
 	}
-	validate(0, 2000)
+	validate(0, 1500)
 	memory, goroutines := inUse(), runtime.NumGoroutine()
-	validate(2000, total)
+	validate(1500, total)
 	if grown := int64(inUse()) - int64(memory); grown > 1<<20 {
 		t.Errorf("memory grew by %d bytes", grown)
 	}

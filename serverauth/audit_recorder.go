@@ -46,7 +46,8 @@ type AuditRecorder struct {
 
 	mu      sync.Mutex // held for moments only: every sign-in takes it
 	pending []AuditEntry
-	waiting int // entries of batch
+	waiting int   // mints in batch
+	missing int64 // mints that gaps in batch stand for
 	lost    gap
 	head    *AuditHead // the last one known; nil: none yet
 	cut     *AuditHead // one that was known, and that the store has lost
@@ -152,13 +153,13 @@ func (r *AuditRecorder) Flush(ctx context.Context) error {
 func (r *AuditRecorder) take(ctx context.Context) {
 	r.mu.Lock()
 	r.batch = append(r.batch, r.pending...)
+	r.waiting += len(r.pending)
 	r.pending = nil
 	lost := r.lost
+	r.missing += lost.mints
 	r.lost = gap{}
-	began := lost.mints > 0 && r.addGap(lost)
-	r.waiting = len(r.batch)
 	r.mu.Unlock()
-	if began {
+	if lost.mints > 0 && r.addGap(lost) {
 		r.alarm(ctx, eventAuditGap, "lost", lost.mints, "stored", false)
 	}
 }
@@ -166,9 +167,9 @@ func (r *AuditRecorder) take(ctx context.Context) {
 // addGap adds a gap to the batch, or to the gap at its end, and tells which it was.
 func (r *AuditRecorder) addGap(lost gap) (began bool) {
 	if last := len(r.batch) - 1; last >= r.sealed && r.batch[last].Lost > 0 {
-		gap := &r.batch[last]
-		gap.Lost += lost.mints
-		gap.Mint.ExpiresAt = max(gap.Mint.ExpiresAt, lost.expiresAt)
+		open := &r.batch[last]
+		open.Lost += lost.mints
+		open.Mint.ExpiresAt = max(open.Mint.ExpiresAt, lost.expiresAt)
 		return false
 	}
 	r.batch = append(r.batch, AuditEntry{Lost: lost.mints, Mint: Mint{IssuedAt: lost.issuedAt, ExpiresAt: lost.expiresAt}})
@@ -223,9 +224,12 @@ func (r *AuditRecorder) hasAppended(ctx context.Context, after AuditHead) (bool,
 }
 
 func (r *AuditRecorder) appended(ctx context.Context) {
+	stored, missing := r.sealed, int64(0)
 	for _, entry := range r.batch[:r.sealed] {
 		if entry.Lost > 0 {
 			r.alarm(ctx, eventAuditGap, "lost", entry.Lost, "stored", true)
+			stored--
+			missing += entry.Lost
 		}
 	}
 	r.batch = r.batch[r.sealed:]
@@ -234,7 +238,8 @@ func (r *AuditRecorder) appended(ctx context.Context) {
 	}
 	r.sealed, r.uncertain = 0, false
 	r.mu.Lock()
-	r.waiting = len(r.batch)
+	r.waiting -= stored
+	r.missing -= missing
 	r.mu.Unlock()
 }
 

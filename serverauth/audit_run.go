@@ -96,7 +96,7 @@ func (w *auditWriter) finish(ctx context.Context) {
 func (r *AuditRecorder) backlog() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return int64(len(r.pending)+r.waiting) + r.lost.mints
+	return int64(len(r.pending)+r.waiting) + r.missing + r.lost.mints
 }
 
 // upkeep verifies and prunes. It runs beside the flushes, which must not wait for it.

@@ -81,6 +81,9 @@ func (r *AuditRecorder) Verify(ctx context.Context, known ...AuditHead) (AuditRe
 	}
 	for try := 0; ; try++ {
 		v := auditVerification{walk: auditWalk{seal: newAuditSealer(r.config.Key)}, heads: heads, retry: try < maxVerifyRestarts}
+		for seq := range heads {
+			v.last = max(v.last, seq)
+		}
 		switch err := v.run(ctx, r.config.Store); {
 		case errors.Is(err, errPrunedMeanwhile):
 		case err != nil:
@@ -119,6 +122,7 @@ func (r *AuditRecorder) knownHeads(ctx context.Context, known []AuditHead) (map[
 type auditVerification struct {
 	walk   auditWalk
 	heads  map[int64][]AuditMAC
+	last   int64 // of the heads
 	retry  bool
 	report AuditReport
 	faults []AuditFault
@@ -132,17 +136,17 @@ func (v *auditVerification) run(ctx context.Context, store MintStore) error {
 		if err != nil {
 			return fmt.Errorf("mint store: %w", err)
 		}
-		if len(rows) == 0 {
-			v.end()
-			return nil
-		}
 		before := v.walk.at.Seq
 		for _, row := range rows {
 			if err := v.row(row); err != nil {
 				return err
 			}
 		}
-		if v.walk.at.Seq <= before {
+		switch at := v.walk.at.Seq; {
+		case len(rows) == 0, len(rows) < auditPage && at >= v.last: // others may append as fast as this reads
+			v.end()
+			return nil
+		case at <= before:
 			return errors.New("mint store: rows do not ascend")
 		}
 	}
@@ -174,12 +178,8 @@ func (v *auditVerification) row(row AuditEntry) error {
 
 func (v *auditVerification) end() {
 	v.report.Head = v.walk.at
-	last := v.walk.at.Seq
-	for seq := range v.heads {
-		last = max(last, seq)
-	}
-	if last > v.walk.at.Seq {
-		v.fault(AuditFault{AuditTruncated, v.walk.at.Seq + 1, last})
+	if v.last > v.walk.at.Seq {
+		v.fault(AuditFault{AuditTruncated, v.walk.at.Seq + 1, v.last})
 	}
 }
 

@@ -28,6 +28,7 @@ type AuthController struct {
 	keys      *keyAdmin
 	tokens    *introspection
 	discovery *discovery
+	openAPI   *openAPIDocument
 	log       *slog.Logger
 	routes    []*echo.Route
 }
@@ -64,6 +65,10 @@ func NewAuthController(d ControllerDeps) (*AuthController, error) {
 	if err != nil {
 		return nil, err
 	}
+	document, err := newOpenAPIDocument(d.Settings.Issuer)
+	if err != nil {
+		return nil, err
+	}
 	limiter := newRateLimiter(d.Settings.RateLimitPerMinute, now)
 	guard := &guard{validator: validator, operatorRoles: d.Settings.OperatorRoles, fleetSecret: d.Settings.FleetMintSecret, limiter: limiter}
 	ring := d.Issuer.ring
@@ -88,6 +93,7 @@ func NewAuthController(d ControllerDeps) (*AuthController, error) {
 		keys:      &keyAdmin{guard: guard, ring: ring, revoker: d.Revoker, log: d.Log},
 		tokens:    &introspection{guard: guard, validator: validator},
 		discovery: &discovery{settings: d.Settings, ring: ring, wallets: d.Settings.SupportedWalletAlgorithms},
+		openAPI:   document,
 		log:       d.Log,
 	}, nil
 }
@@ -110,6 +116,7 @@ func (a *AuthController) Register(e *echo.Echo) {
 	a.post(e, "/keys/rotate", a.keys.rotate)
 	a.post(e, "/keys/:kid/compromised", a.keys.compromised)
 
+	a.get(e, Prefix+"/openapi.json", a.openAPI.get)
 	a.get(e, "/.well-known/openid-configuration", a.discovery.document)
 	a.get(e, "/.well-known/oauth-authorization-server", a.discovery.document)
 }

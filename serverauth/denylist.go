@@ -25,6 +25,7 @@ type Denylist struct {
 	index *clientauth.RevocationIndex
 	now   app.Clock
 	log   *slog.Logger
+	watch func(context.Context) error // returns when others may have revoked; nil: they are only polled
 
 	mu     sync.Mutex // one synchronisation at a time
 	seq    int64
@@ -74,8 +75,14 @@ func (d *Denylist) Sync(ctx context.Context) error {
 	return nil
 }
 
-// Run synchronises until ctx ends.
+// Run synchronises until ctx ends: every second, and at once when the store says that others have revoked.
 func (d *Denylist) Run(ctx context.Context) {
+	told := make(chan struct{}, 1)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	if d.watch != nil {
+		watching.Go(func() { d.listen(ctx, told) })
+	}
 	ticker := time.NewTicker(denylistPoll)
 	defer ticker.Stop()
 	for {
@@ -83,9 +90,27 @@ func (d *Denylist) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			if err := d.Sync(ctx); err != nil && ctx.Err() == nil {
-				d.log.WarnContext(ctx, "denylist is not up to date", "error", err)
+		case <-told:
+		}
+		if err := d.Sync(ctx); err != nil && ctx.Err() == nil {
+			d.log.WarnContext(ctx, "denylist is not up to date", "error", err)
+		}
+	}
+}
+
+// listen passes on what the store tells. While it cannot tell, polling goes on.
+func (d *Denylist) listen(ctx context.Context, told chan<- struct{}) {
+	for ctx.Err() == nil {
+		if err := d.watch(ctx); err != nil {
+			select {
+			case <-ctx.Done():
+			case <-time.After(denylistPoll):
 			}
+			continue
+		}
+		select {
+		case told <- struct{}{}:
+		default:
 		}
 	}
 }

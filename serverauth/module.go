@@ -23,10 +23,11 @@ var Module fx.Option = fx.Module("serverauth",
 	fx.Provide(
 		provideSettings,
 		provideRing,
-		provideChallengeStore,
-		provideSessionStore,
-		provideRevocationStore,
-		provideMintStore,
+		(*storage).challenges,
+		(*storage).sessions,
+		(*storage).revocations,
+		(*storage).mints,
+		fx.Annotate(provideReadiness, fx.ResultTags(`group:"readiness"`)),
 		NewDefaultClaimsProvider,
 		provideVerifier,
 		provideAudit,
@@ -37,15 +38,19 @@ var Module fx.Option = fx.Module("serverauth",
 		provideLocalIssuer,
 		provideController,
 	),
+	fx.Provide(provideStorage, fx.Private),
 	fx.Invoke(register),
 )
 
-// AsWalletScheme adds a wallet algorithm of the app's own to the verifier. The constructor returns a WalletScheme.
-func AsWalletScheme(constructor any) fx.Option {
-	return fx.Provide(fx.Annotate(constructor, fx.As(new(WalletScheme)), fx.ResultTags(walletSchemes)))
+// AsBackend adds a kind of storage to those that storage_url can name. The constructor returns a Backend.
+func AsBackend(constructor any) fx.Option {
+	return fx.Provide(fx.Annotate(constructor, fx.As(new(Backend)), fx.ResultTags(`group:"picoauth.backends"`)))
 }
 
-const walletSchemes = `group:"picoauth.wallet_schemes"`
+// AsWalletScheme adds a wallet algorithm of the app's own to the verifier. The constructor returns a WalletScheme.
+func AsWalletScheme(constructor any) fx.Option {
+	return fx.Provide(fx.Annotate(constructor, fx.As(new(WalletScheme)), fx.ResultTags(`group:"picoauth.wallet_schemes"`)))
+}
 
 type clockParam struct {
 	fx.In
@@ -56,19 +61,37 @@ func provideSettings(k *koanf.Koanf) (ServerAuthSettings, error) {
 	return app.Section(k, SettingsSection, DefaultServerAuthSettings())
 }
 
-func provideRing(settings ServerAuthSettings, p clockParam, log *slog.Logger) (*keys.Ring, error) {
-	return openRing(context.Background(), settings, p.Clock, log)
+type storageParams struct {
+	fx.In
+	Lifecycle fx.Lifecycle
+	Settings  ServerAuthSettings
+	Backends  []Backend `group:"picoauth.backends"`
+	Log       *slog.Logger
+	Clock     app.Clock `optional:"true"`
 }
 
-func provideChallengeStore(settings ServerAuthSettings, p clockParam) (ChallengeStore, error) {
-	return NewInMemoryChallengeStore(settings, p.Clock)
+// provideStorage closes the storage after everything that uses it has stopped.
+func provideStorage(p storageParams) (*storage, error) {
+	s, err := newStorage(p.Settings, p.Backends, p.Clock, p.Log)
+	if err != nil {
+		return nil, err
+	}
+	p.Lifecycle.Append(fx.StopHook(s.close))
+	return s, nil
 }
 
-func provideSessionStore() SessionStore { return NewInMemorySessionStore() }
+func provideReadiness(s *storage) app.ReadinessCheck {
+	return app.ReadinessCheck{Name: "storage", Check: s.ready}
+}
 
-func provideRevocationStore(p clockParam) RevocationStore { return NewInMemoryRevocationStore(p.Clock) }
-
-func provideMintStore() MintStore { return NewInMemoryMintStore() }
+func provideRing(settings ServerAuthSettings, s *storage, p clockParam, log *slog.Logger) (*keys.Ring, error) {
+	ctx := context.Background()
+	store, err := s.keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return openRing(ctx, settings, store, p.Clock, log)
+}
 
 type schemesParam struct {
 	fx.In
@@ -164,6 +187,7 @@ type registerParams struct {
 	Challenges  ChallengeStore
 	Sessions    SessionStore
 	Revocations RevocationStore
+	Storage     *storage
 	Log         *slog.Logger
 	Clock       app.Clock `optional:"true"`
 }
@@ -184,6 +208,7 @@ func register(p registerParams) {
 		challenges: p.Challenges, sessions: p.Sessions, revocations: p.Revocations, accessTTL: p.Settings.AccessTokenTTL(),
 		now: clockOr(p.Clock), log: p.Log,
 	}
+	p.Denylist.watch = p.Storage.watch()
 	for _, run := range []func(context.Context){p.Audit.Run, p.Ring.Run, p.Denylist.Run, janitor.run} {
 		background(p.Lifecycle, run)
 	}

@@ -368,7 +368,7 @@ func TestJWKS(t *testing.T) {
 			in := s.signIn(newWallet(t, "Ed25519"))
 			assert.Equal(t, 200, s.introspectActive(in.Access), "validated by clientauth")
 			assert.Len(t, s.get("/jwks?kty=" + kty).json(t)["keys"], 2)
-			assert.Len(t, s.get("/jwks?kty=oct,"+kty).json(t)["keys"], 2)
+			assert.Len(t, s.get("/jwks?kty=oct," + kty).json(t)["keys"], 2)
 			assert.Empty(t, s.get("/jwks?kty=oct").json(t)["keys"])
 			etag := r.header.Get("ETag")
 			assert.Equal(t, 304, s.get("/jwks", "If-None-Match", etag).status)

@@ -11,8 +11,11 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/fx"
 
+	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/keys"
 	"github.com/picoauth/picoauth/testutil"
 )
 
@@ -190,19 +193,54 @@ func TestAReservedFreeClaimIsRefused(t *testing.T) {
 	assert.NotContains(t, string(r.body), "somebody")
 }
 
+// sharedBackend opens the same stores every time, as a database does.
+type sharedBackend struct{ stores *serverauth.Stores }
+
+func (sharedBackend) Schemes() []string { return []string{"shared"} }
+
+func (b sharedBackend) Open(context.Context, serverauth.BackendConfig) (*serverauth.Stores, error) {
+	return b.stores, nil
+}
+
+func newSharedBackend(t testing.TB) fx.Option {
+	t.Helper()
+	challenges, err := serverauth.NewInMemoryChallengeStore(serverauth.DefaultServerAuthSettings())
+	require.NoError(t, err)
+	backend := sharedBackend{&serverauth.Stores{
+		Challenges: challenges, Sessions: serverauth.NewInMemorySessionStore(), Revocations: serverauth.NewInMemoryRevocationStore(),
+		Mints: serverauth.NewInMemoryMintStore(), Keys: keys.NewMemoryStore(),
+	}}
+	return serverauth.AsBackend(func() sharedBackend { return backend })
+}
+
 func TestChangedAdminCredentialsEndAdminSessions(t *testing.T) {
-	sessions, dir := serverauth.NewInMemorySessionStore(), t.TempDir()
+	backend := newSharedBackend(t)
 	admin := func(password string) map[string]any {
-		return map[string]any{"auto_create_admin": true, "admin_password": password, "key_dir": dir}
+		return map[string]any{"auto_create_admin": true, "admin_password": password, "storage_url": "shared:"}
 	}
-	first := startServer(t, admin("first password"), testutil.WithSessionStore(sessions))
+	first := startServer(t, admin("first password"), backend)
 	login := map[string]any{"email": "admin@pico.local", "password": "first password"}
 	in := first.post("/login", login).tokens(t)
 	wallet := first.signIn(newWallet(t, "Ed25519"))
 
-	same := startServer(t, admin("first password"), testutil.WithSessionStore(sessions))
+	same := startServer(t, admin("first password"), backend)
 	in = same.refresh(in.Refresh).tokens(t)
-	changed := startServer(t, admin("second password"), testutil.WithSessionStore(sessions))
+	changed := startServer(t, admin("second password"), backend)
 	changed.refresh(in.Refresh).problem(t, 401, "refresh invalid: session has ended")
 	changed.refresh(wallet.Refresh).tokens(t)
+}
+
+func TestStorageThatRefusesToStart(t *testing.T) {
+	for want, settings := range map[string]map[string]any{
+		`server_auth.storage_url: no backend for "redis" URLs in this program; it has memory, shared`: {"storage_url": "redis://user:secret@host"},
+		`server_auth.storage_url: no backend for "sqlite" URLs`:                                       {"data_dir": "somewhere"},
+		"server_auth.session_storage_url: is not a URL":                                               {"session_storage_url": "nonsense"},
+		"server_auth.key_dir: keys that outlive the process":                                          {"key_dir": t.TempDir()},
+		"server_auth.key_encryption_key must be 32 bytes":                                             {"key_encryption_key": "short secret"},
+	} {
+		a := app.New(app.ConfigMap(map[string]any{"server_auth": settings, "app.port": 0}), newSharedBackend(t), serverauth.Module)
+		require.ErrorContains(t, a.Err(), want)
+		assert.NotContains(t, a.Err().Error(), "secret@")
+		assert.NotContains(t, a.Err().Error(), "short secret")
+	}
 }

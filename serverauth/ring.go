@@ -18,29 +18,11 @@ const (
 	clientCacheTime = 5 * time.Minute
 )
 
-// openRing opens the key ring that the settings describe: in key_dir, or in memory.
-func openRing(ctx context.Context, settings ServerAuthSettings, clock app.Clock, log *slog.Logger) (*keys.Ring, error) {
-	store, err := openKeyStore(ctx, settings, log)
-	if err != nil {
-		return nil, err
-	}
+// openRing opens the key ring that the settings describe.
+func openRing(ctx context.Context, settings ServerAuthSettings, store keys.Store, clock app.Clock, log *slog.Logger) (*keys.Ring, error) {
 	return keys.Open(ctx, store, keys.Config{
 		Algorithm: settings.Algorithm, TokenLifetime: settings.LongestTokenTTL(), Skew: settings.ClockSkew(),
 		MaxAge: keys.MaxAgeLimit, CacheTime: clientCacheTime, RotateEvery: settings.KeyRotationInterval(),
 		Clock: clock, Logger: log,
 	})
-}
-
-func openKeyStore(ctx context.Context, settings ServerAuthSettings, log *slog.Logger) (keys.Store, error) {
-	if settings.KeyDir == "" {
-		return keys.NewMemoryStore(), nil
-	}
-	var key *keys.EncryptionKey
-	if settings.KeyEncryptionKey != "" {
-		var err error
-		if key, err = keys.ParseEncryptionKey(settings.KeyEncryptionKey); err != nil {
-			return nil, err
-		}
-	}
-	return keys.OpenFileStore(ctx, settings.KeyDir, key, log)
 }

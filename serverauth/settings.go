@@ -27,8 +27,20 @@ type ServerAuthSettings struct {
 	// ClockSkewSeconds is by how much the clocks of servers and clients may differ.
 	ClockSkewSeconds int `koanf:"clock_skew_seconds"`
 
-	// KeyDir keeps the signing keys in files; empty keeps them in memory. KeyEncryptionKey, 32 bytes as hex or base64,
-	// encrypts them.
+	// Storage (storage_url) is where everything is kept: memory:, sqlite:path, postgres://… or redis://…, of which the
+	// program must have the backend. Unset stands for SQLite in DataDir, or for memory where that is unset too. The
+	// URLs below it are for single roles, where they are split.
+	Storage           string `koanf:"storage_url"`
+	ChallengeStorage  string `koanf:"challenge_storage_url"`
+	SessionStorage    string `koanf:"session_storage_url"`
+	RevocationStorage string `koanf:"revocation_storage_url"`
+	MintStorage       string `koanf:"mint_storage_url"`
+	KeyStorage        string `koanf:"key_storage_url"`
+	// DataDir is the folder of the SQLite file and of the keys beside it.
+	DataDir string `koanf:"data_dir"`
+
+	// KeyDir keeps the signing keys in files; empty keeps them with the rest: in the folder keys of DataDir, in the
+	// database, or in memory. KeyEncryptionKey, 32 bytes as hex or base64, encrypts them.
 	KeyDir           string `koanf:"key_dir"`
 	KeyEncryptionKey string `koanf:"key_encryption_key"`
 	// KeyRotationDays is how often the signing key is replaced; 0: by hand only.

@@ -7,9 +7,12 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"math/big"
+	"math"
 	"slices"
+
+	gojose "github.com/go-jose/go-jose/v4"
 )
 
 // Sizes of RSA moduli in bits: below the first a key is too weak, above the second a verification too costly.
@@ -18,7 +21,7 @@ const (
 	maxRSABits = 8192
 )
 
-// jwk is the JSON form of a public key (RFC 7517, 7518 section 6, 8037, 9964).
+// jwk has the members of a public JWK that are read (RFC 7517, 7518 section 6, 8037, 9964). Certificates are not.
 type jwk struct {
 	KeyType    string   `json:"kty"`
 	Use        string   `json:"use,omitempty"`
@@ -38,24 +41,13 @@ var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv
 
 // MarshalJSON writes the public JWK with use "sig". A private part cannot come out: a Key holds none.
 func (k Key) MarshalJSON() ([]byte, error) {
-	j := jwk{Use: "sig", Algorithm: k.Algorithm, ID: k.ID}
-	switch pub := k.Public.(type) {
-	case *rsa.PublicKey:
-		j.KeyType, j.N, j.E = KeyTypeRSA, EncodeBase64(pub.N.Bytes()), EncodeBase64(big.NewInt(int64(pub.E)).Bytes())
-	case *ecdsa.PublicKey:
-		crv, x, y, err := coordinates(pub)
-		if err != nil {
-			return nil, err
-		}
-		j.KeyType, j.Curve, j.X, j.Y = KeyTypeEC, crv, EncodeBase64(x), EncodeBase64(y)
-	case ed25519.PublicKey:
-		j.KeyType, j.Curve, j.X = KeyTypeOKP, Ed25519, EncodeBase64(pub)
-	case *MLDSAPublicKey:
-		j.KeyType, j.Algorithm, j.Public = KeyTypeAKP, pub.algorithm, EncodeBase64(pub.packed)
-	default:
-		return nil, fmt.Errorf("%w: %T", ErrUnsupportedKey, k.Public)
+	if pub, isAKP := k.Public.(*MLDSAPublicKey); isAKP {
+		return json.Marshal(jwk{KeyType: KeyTypeAKP, Use: "sig", Algorithm: pub.algorithm, ID: k.ID, Public: EncodeBase64(pub.packed)})
 	}
-	return json.Marshal(j)
+	if err := checkClassical(k.Public); err != nil {
+		return nil, err
+	}
+	return gojose.JSONWebKey{Key: k.Public, KeyID: k.ID, Algorithm: k.Algorithm, Use: "sig"}.MarshalJSON()
 }
 
 // UnmarshalJSON reads one public JWK. It returns [ErrUnsupportedKey] for a type, curve or algorithm that is not known
@@ -92,12 +84,8 @@ func (k *Key) UnmarshalJSON(data []byte) error {
 
 func (j jwk) public() (crypto.PublicKey, error) {
 	switch j.KeyType {
-	case KeyTypeRSA:
-		return j.rsa()
-	case KeyTypeEC:
-		return j.ec()
-	case KeyTypeOKP:
-		return j.okp()
+	case KeyTypeRSA, KeyTypeEC, KeyTypeOKP:
+		return j.classical()
 	case KeyTypeAKP:
 		return j.akp()
 	case "":
@@ -106,96 +94,51 @@ func (j jwk) public() (crypto.PublicKey, error) {
 	return nil, fmt.Errorf("%w: type %.16q", ErrUnsupportedKey, j.KeyType)
 }
 
-func (j jwk) rsa() (crypto.PublicKey, error) {
-	n, err := member("n", j.N)
+// classical reads the key types that go-jose knows. Only the members of jwk reach it, so that it parses no certificate.
+func (j jwk) classical() (crypto.PublicKey, error) {
+	data, err := json.Marshal(j)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrInvalidKey, err)
 	}
-	e, err := member("e", j.E)
-	if err != nil {
-		return nil, err
+	var key gojose.JSONWebKey
+	switch err := key.UnmarshalJSON(data); {
+	case errors.Is(err, gojose.ErrUnsupportedKeyType):
+		return nil, fmt.Errorf("%w: a %s key of curve %.16q", ErrUnsupportedKey, j.KeyType, j.Curve)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrInvalidKey, err)
 	}
-	modulus, exponent := new(big.Int).SetBytes(n), new(big.Int).SetBytes(e)
-	if bits := modulus.BitLen(); bits < minRSABits || bits > maxRSABits || modulus.Bit(0) == 0 {
-		return nil, fmt.Errorf("%w: an RSA modulus is odd and has %d to %d bits, not %d", ErrInvalidKey, minRSABits, maxRSABits, bits)
-	}
-	if exponent.BitLen() > 31 || exponent.Int64() < 3 || exponent.Bit(0) == 0 {
-		return nil, fmt.Errorf("%w: RSA exponent", ErrInvalidKey)
-	}
-	return &rsa.PublicKey{N: modulus, E: int(exponent.Int64())}, nil
+	return key.Key, checkClassical(key.Key)
 }
 
-func (j jwk) ec() (crypto.PublicKey, error) {
-	var curve elliptic.Curve
-	switch j.Curve {
-	case "P-256":
-		curve = elliptic.P256()
-	case "P-384":
-		curve = elliptic.P384()
-	default:
-		return nil, fmt.Errorf("%w: curve %.16q", ErrUnsupportedKey, j.Curve)
+// checkClassical refuses what go-jose takes and we do not: weak and costly RSA keys, and curves without an algorithm.
+func checkClassical(public crypto.PublicKey) error {
+	switch k := public.(type) {
+	case *rsa.PublicKey:
+		if bits := k.N.BitLen(); bits < minRSABits || bits > maxRSABits || k.N.Bit(0) == 0 {
+			return fmt.Errorf("%w: an RSA modulus is odd and has %d to %d bits, not %d", ErrInvalidKey, minRSABits, maxRSABits, bits)
+		}
+		if k.E < 3 || k.E > math.MaxInt32 || k.E%2 == 0 {
+			return fmt.Errorf("%w: RSA exponent", ErrInvalidKey)
+		}
+		return nil
+	case *ecdsa.PublicKey:
+		if k.Curve != elliptic.P256() && k.Curve != elliptic.P384() {
+			return fmt.Errorf("%w: a curve without an algorithm", ErrUnsupportedKey)
+		}
+		return nil
+	case ed25519.PublicKey:
+		return nil
 	}
-	x, err := member("x", j.X)
-	if err != nil {
-		return nil, err
-	}
-	y, err := member("y", j.Y)
-	if err != nil {
-		return nil, err
-	}
-	if size := (curve.Params().BitSize + 7) / 8; len(x) != size || len(y) != size {
-		return nil, fmt.Errorf("%w: a coordinate of %s has %d bytes", ErrInvalidKey, j.Curve, size)
-	}
-	key, err := ecdsa.ParseUncompressedPublicKey(curve, slices.Concat([]byte{4}, x, y))
-	if err != nil {
-		return nil, fmt.Errorf("%w: not a point of %s", ErrInvalidKey, j.Curve)
-	}
-	return key, nil
-}
-
-func (j jwk) okp() (crypto.PublicKey, error) {
-	if j.Curve != Ed25519 {
-		return nil, fmt.Errorf("%w: curve %.16q", ErrUnsupportedKey, j.Curve)
-	}
-	x, err := member("x", j.X)
-	if err != nil {
-		return nil, err
-	}
-	if len(x) != ed25519.PublicKeySize {
-		return nil, fmt.Errorf("%w: an Ed25519 key has %d bytes, not %d", ErrInvalidKey, ed25519.PublicKeySize, len(x))
-	}
-	return ed25519.PublicKey(x), nil
+	return fmt.Errorf("%w: %T", ErrUnsupportedKey, public)
 }
 
 func (j jwk) akp() (crypto.PublicKey, error) {
 	if _, ok := mldsaSets[j.Algorithm]; !ok {
 		return nil, fmt.Errorf("%w: AKP algorithm %.32q", ErrUnsupportedKey, j.Algorithm)
 	}
-	packed, err := member("pub", j.Public)
+	packed, err := DecodeBase64(j.Public)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: pub is not base64url", ErrInvalidKey)
 	}
 	return NewMLDSAPublicKey(j.Algorithm, packed)
-}
-
-// member decodes a required base64url member.
-func member(name, text string) ([]byte, error) {
-	data, err := DecodeBase64(text)
-	if err != nil || len(data) == 0 {
-		return nil, fmt.Errorf("%w: member %q is not base64url", ErrInvalidKey, name)
-	}
-	return data, nil
-}
-
-// coordinates splits an EC key into its curve name and fixed-size coordinates.
-func coordinates(k *ecdsa.PublicKey) (crv string, x, y []byte, err error) {
-	if k.Curve != elliptic.P256() && k.Curve != elliptic.P384() {
-		return "", nil, nil, fmt.Errorf("%w: curve", ErrUnsupportedKey)
-	}
-	point, err := k.Bytes()
-	if err != nil {
-		return "", nil, nil, fmt.Errorf("%w: %w", ErrInvalidKey, err)
-	}
-	half := (len(point) - 1) / 2
-	return k.Curve.Params().Name, point[1 : 1+half], point[1+half:], nil
 }

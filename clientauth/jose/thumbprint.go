@@ -2,32 +2,26 @@ package jose
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/sha256"
 	"fmt"
-	"math/big"
+
+	gojose "github.com/go-jose/go-jose/v4"
 )
 
 // Thumbprint returns the RFC 7638 SHA-256 thumbprint of a public key, 43 characters of base64url. It returns
 // [ErrUnsupportedKey] for a type that [Key] cannot hold.
 func Thumbprint(pub crypto.PublicKey) (string, error) {
-	switch k := pub.(type) {
-	case *rsa.PublicKey:
-		return thumbprint(`{"e":"` + EncodeBase64(big.NewInt(int64(k.E)).Bytes()) + `","kty":"RSA","n":"` + EncodeBase64(k.N.Bytes()) + `"}`), nil
-	case *ecdsa.PublicKey:
-		crv, x, y, err := coordinates(k)
-		if err != nil {
-			return "", err
-		}
-		return ThumbprintEC(crv, x, y), nil
-	case ed25519.PublicKey:
-		return ThumbprintOKP(Ed25519, k), nil
-	case *MLDSAPublicKey:
+	if k, isAKP := pub.(*MLDSAPublicKey); isAKP {
 		return ThumbprintAKP(k.algorithm, k.packed), nil
 	}
-	return "", fmt.Errorf("%w: %T", ErrUnsupportedKey, pub)
+	if err := checkClassical(pub); err != nil {
+		return "", err
+	}
+	sum, err := (&gojose.JSONWebKey{Key: pub}).Thumbprint(crypto.SHA256)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrInvalidKey, err)
+	}
+	return EncodeBase64(sum), nil
 }
 
 // ThumbprintEC is the thumbprint of an EC key from its curve name and its coordinates as fixed-size big-endian bytes

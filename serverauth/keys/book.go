@@ -18,10 +18,9 @@ type book struct {
 type edit func(*book) error
 
 func newBook(cfg *Config, now time.Time, records []Record, generate func(string) (Record, error)) *book {
-	b := &book{cfg: cfg, now: now, generate: generate}
-	for _, r := range records {
-		clone := r.Clone()
-		b.records = append(b.records, &clone)
+	b := &book{cfg: cfg, now: now, generate: generate, records: make([]*Record, 0, len(records)+2)}
+	for _, r := range records { // an edit replaces fields and never writes into their bytes
+		b.records = append(b.records, &r)
 	}
 	return b
 }
