@@ -65,12 +65,18 @@ func NewAuthController(d ControllerDeps) (*AuthController, error) {
 	if err != nil {
 		return nil, err
 	}
+	authenticator, err := clientauth.NewAuthenticator(clientauth.AuthenticatorConfig{
+		Validator: validator, Realm: d.Settings.Audience, Logger: d.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
 	document, err := newOpenAPIDocument(d.Settings.Issuer)
 	if err != nil {
 		return nil, err
 	}
 	limiter := newRateLimiter(d.Settings.RateLimitPerMinute, now)
-	guard := &guard{validator: validator, operatorRoles: d.Settings.OperatorRoles, fleetSecret: d.Settings.FleetMintSecret, limiter: limiter}
+	guard := &guard{authenticator: authenticator, operatorRoles: d.Settings.OperatorRoles, fleetSecret: d.Settings.FleetMintSecret, limiter: limiter}
 	ring := d.Issuer.ring
 	return &AuthController{
 		limiter: limiter,

@@ -1,10 +1,8 @@
 package serverauth
 
 import (
-	"errors"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -17,7 +15,7 @@ const serviceRole = "service"
 
 // guard lets operators and services in, by the issuer's own keys: it needs no validator in front of it.
 type guard struct {
-	validator     *clientauth.TokenValidator
+	authenticator *clientauth.Authenticator
 	operatorRoles []string
 	fleetSecret   string
 	limiter       *rateLimiter
@@ -44,25 +42,15 @@ func (g *guard) reader(c echo.Context) error {
 }
 
 func (g *guard) bearer(c echo.Context, roles []string) (*clientauth.SecurityContext, error) {
-	scheme, token, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return nil, unauthorized("authentication_required", "authentication required", `Bearer realm="picoauth"`)
-	}
-	caller, err := g.validator.Validate(c.Request().Context(), strings.TrimSpace(token))
-	switch {
-	case errors.Is(err, clientauth.ErrInvalidToken):
-		return nil, unauthorized("invalid_token", "invalid token", `Bearer realm="picoauth", error="invalid_token"`)
-	case err != nil:
+	ctx, err := g.authenticator.Authenticate(c.Request())
+	if err != nil {
 		return nil, err
-	case !caller.HasRole(roles...):
-		return nil, app.NewProblem(http.StatusForbidden, "insufficient_role", "the role of the token does not permit this")
-	default:
-		return caller, nil
 	}
+	caller, _ := clientauth.FromContext(ctx)
+	if !caller.HasRole(roles...) {
+		return nil, errInsufficientRole
+	}
+	return caller, nil
 }
 
-func unauthorized(code, detail, challenge string) *app.Problem {
-	p := app.NewProblem(http.StatusUnauthorized, code, detail)
-	p.Header = http.Header{echo.HeaderWWWAuthenticate: {challenge}}
-	return p
-}
+var errInsufficientRole = app.NewProblem(http.StatusForbidden, "insufficient_role", "the role of the token does not permit this")

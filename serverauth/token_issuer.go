@@ -153,11 +153,8 @@ func encodeClaims(claims accessClaims, extra map[string]any) ([]byte, error) {
 	return append(payload, free[1:]...), nil
 }
 
-// JWKS is a JSON Web Key Set (RFC 7517, section 5) of public keys. It is a type of its own because go-jose refuses a
-// set that holds an AKP key.
-type JWKS struct {
-	Keys []jose.Key `json:"keys"`
-}
+// JWKS is a JSON Web Key Set (RFC 7517, section 5) of public keys. go-jose's own refuses a set that holds an AKP key.
+type JWKS = jose.Set
 
 // JWKS returns the keys that verify the issuer's tokens: those that sign, that will sign, and that have signed what
 // has not yet expired.

@@ -70,32 +70,33 @@ type StatusError struct {
 func (e *StatusError) Error() string { return fmt.Sprintf("status %d: %s", e.Status, e.Body) }
 
 // Post sends a JSON object and decodes the reply into out, which may be nil. A reply that is no 2xx is a *StatusError.
-func Post(ctx context.Context, url string, in, out any) error {
+func Post(ctx context.Context, url string, in, out any) error { return PostAs(ctx, url, "", in, out) }
+
+// PostAs is Post with a bearer token.
+func PostAs(ctx context.Context, url, token string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	return do(request, out)
+	return do(ctx, http.MethodPost, url, token, bytes.NewReader(body), out)
 }
 
 // Get fetches url with a bearer token, if it is not empty, and decodes the reply as Post does.
 func Get(ctx context.Context, url, token string, out any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	return do(ctx, http.MethodGet, url, token, nil, out)
+}
+
+func do(ctx context.Context, method, url, token string, in io.Reader, out any) error {
+	request, err := http.NewRequestWithContext(ctx, method, url, in)
 	if err != nil {
 		return err
+	}
+	if in != nil {
+		request.Header.Set("Content-Type", "application/json")
 	}
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	return do(request, out)
-}
-
-func do(request *http.Request, out any) error {
 	reply, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return err

@@ -112,7 +112,7 @@ func (p *objectParser) object(depth int) (map[string]any, error) {
 		return nil, p.fail("nested too deep")
 	}
 	p.at++
-	object := make(map[string]any, hint(depth))
+	object := make(map[string]any, p.hint(depth))
 	if p.space(); p.peek() == '}' {
 		p.at++
 		return object, nil
@@ -141,12 +141,12 @@ func (p *objectParser) object(depth int) (map[string]any, error) {
 	}
 }
 
-// hint is how many members to expect: a token has a dozen claims, and what is inside of them is small.
-func hint(depth int) int {
-	if depth == 1 {
-		return 16
+// hint is how many members to expect: one in some 48 bytes of a token at its first level, and few inside of it.
+func (p *objectParser) hint(depth int) int {
+	if depth > 1 {
+		return 0
 	}
-	return 0
+	return len(p.text) / 48
 }
 
 func (p *objectParser) list(depth int) ([]any, error) {
