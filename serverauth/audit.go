@@ -7,7 +7,8 @@ import (
 	"fmt"
 )
 
-// Mint is the record of one access token. Times are Unix seconds. Its strings may hold any bytes.
+// Mint is the record of one access token. Times are Unix seconds. Its strings may hold any bytes, zero bytes too, and
+// be longer than a database can index.
 type Mint struct {
 	ID        string `json:"jti"`
 	Subject   string `json:"sub"`

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// InMemoryMintStore is the MintStore of a single process. A mint of a wallet costs about 280 bytes until it is pruned.
+// InMemoryMintStore is the MintStore of a single process. A mint of a wallet costs about 265 bytes until it is pruned.
 //
 // The rows are in segments, each with a sorted index of its own, so that appending costs little, pruning touches few
 // rows, and Live looks into each segment instead of at each row. Nothing in a segment is a pointer that the garbage

@@ -68,7 +68,7 @@ func NewDefaultClaimsProvider() ClaimsProvider {
 // reservedClaims may not be set by Claims.Extra: the registered claims (RFC 7519, RFC 9068, RFC 8693, OpenID
 // Connect's session), ours, and those of an agent.
 var reservedClaims = []string{
-	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "sid", "scope", "auth_time", "acr", "amr", "cnf", "act",
+	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "sid", "scope", "scp", "auth_time", "acr", "amr", "cnf", "act",
 	"may_act", "azp", "nonce", "role", "roles", "groups", "entitlements", "type", "algorithm", "wallet_address", "wallet_id", "account",
 	"agent_id", "task_type", "scopes", "user_id", "session_id", "conversation_id", "task_id", "org_id", "organisation",
 	"organization", "spend_limit", "parent_chain",

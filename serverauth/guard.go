@@ -29,16 +29,23 @@ func (g *guard) operator(c echo.Context) (*clientauth.SecurityContext, error) {
 // reader lets a service, an operator or a holder of the fleet secret pass.
 func (g *guard) reader(c echo.Context) error {
 	if c.Request().Header.Get(fleetSecretHeader) != "" {
-		if retryAfter, ok := g.limiter.allow(app.ClientIP(c), fleetSecretHeader); !ok {
-			return tooManyRequests(retryAfter)
-		}
-		if !hasFleetSecret(c.Request(), g.fleetSecret) {
-			return errFleetSecret
-		}
-		return nil
+		return g.fleet(c)
 	}
 	_, err := g.bearer(c, append(slices.Clone(g.operatorRoles), serviceRole))
 	return err
+}
+
+// fleet compares the fleet secret. Wrong ones empty the client's bucket, and with an empty bucket none is compared.
+func (g *guard) fleet(c echo.Context) error {
+	client := app.ClientIP(c)
+	if retryAfter, ok := g.limiter.peek(client, fleetSecretHeader); !ok {
+		return tooManyRequests(retryAfter)
+	}
+	if !hasFleetSecret(c.Request(), g.fleetSecret) {
+		g.limiter.allow(client, fleetSecretHeader)
+		return errFleetSecret
+	}
+	return nil
 }
 
 func (g *guard) bearer(c echo.Context, roles []string) (*clientauth.SecurityContext, error) {

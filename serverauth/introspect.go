@@ -2,6 +2,7 @@ package serverauth
 
 import (
 	"errors"
+	"fmt"
 	"mime"
 	"net/http"
 
@@ -53,7 +54,7 @@ func introspectedToken(c echo.Context) (string, error) {
 	if mediaType == echo.MIMEApplicationForm {
 		c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, app.MaxJSONBody)
 		if err := c.Request().ParseForm(); err != nil {
-			return "", app.NewProblem(http.StatusBadRequest, "invalid_form", "request body is not a form of at most 65536 bytes")
+			return "", formProblem(err)
 		}
 		request.Token = c.Request().PostForm.Get("token")
 	} else if err := app.DecodeJSON(c.Response(), c.Request(), &request); err != nil {
@@ -63,4 +64,12 @@ func introspectedToken(c echo.Context) (string, error) {
 		return "", app.NewProblem(http.StatusBadRequest, "token_required", "token required")
 	}
 	return request.Token, nil
+}
+
+func formProblem(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return app.NewProblem(http.StatusRequestEntityTooLarge, "body_too_large", fmt.Sprintf("request body is larger than %d bytes", app.MaxJSONBody))
+	}
+	return app.NewProblem(http.StatusBadRequest, "invalid_form", "request body is not a form")
 }

@@ -50,26 +50,40 @@ func newRateLimiter(perMinute int, now app.Clock) *rateLimiter {
 
 // allow takes one request from the client's bucket, or says after how long to come again.
 func (l *rateLimiter) allow(client, endpoint string) (retryAfter time.Duration, ok bool) {
+	return l.ask(client, endpoint, true)
+}
+
+// peek says what allow would, and takes nothing.
+func (l *rateLimiter) peek(client, endpoint string) (retryAfter time.Duration, ok bool) {
+	return l.ask(client, endpoint, false)
+}
+
+func (l *rateLimiter) ask(client, endpoint string, take bool) (retryAfter time.Duration, ok bool) {
 	if l == nil {
 		return 0, true
 	}
 	k := limiterKey{client: clientNetwork(client), endpoint: endpoint}
+	now := l.now().UnixNano()
 	shard := &l.shards[maphash.Comparable(l.seed, k)%limiterShards]
-	return shard.take(k, l.now().UnixNano(), int64(l.period), int64(l.burst))
-}
-
-func (s *limiterShard) take(k limiterKey, now, period, burst int64) (time.Duration, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, known := s.full[k]; !known && len(s.full) >= limiterCapacity/limiterShards && !s.prune(now) {
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	if !shard.holds(k, now) {
 		k.client = netip.Addr{}
 	}
-	full := max(s.full[k], now) + period
-	if full > now+burst {
-		return time.Duration(full - now - burst), false
+	full := max(shard.full[k], now) + int64(l.period)
+	if late := full - now - int64(l.burst); late > 0 {
+		return time.Duration(late), false
 	}
-	s.full[k] = full
+	if take {
+		shard.full[k] = full
+	}
 	return 0, true
+}
+
+// holds reports whether there is a bucket of this key, or room for one.
+func (s *limiterShard) holds(k limiterKey, now int64) bool {
+	_, known := s.full[k]
+	return known || len(s.full) < limiterCapacity/limiterShards || s.prune(now)
 }
 
 // prune drops the buckets that are full again, at most once a second, and reports whether there is room.

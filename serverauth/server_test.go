@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"strings"
@@ -170,3 +171,5 @@ func jwtPart(t testing.TB, token string, part int) map[string]any {
 func populate(targets ...any) fx.Option { return fx.Populate(targets...) }
 
 func base58Of(raw []byte) string { return base58.Encode(raw) }
+
+func discardLogger() *slog.Logger { return slog.New(slog.DiscardHandler) }
