@@ -43,7 +43,10 @@ func (p *ProfileController) Register(e *echo.Echo) {
 }
 
 func (p *ProfileController) profile(c echo.Context) error {
-	user, _ := clientauth.FromContext(c.Request().Context())
+	user, ok := clientauth.FromContext(c.Request().Context())
+	if !ok {
+		return echo.ErrUnauthorized
+	}
 	return c.JSON(http.StatusOK, map[string]string{"subject": user.Subject, "role": user.Role})
 }
 

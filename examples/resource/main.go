@@ -28,7 +28,10 @@ func main() {
 
 func register(e *echo.Echo) {
 	e.GET("/api/profile", func(c echo.Context) error {
-		user, _ := clientauth.FromContext(c.Request().Context())
+		user, ok := clientauth.FromContext(c.Request().Context())
+		if !ok {
+			return echo.ErrUnauthorized
+		}
 		return c.JSON(http.StatusOK, map[string]string{"subject": user.Subject, "role": user.Role})
 	})
 }
