@@ -1,13 +1,12 @@
 package keys
 
 import (
-	"cmp"
 	"slices"
 	"time"
 )
 
-// book is the records of a store while they are edited. Every change of a ring is an edit: a function of the records and
-// the time, run first on what was last read, to learn which keys it needs, and then in the store's Update.
+// book is the records of a store while they are edited. Every change of a ring is an edit: a function of the records
+// and the time, run first on what was last read, to learn which keys it needs, and then in the store's Update.
 type book struct {
 	cfg      *Config
 	now      time.Time
@@ -25,29 +24,13 @@ func newBook(cfg *Config, now time.Time, records []Record, generate func(string)
 	return b
 }
 
-// result returns the records in the order in which they must be written: newer keys before older ones and tombstones
-// last, so that whatever takes a key's place is there before that key is touched, and a crash in between never leaves
-// the ring without a key.
+// result returns the records. Any part of the changes, written alone, leaves a ring that signs and goes on.
 func (b *book) result() []Record {
-	slices.SortStableFunc(b.records, func(x, y *Record) int {
-		return cmp.Or(compareBool(!x.CompromisedAt.IsZero(), !y.CompromisedAt.IsZero()), byAge(y, x))
-	})
 	after := make([]Record, len(b.records))
 	for i, r := range b.records {
 		after[i] = *r
 	}
 	return after
-}
-
-// compareBool orders false before true.
-func compareBool(x, y bool) int {
-	switch {
-	case x == y:
-		return 0
-	case y:
-		return -1
-	}
-	return 1
 }
 
 func (b *book) schedule() *schedule { return b.cfg.scheduleAt(b.records, b.now) }
@@ -70,8 +53,8 @@ func (b *book) delete(unwanted func(*Record) bool) {
 // readyAt is when every client holds a set with the key.
 func (b *book) readyAt(r *Record) time.Time { return r.CreatedAt.Add(b.cfg.PendingTime()) }
 
-// appoint lets a key sign from at, or as soon as it is ready where that is later. A time that it has is only moved to an
-// earlier one.
+// appoint lets a key sign from at, or as soon as it is ready where that is later. A time that it has is only moved to
+// an earlier one.
 func (b *book) appoint(r *Record, at time.Time) {
 	at = latest(b.now, at, b.readyAt(r))
 	if r.ActivatesAt.IsZero() || at.Before(r.ActivatesAt) {

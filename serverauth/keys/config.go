@@ -16,7 +16,8 @@ const (
 	// maxLag is how long a process may sign and publish from an old reading of the store; after that it answers
 	// ErrUnavailable. Every promise about other processes includes it.
 	maxLag = 30 * time.Second
-	// keepRemoved is how long a removed key's record stays, so that a clock that jumped ahead and came back has lost nothing.
+	// keepRemoved is how long a removed key's record stays, so that a clock that jumped ahead and came back has lost
+	// nothing.
 	keepRemoved = 24 * time.Hour
 	// maxPublished is for how many keys the set has room; clients read no set that is much larger (jose.MaxSetKeys).
 	maxPublished = 95
@@ -45,8 +46,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// DefaultConfig is RS256, tokens of 15 minutes, a minute of skew, a max-age and a cache time of 300 s each, and rotation
-// by hand.
+// DefaultConfig is RS256, tokens of 15 minutes, a minute of skew, a max-age and a cache time of 300 s each, and
+// rotation by hand.
 func DefaultConfig() Config {
 	return Config{
 		Algorithm: signingAlgorithms[0], TokenLifetime: 15 * time.Minute, Skew: time.Minute,
@@ -74,18 +75,19 @@ func (c Config) Validate() error {
 		}
 	}
 	if c.RotateEvery != 0 && c.holdTime(c.TokenLifetime)/c.RotateEvery > maxPublished-4 {
-		return fmt.Errorf("keys: rotation interval: %s keeps more than %d keys published for tokens that live %s",
-			c.RotateEvery, maxPublished, c.TokenLifetime)
+		return fmt.Errorf("keys: rotation interval (server_auth.key_rotation_days): %s is too short for tokens that live %s: "+
+			"more than %d keys would be published", c.RotateEvery, c.TokenLifetime, maxPublished)
 	}
 	if shortest := 2 * c.PendingTime(); c.RotateEvery != 0 && c.RotateEvery < shortest {
-		return fmt.Errorf("keys: rotation interval: %s is not 0 or at least %s", c.RotateEvery, shortest)
+		return fmt.Errorf("keys: rotation interval (server_auth.key_rotation_days): %s is not 0 or at least %s",
+			c.RotateEvery, shortest)
 	}
 	return nil
 }
 
 // PendingTime is for how long a key is published before it signs. A client may hold a set of that age: some process
-// served it from an old reading of the store, a cache in between kept it for its max-age, and the client for its own time;
-// and the clock that set the time may differ from the clock that obeys it.
+// served it from an old reading of the store, a cache in between kept it for its max-age, and the client for its own
+// time; and the clock that set the time may differ from the clock that obeys it.
 func (c Config) PendingTime() time.Duration {
 	return maxLag + c.MaxAge + c.CacheTime + c.Skew
 }

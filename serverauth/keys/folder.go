@@ -60,11 +60,12 @@ func (s *FileStore) makePrivate(path string, info os.FileInfo) {
 		return
 	}
 	err := os.Chmod(path, 0o600)
-	s.log.Warn("keys: other users could read a key file", "file", path, "mode", info.Mode().Perm().String(), "made_private", err == nil)
+	s.log.Warn("keys: other users could read a key file", "file", path, "mode", info.Mode().Perm().String(),
+		"made_private", err == nil)
 }
 
-// replaceFile writes a file of mode 0600 so that after a crash at any moment either the old or the new content is there,
-// and after it returned nil, the new.
+// replaceFile writes a file of mode 0600 so that after a crash at any moment either the old or the new content is
+// there, and after it returned nil, the new.
 func replaceFile(path string, data []byte) (err error) {
 	temp, err := os.CreateTemp(filepath.Dir(path), tempPrefix+"*") // mode 0600
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 // being written again.
 func FuzzDecodeRecord(f *testing.F) {
 	key := encryptionKey(f)
-	for _, record := range []keys.Record{fullRecord(f, "EdDSA"), fullRecord(f, "ML-DSA-44"), tombstone(f), secretRecord("a")} {
+	seeds := []keys.Record{fullRecord(f, "EdDSA"), fullRecord(f, "ML-DSA-44"), tombstone(f), secretRecord("a")}
+	for _, record := range seeds {
 		for _, k := range []*keys.EncryptionKey{nil, key} {
 			data, err := keys.EncodeRecord(record, k)
 			if err != nil {

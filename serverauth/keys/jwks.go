@@ -74,8 +74,9 @@ func typeBit(keyType string) int {
 	return 0
 }
 
-// JWKS returns the published keys, those of the given types (RSA, EC, OKP, AKP; an unknown one matches nothing), or all
-// for none given. It returns [ErrUnavailable] when the store could not be read for so long that a key might be missing.
+// JWKS returns the published keys, those of the given types (RSA, EC, OKP, AKP; an unknown one matches nothing), or
+// all for none given. It returns [ErrUnavailable] when the store could not be read for so long that a key might be
+// missing.
 func (r *Ring) JWKS(types ...string) (Document, error) {
 	v, now, err := r.current()
 	if err != nil {

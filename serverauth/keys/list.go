@@ -44,7 +44,8 @@ func (r *Ring) info(kid string) (KeyInfo, error) {
 func (c *Config) describe(k *standing) KeyInfo {
 	r := k.record
 	info := KeyInfo{
-		ID: r.ID, Algorithm: r.Algorithm, State: k.state, CreatedAt: r.CreatedAt, ActivatesAt: r.ActivatesAt, RetiresAt: k.retiresAt,
+		ID: r.ID, Algorithm: r.Algorithm, State: k.state,
+		CreatedAt: r.CreatedAt, ActivatesAt: r.ActivatesAt, RetiresAt: k.retiresAt,
 	}
 	switch {
 	case !r.CompromisedAt.IsZero():

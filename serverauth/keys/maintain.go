@@ -2,8 +2,8 @@ package keys
 
 import "time"
 
-// maintain brings the records to where the configuration wants them: a key that signs, a spare behind it, a rotation that
-// is due, and nothing kept that has no use. On records that are in order it changes nothing.
+// maintain brings the records to where the configuration wants them: a key that signs, a spare behind it, a rotation
+// that is due, and nothing kept that has no use. On records that are in order it changes nothing.
 func (b *book) maintain() error {
 	b.mendTimes()
 	if err := b.ensureSigner(); err != nil {
@@ -20,8 +20,8 @@ func (b *book) maintain() error {
 	return nil
 }
 
-// start is what a starting process does: the algorithm of its configuration becomes the ring's. Running processes keep to
-// the ring's, so that two with different settings do not rotate against each other during an upgrade.
+// start is what a starting process does: the algorithm of its configuration becomes the ring's. Running processes keep
+// to the ring's, so that two with different settings do not rotate against each other during an upgrade.
 func (b *book) start() error {
 	if err := b.maintain(); err != nil {
 		return err
@@ -32,8 +32,8 @@ func (b *book) start() error {
 	return b.maintain()
 }
 
-// adopt makes sure that the last key to sign is of the algorithm. Where it is not, one that waits already, the spare of
-// that algorithm, or a new key signs after it; what signed before retires in the usual way.
+// adopt makes sure that the last key to sign is of the algorithm. Where it is not, one that waits already, the spare
+// of that algorithm, or a new key signs after it; what signed before retires in the usual way.
 func (b *book) adopt(algorithm string) error {
 	s := b.schedule()
 	last := s.last()
@@ -87,8 +87,8 @@ func (b *book) extendLifetimes() {
 	}
 }
 
-// rotateWhenDue gives the spare its time as soon as a new spare has to be published, so that this one is ready when the
-// rotation comes.
+// rotateWhenDue gives the spare its time as soon as a new spare has to be published, so that this one is ready when
+// the rotation comes.
 func (b *book) rotateWhenDue() error {
 	if b.cfg.RotateEvery == 0 {
 		return nil
@@ -116,8 +116,8 @@ func (b *book) appointNext(at time.Time) (*Record, error) {
 	return next, nil
 }
 
-// tidy destroys what has no use: private parts that no process can be signing with, records of keys removed long ago,
-// and spares of an algorithm that the ring has left, once one of its own is ready.
+// tidy destroys what has no use: private parts of retired keys, records of keys removed long ago, and spares of an
+// algorithm that the ring has left, once one of its own is ready.
 func (b *book) tidy() {
 	s := b.schedule()
 	algorithm := s.last().Algorithm
@@ -130,9 +130,7 @@ func (b *book) tidy() {
 		case k.state == StateRemoved && !b.now.Before(k.removedAt.Add(keepRemoved)):
 			unwanted[k.record] = true
 		case k.state == StateRetired || k.state == StateRemoved:
-			if !k.retiresAt.IsZero() && !b.now.Before(k.retiresAt.Add(b.cfg.holdTime(0))) {
-				k.record.Private = nil
-			}
+			k.record.Private = nil
 		case k.isSpare() && k != s.signer && k.record.Algorithm != algorithm:
 			unwanted[k.record] = spare != nil && !b.now.Before(b.readyAt(spare))
 		}

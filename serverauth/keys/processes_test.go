@@ -118,7 +118,8 @@ func TestProcessesRaceForTheFirstKey(t *testing.T) {
 	}
 }
 
-// childWork rotates and reports thefts on a clock of its own that runs fast, and prints what it was told, until it is killed.
+// childWork rotates and reports thefts on a clock of its own that runs fast, and prints what it was told, until it is
+// killed.
 func childWork(dir, from string) error {
 	ctx := context.Background()
 	store, err := keys.OpenFileStore(ctx, dir, nil, nil)
@@ -202,7 +203,8 @@ func TestKilledWhileWriting(t *testing.T) {
 	t.Logf("%d rotations and %d thefts were answered", answered, len(dead))
 }
 
-// killedChild lets a child work for a moment. It returns the rotations that were answered, and adds the thefts to dead.
+// killedChild lets a child work for a moment. It returns the rotations that were answered, and adds the thefts to
+// dead.
 func killedChild(t *testing.T, dir string, now time.Time, dead map[string]bool) (rotated []string) {
 	t.Helper()
 	command := child(t, "work", dir, now.Format(time.RFC3339))

@@ -3,6 +3,9 @@ package keys_test
 import (
 	"context"
 	"errors"
+	"maps"
+	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/picoauth/picoauth/serverauth/keys"
@@ -128,12 +131,13 @@ func (w *world) fail(format string, args ...any) {
 
 var errOutOfReach = errors.New("out of reach")
 
-// processStore is the connection of one process: it can be down, and it can be cut after a number of writes, as when
-// the process is killed while it writes files.
+// processStore is the connection of one process: it can be down, and it can be cut when some of an update's
+// records are written and others not, as when the process is killed while it writes files.
 type processStore struct {
 	shared *keys.MemoryStore
 	down   bool
-	writes int // -1: as many as there are
+	dies   bool // in its next update
+	random *rand.Rand
 }
 
 func (s *processStore) Load(ctx context.Context) ([]keys.Record, error) {
@@ -147,7 +151,7 @@ func (s *processStore) Update(ctx context.Context, change func([]keys.Record) ([
 	if s.down {
 		return errOutOfReach
 	}
-	if s.writes < 0 {
+	if !s.dies {
 		return s.shared.Update(ctx, change)
 	}
 	err := s.shared.Update(ctx, func(before []keys.Record) ([]keys.Record, error) {
@@ -155,27 +159,27 @@ func (s *processStore) Update(ctx context.Context, change func([]keys.Record) ([
 		if err != nil {
 			return nil, err
 		}
-		return cut(before, after, s.writes), nil
+		return s.cut(before, after), nil
 	})
 	return errors.Join(err, errCrash)
 }
 
-// cut is the records after the first writes of an update, and nothing more, have happened.
-func cut(before, after []keys.Record, writes int) []keys.Record {
-	written, deleted := keys.Changes(before, after)
+// cut is the records when some of an update's changes have happened and the others not.
+func (s *processStore) cut(before, after []keys.Record) []keys.Record {
 	byID := map[string]keys.Record{}
 	for _, r := range before {
 		byID[r.ID] = r
 	}
-	for _, r := range written[:min(writes, len(written))] {
-		byID[r.ID] = r
+	written, deleted := keys.Changes(before, after)
+	for _, r := range written {
+		if s.random.IntN(2) == 0 {
+			byID[r.ID] = r
+		}
 	}
-	for _, id := range deleted[:max(0, min(writes-len(written), len(deleted)))] {
-		delete(byID, id)
+	for _, id := range deleted {
+		if s.random.IntN(2) == 0 {
+			delete(byID, id)
+		}
 	}
-	var records []keys.Record
-	for _, r := range byID {
-		records = append(records, r)
-	}
-	return records
+	return slices.Collect(maps.Values(byID))
 }

@@ -15,8 +15,9 @@ import (
 // A simulated year: several processes on one store, with rotations by interval and by hand, stolen keys, restarts with
 // other settings, crashes between two writes, stores out of reach, and clocks that disagree and jump.
 //
-// At every step: every unexpired token has its key in the set of every process; no client lacks, in any set that it may
-// still hold, a key that signs; one key signs and a spare stands by; a stolen key is nowhere. With PICOAUTH_LONG=1 many years.
+// At every step: every unexpired token has its key in the set of every process; no client lacks, in any set that it
+// may still hold, a key that signs; one key signs and a spare stands by; a stolen key is nowhere. With PICOAUTH_LONG=1
+// many years.
 func TestSimulatedYear(t *testing.T) {
 	seeds := []uint64{1}
 	if os.Getenv("PICOAUTH_LONG") == "1" {
@@ -91,7 +92,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		excused: map[string]bool{}, cached: map[string]*document{}, events: map[string]int{},
 	}
 	for i := range w.processes {
-		w.processes[i] = &process{store: &processStore{shared: w.shared, writes: -1}}
+		w.processes[i] = &process{store: &processStore{shared: w.shared, random: w.random}}
 		w.restart(w.processes[i])
 	}
 	return w
@@ -162,7 +163,7 @@ func (w *world) disturb() {
 	case w.chance(100):
 		p.ring = nil
 	case w.chance(60):
-		p.store.writes = w.random.IntN(4)
+		p.store.dies = true
 	case w.chance(40):
 		p.store.down = true
 	case w.chance(150):
@@ -174,7 +175,8 @@ func (w *world) disturb() {
 
 // restart opens the store with settings that may differ from the other processes'.
 func (w *world) restart(p *process) {
-	algorithms, lifetimes := []string{"EdDSA", "EdDSA", "ES256", "ML-DSA-44"}, []time.Duration{time.Minute, time.Hour, 30 * time.Hour}
+	algorithms := []string{"EdDSA", "EdDSA", "ES256", "ML-DSA-44"}
+	lifetimes := []time.Duration{time.Minute, time.Hour, 30 * time.Hour}
 	p.store.down, p.ring = false, nil
 	p.lifetime = lifetimes[w.random.IntN(len(lifetimes))]
 	ring, err := keys.Open(context.Background(), p.store, keys.Config{
@@ -193,7 +195,7 @@ func (w *world) succeeded(p *process, err error) bool {
 		return true
 	case errors.Is(err, errCrash):
 		w.event("crash")
-		p.ring, p.store.writes = nil, -1
+		p.ring, p.store.dies = nil, false
 	case !errors.Is(err, errOutOfReach):
 		w.t.Fatal(err)
 	}

@@ -54,8 +54,8 @@ func (r *Record) canSign() bool {
 	return r.Kind == KindKey && len(r.Private) > 0 && r.CompromisedAt.IsZero()
 }
 
-// Validate checks the record whole: its form, that the id is the thumbprint of the public part, and that the private part
-// belongs to it. It returns [ErrInvalidRecord]. A store calls it for what it reads from outside the program.
+// Validate checks the record whole: its form, that the id is the thumbprint of the public part, and that the private
+// part belongs to it. It returns [ErrInvalidRecord]. A store calls it for what it reads from outside the program.
 func (r Record) Validate() error {
 	if r.CreatedAt.IsZero() {
 		return fmt.Errorf("%w: no creation time", ErrInvalidRecord)
@@ -109,8 +109,7 @@ func sameRecords(a, b []Record) bool {
 	return len(written) == 0 && len(deleted) == 0
 }
 
-// changes returns what a store must write and then delete to come from before to after. The writes keep the order of
-// after.
+// changes returns what a store must write and then delete to come from before to after.
 func changes(before, after []Record) (written []Record, deleted []string) {
 	old := make(map[string]Record, len(before))
 	for _, r := range before {

@@ -72,7 +72,8 @@ func (r *Ring) logSigner(old, next *view) {
 	if old.signing == nil || next.signing == nil || old.signing.KeyID == next.signing.KeyID {
 		return
 	}
-	r.cfg.Logger.Info("keys: another key signs", "kid", next.signing.KeyID, "alg", next.signing.Algorithm, "before", old.signing.KeyID)
+	r.cfg.Logger.Info("signing_key_changed", "event", "signing_key_changed", "kid", next.signing.KeyID, "alg", next.signing.Algorithm,
+		"before", old.signing.KeyID)
 }
 
 // current returns the view for now, from a reading of the store that is young enough to sign and publish by.
@@ -105,8 +106,8 @@ func (r *Ring) viewAt(now time.Time) *view {
 	return next
 }
 
-// catchUp reads the store for a caller that cannot go on without: the process was suspended, or the clock was moved. All
-// callers share one attempt, and after a failure there is no other for a second.
+// catchUp reads the store for a caller that cannot go on without: the process was suspended, or the clock was moved.
+// All callers share one attempt, and after a failure there is no other for a second.
 func (r *Ring) catchUp(age time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), catchUpTime)
 	defer cancel()

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// Ring is the keys of an issuer: it signs with the active one and publishes all that are in use. Signing, publishing and
-// looking up a key read an immutable view and take no lock, while keys are made or the store is slow. It is safe for concurrent use.
+// Ring is the keys of an issuer: it signs with the active one and publishes all that are in use. Signing, publishing
+// and looking up a key read an immutable view and take no lock, while keys are made or the store is slow. It is safe
+// for concurrent use.
 type Ring struct {
 	cfg   Config
 	store Store
@@ -28,8 +29,8 @@ type failure struct {
 	at  time.Time
 }
 
-// Open reads the store, makes what it lacks (a first key, which signs at once, and a spare), takes up the algorithm of the
-// configuration, and returns a ring that is ready. [Ring.Run] keeps it up to date.
+// Open reads the store, makes what it lacks (a first key, which signs at once, and a spare), takes up the algorithm of
+// the configuration, and returns a ring that is ready. [Ring.Run] keeps it up to date.
 func Open(ctx context.Context, store Store, cfg Config) (*Ring, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -43,8 +44,8 @@ func Open(ctx context.Context, store Store, cfg Config) (*Ring, error) {
 	return r, nil
 }
 
-// Run keeps the ring up to date until the context ends: every second it does a [Ring.Tick]. Errors are logged, once until
-// they change.
+// Run keeps the ring up to date until the context ends: every second it does a [Ring.Tick]. Errors are logged, once
+// until they change.
 func (r *Ring) Run(ctx context.Context) {
 	ticker := time.NewTicker(reloadEvery)
 	defer ticker.Stop()
@@ -74,12 +75,12 @@ func (r *Ring) tickAndLog(ctx context.Context, last *string) {
 	}
 }
 
-// Tick is one step of maintenance: it takes over what other processes changed, rotates when that is due, replaces a used
-// spare and removes what has expired.
+// Tick is one step of maintenance: it takes over what other processes changed, rotates when that is due, replaces a
+// used spare and removes what has expired.
 func (r *Ring) Tick(ctx context.Context) error { return r.change(ctx, (*book).maintain) }
 
-// Ready returns nil when the ring has read its store in the last 5 s, and so obeys a removal in time, else [ErrUnavailable].
-// It is a readiness check.
+// Ready returns nil when the ring has read its store in the last 5 s, and so obeys a removal in time, else
+// [ErrUnavailable]. It is a readiness check.
 func (r *Ring) Ready(context.Context) error {
 	v := r.view.Load()
 	if age := r.cfg.Clock.Now().Sub(v.readAt); age > 5*reloadEvery {
@@ -88,14 +89,14 @@ func (r *Ring) Ready(context.Context) error {
 	return nil
 }
 
-// change reads the store and, if edit alters anything, applies it there. The keys that the edit needs are made in between,
-// with neither the ring nor the store held up.
+// change reads the store and, if edit alters anything, applies it there. The keys that the edit needs are made in
+// between, with neither the ring nor the store held up.
 func (r *Ring) change(ctx context.Context, edit edit) error {
-	needed, err := r.try(ctx, edit)
-	if err != nil || needed == nil {
+	missing, changes, err := r.try(ctx, edit)
+	if err != nil || !changes {
 		return err
 	}
-	made, err := generateAll(*needed)
+	made, err := generateAll(missing)
 	if err != nil {
 		return err
 	}
@@ -107,27 +108,24 @@ func (r *Ring) change(ctx context.Context, edit edit) error {
 	return r.update(ctx, edit)
 }
 
-// try reads the store and runs the edit without keeping its result. It returns nil when nothing would change, else the
-// algorithms of the keys that have to be made.
-func (r *Ring) try(ctx context.Context, edit edit) (needed *[]string, err error) {
+// try reads the store and runs the edit without keeping its result. It returns whether something would change, and the
+// algorithms of the keys that have to be made for it.
+func (r *Ring) try(ctx context.Context, edit edit) (missing []string, changes bool, err error) {
 	if err := r.acquire(ctx); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer r.release()
 	records, err := r.load(ctx)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	supply := supply{stock: slices.Clone(r.stock)}
 	b := newBook(&r.cfg, r.now(), records, supply.pretend)
 	r.applyTombstones(b)
 	if err := edit(b); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if sameRecords(records, b.result()) {
-		return nil, nil
-	}
-	return &supply.missing, nil
+	return supply.missing, !sameRecords(records, b.result()), nil
 }
 
 // update runs the edit in the store's Update and takes over the result.

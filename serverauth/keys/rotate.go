@@ -7,9 +7,10 @@ import (
 )
 
 // Rotate lets the next key take over. Where it has been published for [Config].PendingTime it signs at once, here and
-// within seconds in the other processes; otherwise at the end of that time, which Rotate never shortens. The returned key's
-// State tells which: active, or pending with the time in ActivatesAt. A second call before that time returns
-// the same key. A new spare is published at once. It returns [ErrTooManyKeys] when too many retired keys are still published.
+// within seconds in the other processes; otherwise at the end of that time, which Rotate never shortens. The returned
+// key's State tells which: active, or pending with the time in ActivatesAt. A second call before that time returns the
+// same key. A new spare is published at once. It returns [ErrTooManyKeys] when too many retired keys are still
+// published.
 func (r *Ring) Rotate(ctx context.Context) (KeyInfo, error) {
 	var id string
 	err := r.change(ctx, func(b *book) error {
@@ -33,9 +34,9 @@ func (r *Ring) Rotate(ctx context.Context) (KeyInfo, error) {
 }
 
 // Compromise takes a stolen key out of use, for ever: it is published no more here when Compromise returns, and within
-// seconds in the other processes, so everything that it signed is refused. If it was signing, the spare that has been published the
-// longest signs at once, however young. The record stays as a tombstone; a second call returns the same. It returns
-// [ErrUnknownKey] for a key that is not in the ring.
+// seconds in the other processes, so everything that it signed is refused. If it was signing, the spare that has been
+// published the longest signs at once, however young. The record stays as a tombstone; a second call returns the same.
+// It returns [ErrUnknownKey] for a key that is not in the ring.
 //
 // Resource servers hold the key in their cached sets for up to max-age and cache time: put its id on the denylist
 // until KeyInfo.DenyUntil.

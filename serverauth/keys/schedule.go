@@ -32,8 +32,9 @@ type schedule struct {
 	from, until time.Time  // the schedule is the same from here to before there; zero: no bound
 }
 
-// scheduleAt derives the schedule from the records and the time alone. The line is the keys that have a time from which
-// they sign, in its order; each retires when the next one's time comes, also when that one was compromised later.
+// scheduleAt derives the schedule from the records and the time alone. The line is the keys that have a time from
+// which they sign, in its order; each retires when the next one's time comes, also when that one was compromised
+// later.
 func (c *Config) scheduleAt(records []*Record, now time.Time) *schedule {
 	s := &schedule{}
 	for _, r := range records {
@@ -72,9 +73,9 @@ func (s *schedule) line() []*standing {
 	return line
 }
 
-// chooseSigner takes the last key in the line whose time has come. Where that one cannot sign (it was compromised, or its
-// private part is gone because the clock was set back), it takes the next in the line, then the
-// oldest spare, then an earlier key: whatever the records and the clock, a key signs as long as there is one that can.
+// chooseSigner takes the last key in the line whose time has come. Where that one cannot sign (it was compromised, or
+// its private part is gone because the clock was set back), it takes the next in the line, then the oldest spare, then
+// an earlier key: whatever the records and the clock, a key signs as long as there is one that can.
 func (s *schedule) chooseSigner(line []*standing, now time.Time) *standing {
 	turn := 0
 	for i, k := range line {

@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// Secret returns the shared secret of a name: 32 random bytes, made once, the same in every process on the store and after
-// every restart. A name is 1 to 32 of a to z, 0 to 9, "_" and "-", and does not begin with a sign.
+// Secret returns the shared secret of a name: 32 random bytes, made once, the same in every process on the store and
+// after every restart. A name is 1 to 32 of a to z, 0 to 9, "_" and "-", and does not begin with a sign.
 func (r *Ring) Secret(ctx context.Context, name string) ([]byte, error) {
 	id := secretPrefix + name
 	if !secretID.MatchString(id) {

@@ -44,8 +44,8 @@ func (s *Signer) encodeHeader(typ string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(header))
 }
 
-// Signer returns the key that signs now. It returns [ErrUnavailable] when the store could not be read for 30 s: another
-// process may have rotated since, and the key be published no more when the token expires.
+// Signer returns the key that signs now. It returns [ErrUnavailable] when the store could not be read for 30 s:
+// another process may have rotated since, and the key be published no more when the token expires.
 func (r *Ring) Signer() (*Signer, error) {
 	v, _, err := r.current()
 	if err != nil {
@@ -59,7 +59,8 @@ func (r *Ring) Signer() (*Signer, error) {
 
 // Sign makes a compact JWS (RFC 7515) of claims, a JSON object, with the key that signs now. typ is the header's media
 // type without "application/", in ASCII. It returns [ErrTokenLifetime] when `exp` is absent or later than
-// [Config].TokenLifetime from now, since the key would be published no more while the token is valid, and [ErrUnavailable].
+// [Config].TokenLifetime from now, since the key would be published no more while the token is valid, and
+// [ErrUnavailable].
 func (r *Ring) Sign(typ string, claims []byte) (string, error) {
 	s, err := r.Signer()
 	if err != nil {

@@ -11,15 +11,15 @@ import "context"
 //     configuration is an error.
 //   - Update calls change with every record and keeps what it returns: a record that is new or differs is written, one
 //     that is missing is deleted. No other Update on the same storage runs between the reading and the writing,
-//     in this process or any other. Writing happens in the order of the returned slice, deletions come last, and a crash or
-//     an error in between leaves a prefix of that; doing all at once is allowed too. When
-//     change returns an error nothing is written and Update returns that error. change may be called again when the
-//     store has to start over; it never calls the store.
+//     in this process or any other. Each record is written or deleted whole; of several, a crash or an error in between may
+//     leave any part done. When change returns an error nothing is written and Update returns that error. change may be
+//     called again when the store has to start over; it never calls the store.
 //   - What an Update that returned nil wrote survives a crash of the process and of the machine, except in a store that
 //     is documented to live in memory.
 //   - Both return the context's error when it ends while they wait.
 //
-// The records of both directions are the receiver's own: neither side sees a later change to them. A Store is safe for concurrent use.
+// The records of both directions are the receiver's own: neither side sees a later change to them. A Store is safe for
+// concurrent use.
 type Store interface {
 	Load(ctx context.Context) ([]Record, error)
 	Update(ctx context.Context, change func([]Record) ([]Record, error)) error

@@ -11,7 +11,8 @@ import (
 	"github.com/picoauth/picoauth/serverauth/keys"
 )
 
-// storeHandles opens a fresh, empty storage and returns a way to get further handles on it, such as other processes have.
+// storeHandles opens a fresh, empty storage and returns a way to get further handles on it, such as other processes
+// have.
 type storeHandles func(t *testing.T) (handle func() keys.Store)
 
 // testStore is what every Store must do; see the promises there. It needs nothing but the exported API.

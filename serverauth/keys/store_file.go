@@ -25,9 +25,9 @@ const (
 )
 
 // FileStore keeps each record in a file `<id>.json` of one folder, which many processes may share (a local disk, or a
-// network file system whose flock(2) works across machines). Files have mode 0600 and are replaced whole: written to a temporary
-// file, synced, renamed, and the folder synced. The lock is on the file `.lock`, which must not be deleted while
-// the program runs.
+// network file system whose flock(2) works across machines). Files have mode 0600 and are replaced whole: written to a
+// temporary file, synced, renamed, and the folder synced. The lock is on the file `.lock`, which must not be deleted
+// while the program runs.
 //
 // A damaged file is renamed to `<id>.json.corrupt`, logged, and left out. A file that would be readable with another
 // `key_encryption_key` is an error that names it and is never touched.
@@ -48,8 +48,8 @@ type seenFile struct {
 
 var _ Store = (*FileStore)(nil)
 
-// OpenFileStore opens the folder dir, and makes it with mode 0700 when it is absent. With a key the records are sealed;
-// for a nil key they are plain. It reads every file once, so that a wrong or missing key is found here:
+// OpenFileStore opens the folder dir, and makes it with mode 0700 when it is absent. With a key the records are
+// sealed; for a nil key they are plain. It reads every file once, so that a wrong or missing key is found here:
 // [ErrWrongKey], [ErrKeyRequired], [ErrNotEncrypted], [ErrNewerFormat]. log may be nil.
 func OpenFileStore(ctx context.Context, dir string, key *EncryptionKey, log *slog.Logger) (*FileStore, error) {
 	if log == nil {

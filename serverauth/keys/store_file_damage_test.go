@@ -106,6 +106,9 @@ func TestRingOutlivesItsSignersFile(t *testing.T) {
 		if signerID(t, ring) != spare || publishes(ring, lost) || len(inState(ring, keys.StatePending)) != 1 {
 			t.Errorf("%s: %v", name, ring.List())
 		}
+		if load(t, openFiles(t, dir, nil))[spare].ActivatesAt.IsZero() {
+			t.Errorf("%s: since when the spare signs was not kept", name)
+		}
 	}
 }
 

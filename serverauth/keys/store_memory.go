@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// MemoryStore keeps records in memory: they end with the process, and all tokens with them. Several rings of one process
-// may share one. The zero value is empty and ready.
+// MemoryStore keeps records in memory: they end with the process, and all tokens with them. Several rings of one
+// process may share one. The zero value is empty and ready.
 type MemoryStore struct {
 	updating sync.Mutex // held for a whole Update
 	mu       sync.RWMutex

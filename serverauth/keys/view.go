@@ -7,8 +7,8 @@ import (
 	"github.com/picoauth/picoauth/clientauth/jose"
 )
 
-// view is everything that a ring answers from, prepared once for each state of its keys and immutable: the hot paths take
-// it from an atomic pointer and hold no lock.
+// view is everything that a ring answers from, prepared once for each state of its keys and immutable: the hot paths
+// take it from an atomic pointer and hold no lock.
 type view struct {
 	*schedule
 	records   []Record
@@ -20,8 +20,8 @@ type view struct {
 	readAt    time.Time // when the store was last read
 }
 
-// newView prepares a view of records read now. It takes the decoded keys of previous where they are the same, and returns
-// [ErrInvalidRecord] for a key that cannot be decoded.
+// newView prepares a view of records read now. It takes the decoded keys of previous where they are the same, and
+// returns [ErrInvalidRecord] for a key that cannot be decoded.
 func newView(cfg *Config, records []Record, previous *view, now time.Time) (*view, error) {
 	v := &view{records: records, readAt: now, materials: map[string]*material{}}
 	for i := range records {
