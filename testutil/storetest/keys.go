@@ -1,0 +1,302 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/picoauth/picoauth/serverauth/keys"
+)
+
+type keyEnv = env[keys.Store]
+
+// Keys is what every keys.Store must do.
+func Keys(t *testing.T, fresh Fresh[keys.Store]) {
+	t.Helper()
+	run(t, fresh, []test[keys.Store]{
+		{"empty at first", keysEmpty},
+		{"records are kept as they are", keysKept},
+		{"changes and deletions", keysChanged},
+		{"an error writes nothing", keysUnchanged},
+		{"no memory is shared", keysShareNothing},
+		{"one update at a time", keysExclusive},
+		{"readers see whole records", keysWhole},
+		{"a ring for two processes", keysRings},
+		{"an ended context", keysCancelled},
+		{"a crash", keysCrash},
+		{"broken off", keysBrokenOff},
+	})
+}
+
+// keySuite is an env with a handle.
+type keySuite struct {
+	keyEnv
+	store keys.Store
+}
+
+func keyStore(e keyEnv) keySuite { return keySuite{e, e.open()} }
+
+// records returns new records: keys of an algorithm as a ring makes them, and its secrets.
+func (s keySuite) records(algorithm string) []keys.Record {
+	s.Helper()
+	store := keys.NewMemoryStore()
+	config := keys.DefaultConfig()
+	config.Algorithm = algorithm
+	ring, err := keys.Open(background, store, config)
+	s.ok(err)
+	_, err = ring.Secret(background, "storetest")
+	s.ok(err)
+	records, err := store.Load(background)
+	s.ok(err)
+	return records
+}
+
+func secret(name string) keys.Record {
+	return keys.Record{
+		ID: "secret." + name, Kind: keys.KindSecret, CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC),
+		Private: []byte("0123456789abcdef0123456789abcdef"),
+	}
+}
+
+// put adds records.
+func (s keySuite) put(store keys.Store, records ...keys.Record) {
+	s.Helper()
+	s.ok(store.Update(background, func(before []keys.Record) ([]keys.Record, error) { return append(before, records...), nil }))
+}
+
+// holds fails unless the records are these, in any order.
+func (s keySuite) holds(store keys.Store, want ...keys.Record) {
+	s.Helper()
+	got, err := store.Load(background)
+	s.ok(err)
+	if !sameRecords(got, want) {
+		s.Errorf("it has %v, not %v, or some with other fields", got, want)
+	}
+}
+
+func sameRecords(got, want []keys.Record) bool {
+	return len(got) == len(want) && !slices.ContainsFunc(want, func(w keys.Record) bool {
+		return !slices.ContainsFunc(got, w.Equal)
+	})
+}
+
+func keysEmpty(e keyEnv) {
+	s := keyStore(e)
+	s.holds(s.store)
+	s.put(s.store) // nothing
+	s.holds(e.open())
+}
+
+func keysKept(e keyEnv) {
+	s := keyStore(e)
+	records := append(s.records("EdDSA"), s.records("ML-DSA-44")...)
+	records = slices.DeleteFunc(records, func(r keys.Record) bool { return r.Kind == keys.KindSecret })
+	stolen := records[0].Clone()
+	records = append(records[1:], secret("a"), secret("b-2_c"))
+	stolen.CompromisedAt, stolen.Private = stolen.CreatedAt.Add(time.Minute), nil
+	records = append(records, stolen)
+	s.put(s.store, records...)
+	s.holds(s.store, records...)
+	s.holds(e.open(), records...)
+}
+
+func keysChanged(e keyEnv) {
+	s := keyStore(e)
+	other := e.open()
+	a, b, c := secret("a"), secret("b"), secret("c")
+	s.put(s.store, a, b)
+	s.holds(other, a, b) // what it has read must not keep it from seeing what comes
+	changed := b
+	changed.Private = []byte("fedcba9876543210fedcba9876543210")
+	e.ok(other.Update(background, func(records []keys.Record) ([]keys.Record, error) {
+		if !sameRecords(records, []keys.Record{a, b}) {
+			e.Errorf("it changes %v", records)
+		}
+		return []keys.Record{changed, c}, nil
+	}))
+	for _, store := range []keys.Store{s.store, other, e.open()} {
+		s.holds(store, changed, c)
+	}
+	e.ok(s.store.Update(background, func([]keys.Record) ([]keys.Record, error) { return nil, nil }))
+	for _, store := range []keys.Store{s.store, other, e.open()} {
+		s.holds(store)
+	}
+}
+
+func keysUnchanged(e keyEnv) {
+	s := keyStore(e)
+	a := secret("a")
+	s.put(s.store, a)
+	no := errors.New("no")
+	err := s.store.Update(background, func(records []keys.Record) ([]keys.Record, error) {
+		records[0].CreatedAt = time.Now()
+		return append(records, secret("b")), no
+	})
+	if !errors.Is(err, no) {
+		e.Errorf("the error is %v", err)
+	}
+	other := e.open()
+	s.holds(other, a)
+	s.put(other, secret("c")) // nothing is locked
+	s.holds(s.store, a, secret("c"))
+}
+
+func keysShareNothing(e keyEnv) {
+	s := keyStore(e)
+	mine := secret("a")
+	s.put(s.store, mine)
+	clear(mine.Private)
+	for range 2 {
+		records, err := s.store.Load(background)
+		e.ok(err)
+		for _, r := range records {
+			clear(r.Private)
+			clear(r.Public)
+		}
+	}
+	s.holds(s.store, secret("a"))
+}
+
+// Each update counts one up; a lost one would be missing.
+func keysExclusive(e keyEnv) {
+	s := keyStore(e)
+	handles := [2]keys.Store{s.store, e.open()}
+	counter := secret("counter")
+	counter.CreatedAt = time.Unix(0, 0).UTC()
+	s.put(s.store, counter)
+	const updaters, each = 6, 5
+	race(updaters, func(i int) {
+		for range each {
+			err := handles[i%2].Update(background, func(records []keys.Record) ([]keys.Record, error) {
+				records[0].CreatedAt = records[0].CreatedAt.Add(time.Second)
+				return records, nil
+			})
+			if err != nil {
+				e.Error(err)
+			}
+		}
+	})
+	counter.CreatedAt = time.Unix(updaters*each, 0).UTC()
+	s.holds(handles[1], counter)
+}
+
+func keysWhole(e keyEnv) {
+	s := keyStore(e)
+	records := append(s.records("EdDSA"), secret("x"))
+	s.put(s.store, records...)
+	other := e.open()
+	race(2, func(i int) {
+		for n := range 20 {
+			if i == 0 {
+				err := s.store.Update(background, func(records []keys.Record) ([]keys.Record, error) {
+					for k := range records {
+						records[k].CreatedAt = records[k].CreatedAt.Add(time.Duration(n) * time.Second)
+					}
+					return records, nil
+				})
+				if err != nil {
+					e.Error(err)
+				}
+				continue
+			}
+			found, err := other.Load(background)
+			if err != nil || len(found) != len(records) {
+				e.Errorf("%d records, %v", len(found), err)
+			}
+			for _, r := range found {
+				if err := r.Validate(); err != nil {
+					e.Error(err)
+				}
+			}
+		}
+	})
+}
+
+// Two processes that start at once on an empty store have the same keys and secrets.
+func keysRings(e keyEnv) {
+	handles := e.two()
+	var secrets [2][]byte
+	var kids [2]string
+	race(2, func(i int) {
+		config := keys.DefaultConfig()
+		config.Algorithm = "EdDSA"
+		ring, err := keys.Open(background, handles[i], config)
+		if err != nil {
+			e.Error(err)
+			return
+		}
+		if secrets[i], err = ring.Secret(background, "storetest"); err != nil {
+			e.Error(err)
+		}
+		if signer, err := ring.Signer(); err != nil {
+			e.Error(err)
+		} else {
+			kids[i] = signer.KeyID
+		}
+	})
+	if !slices.Equal(secrets[0], secrets[1]) || len(secrets[0]) != keys.SecretSize || kids[0] != kids[1] {
+		e.Error("two processes have different keys")
+	}
+}
+
+func keysCancelled(e keyEnv) {
+	s := keyStore(e)
+	ctx := ended()
+	if _, err := s.store.Load(ctx); !errors.Is(err, context.Canceled) {
+		e.Errorf("Load: %v", err)
+	}
+	err := s.store.Update(ctx, func(records []keys.Record) ([]keys.Record, error) { return append(records, secret("a")), nil })
+	if !errors.Is(err, context.Canceled) {
+		e.Errorf("Update: %v", err)
+	}
+	s.holds(e.open())
+}
+
+func keysCrash(e keyEnv) {
+	s := keyStore(e)
+	s.put(s.store, secret("a"))
+	s.put(s.store, secret("b"))
+	s.store = e.crash()
+	s.holds(s.store, secret("a"), secret("b"))
+	s.put(s.store, secret("c"))
+}
+
+// A broken update leaves the records as they were, or the first part of the writing.
+func keysBrokenOff(e keyEnv) {
+	a, b, c := secret("a"), secret("b"), secret("c")
+	changed := a
+	changed.Private = []byte("fedcba9876543210fedcba9876543210")
+	prefixes := [][]keys.Record{{a, b}, {changed, b}, {changed, b, c}, {changed, c}}
+	update := func(e keyEnv, store keys.Store, _ int) (call, check[keys.Store]) {
+		s := keySuite{e, store}
+		e.ok(store.Update(background, func([]keys.Record) ([]keys.Record, error) { return []keys.Record{a, b}, nil }))
+		run := func(ctx context.Context) error {
+			return store.Update(ctx, func([]keys.Record) ([]keys.Record, error) { return []keys.Record{changed, c}, nil })
+		}
+		return run, func(other keys.Store, err error) {
+			found, errLoad := other.Load(background)
+			e.ok(errLoad)
+			if !slices.ContainsFunc(prefixes, func(p []keys.Record) bool { return sameRecords(found, p) }) {
+				e.Errorf("then it has %v", found)
+			}
+			if err == nil {
+				s.holds(other, changed, c)
+			}
+		}
+	}
+	load := func(e keyEnv, store keys.Store, _ int) (call, check[keys.Store]) {
+		s := keySuite{e, store}
+		e.ok(store.Update(background, func([]keys.Record) ([]keys.Record, error) { return []keys.Record{a, b}, nil }))
+		run := func(ctx context.Context) error {
+			found, err := store.Load(ctx)
+			if err == nil && !sameRecords(found, []keys.Record{a, b}) {
+				e.Errorf("it loads %v", found)
+			}
+			return err
+		}
+		return run, func(other keys.Store, _ error) { s.holds(store, a, b); s.holds(other, a, b) }
+	}
+	brokenOff(e, []operation[keys.Store]{{"update", update}, {"load", load}})
+}
