@@ -87,7 +87,7 @@ func TestApplicationServes(t *testing.T) {
 	for _, route := range public {
 		open = append(open, route.Method+" "+route.Path)
 	}
-	if !slices.Equal(open, []string{"GET /healthz", "GET /readyz"}) {
+	if !slices.Equal(open, []string{"GET /healthz", "GET /readyz", "GET /metrics"}) {
 		t.Errorf("public routes: %v", open)
 	}
 }

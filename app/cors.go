@@ -17,41 +17,44 @@ const (
 // OPTIONS with Origin and Access-Control-Request-Method, is answered here; any
 // other request goes on to whatever guards it. Credentials are never allowed:
 // a bearer token needs none, and a cookie would come without the page's doing.
-func cors(origins []string) echo.MiddlewareFunc {
-	anyOrigin := slices.Contains(origins, "*")
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		if len(origins) == 0 {
-			return next
+type cors struct {
+	origins []string // empty: CORS is off
+	any     bool
+}
+
+func newCORS(origins []string) cors { return cors{origins, slices.Contains(origins, "*")} }
+
+// answers sets the headers of a reply, and reports whether they are all of it.
+func (o cors) answers(c echo.Context) bool {
+	if len(o.origins) == 0 {
+		return false
+	}
+	request, reply := c.Request().Header, c.Response().Header()
+	origin := request.Get(echo.HeaderOrigin)
+	reply.Add(echo.HeaderVary, echo.HeaderOrigin)
+	allowed := origin != "" && (o.any || slices.Contains(o.origins, origin))
+	if allowed {
+		if o.any {
+			origin = "*"
 		}
-		return func(c echo.Context) error {
-			request, reply := c.Request().Header, c.Response().Header()
-			origin := request.Get(echo.HeaderOrigin)
-			reply.Add(echo.HeaderVary, echo.HeaderOrigin)
-			allowed := origin != "" && (anyOrigin || slices.Contains(origins, origin))
-			if allowed {
-				if anyOrigin {
-					origin = "*"
-				}
-				reply.Set(echo.HeaderAccessControlAllowOrigin, origin)
-			}
-			if !isPreflight(c.Request()) {
-				if allowed {
-					reply.Set(echo.HeaderAccessControlExposeHeaders, corsExposed)
-				}
-				return next(c)
-			}
-			reply.Add(echo.HeaderVary, echo.HeaderAccessControlRequestMethod)
-			reply.Add(echo.HeaderVary, echo.HeaderAccessControlRequestHeaders)
-			if allowed {
-				reply.Set(echo.HeaderAccessControlAllowMethods, corsMethods)
-				reply.Set(echo.HeaderAccessControlMaxAge, corsMaxAge)
-				if headers := request.Get(echo.HeaderAccessControlRequestHeaders); headers != "" {
-					reply.Set(echo.HeaderAccessControlAllowHeaders, headers)
-				}
-			}
-			return c.NoContent(http.StatusNoContent)
+		reply.Set(echo.HeaderAccessControlAllowOrigin, origin)
+	}
+	if !isPreflight(c.Request()) {
+		if allowed {
+			reply.Set(echo.HeaderAccessControlExposeHeaders, corsExposed)
+		}
+		return false
+	}
+	reply.Add(echo.HeaderVary, echo.HeaderAccessControlRequestMethod)
+	reply.Add(echo.HeaderVary, echo.HeaderAccessControlRequestHeaders)
+	if allowed {
+		reply.Set(echo.HeaderAccessControlAllowMethods, corsMethods)
+		reply.Set(echo.HeaderAccessControlMaxAge, corsMaxAge)
+		if headers := request.Get(echo.HeaderAccessControlRequestHeaders); headers != "" {
+			reply.Set(echo.HeaderAccessControlAllowHeaders, headers)
 		}
 	}
+	return true
 }
 
 func isPreflight(r *http.Request) bool {

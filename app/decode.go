@@ -8,10 +8,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"reflect"
-	"slices"
 	"strings"
-	"unicode/utf8"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 )
@@ -20,10 +18,11 @@ import (
 const MaxJSONBody = 64 << 10
 
 // DecodeJSON reads the request's body, one JSON object, into dst, a pointer to
-// a struct with json tags. Fields that dst does not know are ignored. It is
-// stricter than encoding/json about the fields of that object (not about those of
-// objects inside it): "Address" does not set "address", and a field given twice
-// is refused instead of the last one winning.
+// a struct whose fields have json tags; a field without a name in its tag is not
+// set, and one that is embedded is not supported. Members that dst does not know
+// are ignored. It is stricter than encoding/json about the members of that object
+// (not about those of objects inside it): "Address" does not set "address", and a
+// name given twice is refused instead of the last one winning.
 //
 // The error is a *Problem: 415 unless the content type is application/json, 413
 // for a body above MaxJSONBody, and 400 for a body that is empty, truncated, not
@@ -33,21 +32,43 @@ func DecodeJSON(w http.ResponseWriter, r *http.Request, dst any) error {
 	if err := checkJSONContentType(r.Header.Get("Content-Type")); err != nil {
 		return err
 	}
-	body, err := readBody(w, r)
+	target, err := targetOf(dst)
 	if err != nil {
 		return err
 	}
-	object, err := strictObject(body, taggedNames(dst))
+	buffer := texts.Get().(*[]byte)
+	defer wipe(buffer)
+	body := bytes.NewBuffer((*buffer)[:0])
+	err = readBody(w, r, body)
+	*buffer = body.Bytes()
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(object, dst); err != nil {
-		return fieldProblem(err)
+	return target.decode(body.Bytes())
+}
+
+// DecodeObject decodes text, one JSON object, into dst by the rules of DecodeJSON.
+func DecodeObject(text []byte, dst any) error {
+	target, err := targetOf(dst)
+	if err != nil {
+		return err
 	}
-	return nil
+	return target.decode(text)
+}
+
+// texts are buffers, *[]byte, for the bodies of requests and replies. Nothing of one is kept after its use.
+var texts = sync.Pool{New: func() any { return new([]byte) }}
+
+// wipe gives a buffer back. It may have held a password or a token.
+func wipe(buffer *[]byte) {
+	clear(*buffer)
+	texts.Put(buffer)
 }
 
 func checkJSONContentType(value string) error {
+	if value == "application/json" {
+		return nil
+	}
 	mediaType, params, err := mime.ParseMediaType(value)
 	charset, hasCharset := params["charset"]
 	if err != nil || mediaType != "application/json" || hasCharset && !strings.EqualFold(charset, "utf-8") {
@@ -56,148 +77,48 @@ func checkJSONContentType(value string) error {
 	return nil
 }
 
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	tooLarge := NewProblem(http.StatusRequestEntityTooLarge, "body_too_large",
-		fmt.Sprintf("request body is larger than %d bytes", MaxJSONBody))
+func readBody(w http.ResponseWriter, r *http.Request, into *bytes.Buffer) error {
 	if r.ContentLength > MaxJSONBody {
-		return nil, tooLarge
+		return bodyTooLarge()
 	}
 	if r.Body == nil {
-		return nil, badBody("body_empty", "request body is empty")
+		return badBody("body_empty", "request body is empty")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxJSONBody))
-	if err != nil {
+	if r.ContentLength > 0 {
+		into.Grow(int(r.ContentLength) + bytes.MinRead) // in one piece, with room to find the end
+	}
+	if _, err := into.ReadFrom(http.MaxBytesReader(w, r.Body, MaxJSONBody)); err != nil {
 		var limit *http.MaxBytesError
 		var httpError *echo.HTTPError // what a host's own echo body limit returns
 		if errors.As(err, &limit) || errors.As(err, &httpError) && httpError.Code == http.StatusRequestEntityTooLarge {
-			return nil, tooLarge
+			return bodyTooLarge()
 		}
-		return nil, badBody("body_unreadable", "request body could not be read to its end")
+		return badBody("body_unreadable", "request body could not be read to its end")
 	}
-	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, badBody("body_empty", "request body is empty")
+	if skipSpace(into.Bytes(), 0) == into.Len() {
+		return badBody("body_empty", "request body is empty")
 	}
-	if !utf8.Valid(body) {
-		return nil, badBody("invalid_json", "request body is not valid UTF-8")
-	}
-	return body, nil
+	return nil
 }
 
-// strictObject checks that body is exactly one object without a repeated
-// field, and returns it without the fields that encoding/json would take for
-// one of names although their letter case differs.
-func strictObject(body []byte, names []string) ([]byte, error) {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	if first, err := decoder.Token(); err != nil {
-		return nil, syntaxProblem(err)
-	} else if first != json.Delim('{') {
-		return nil, badBody("invalid_json", "request body must be a JSON object")
-	}
-	object := bytes.NewBuffer(make([]byte, 0, len(body)))
-	seen := make(map[string]bool)
-	object.WriteByte('{')
-	for decoder.More() {
-		name, value, err := nextField(decoder)
-		if err != nil {
-			return nil, err
-		}
-		if seen[name] {
-			return nil, badBody("duplicate_field", fmt.Sprintf("field %s is given twice", printable(name)))
-		}
-		seen[name] = true
-		if !slices.Contains(names, name) && containsFold(names, name) {
-			continue
-		}
-		appendField(object, name, value)
-	}
-	object.WriteByte('}')
-	if _, err := decoder.Token(); err != nil {
-		return nil, syntaxProblem(err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, badBody("trailing_data", "request body has data after its JSON object")
-	}
-	return object.Bytes(), nil
+func bodyTooLarge() *Problem {
+	return NewProblem(http.StatusRequestEntityTooLarge, "body_too_large",
+		fmt.Sprintf("request body is larger than %d bytes", MaxJSONBody))
 }
 
-func nextField(decoder *json.Decoder) (name string, value json.RawMessage, err error) {
-	token, err := decoder.Token()
-	if err != nil {
-		return "", nil, syntaxProblem(err)
-	}
-	name, _ = token.(string)
-	if err := decoder.Decode(&value); err != nil {
-		return "", nil, syntaxProblem(err)
-	}
-	return name, value, nil
-}
-
-func appendField(object *bytes.Buffer, name string, value json.RawMessage) {
-	if object.Len() > 1 {
-		object.WriteByte(',')
-	}
-	quoted, _ := json.Marshal(name) // a string always encodes
-	object.Write(quoted)
-	object.WriteByte(':')
-	object.Write(value)
-}
-
-// taggedNames returns the names that dst's json tags give.
-func taggedNames(dst any) []string {
-	pointer := reflect.TypeOf(dst)
-	if pointer == nil || pointer.Kind() != reflect.Pointer || pointer.Elem().Kind() != reflect.Struct {
-		return nil
-	}
-	var names []string
-	for _, field := range reflect.VisibleFields(pointer.Elem()) {
-		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && name != "-" {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// containsFold folds as encoding/json does, for which "addre\u017fs" is "address".
-func containsFold(names []string, name string) bool {
-	return slices.ContainsFunc(names, func(known string) bool { return strings.EqualFold(known, name) })
-}
-
-func fieldProblem(err error) error {
-	var badTarget *json.InvalidUnmarshalError
-	if errors.As(err, &badTarget) {
-		return fmt.Errorf("decode request: %w", err)
-	}
-	var wrongType *json.UnmarshalTypeError
-	if errors.As(err, &wrongType) {
-		return badBody("wrong_type", fmt.Sprintf("field %s must be %s", wrongType.Field, jsonTypeName(wrongType.Type)))
-	}
-	// An UnmarshalJSON of the struct's own refused its value, and its text is not for clients.
-	return badBody("invalid_value", "request body has a field with an invalid value")
-}
-
-func jsonTypeName(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Bool:
-		return "true or false"
-	case reflect.String:
-		return "a string"
-	case reflect.Slice, reflect.Array:
-		return "a list"
-	case reflect.Float32, reflect.Float64:
-		return "a number"
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
-		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return "a whole number within range"
-	default:
-		return "an object"
-	}
-}
-
-func syntaxProblem(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+// objectProblem explains why body is not one JSON object.
+func objectProblem(body []byte) *Problem {
+	var value json.RawMessage
+	switch err := json.NewDecoder(bytes.NewReader(body)).Decode(&value); {
+	case json.Valid(body):
+		return badBody("invalid_json", "request body must be a JSON object")
+	case err == nil && bytes.HasPrefix(value, []byte{'{'}):
+		return badBody("trailing_data", "request body has data after its JSON object")
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return badBody("invalid_json", "request body ends before its JSON object does")
+	default:
+		return badBody("invalid_json", "request body is not valid JSON")
 	}
-	return badBody("invalid_json", "request body is not valid JSON")
 }
 
 func badBody(code, detail string) *Problem {

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/picoauth/picoauth/app"
 )
@@ -176,7 +178,7 @@ func TestDecodeJSONTargetThatCannotBeSet(t *testing.T) {
 
 func FuzzDecodeJSON(f *testing.F) {
 	for _, seed := range []string{`{}`, `{"address":"a","ttl":60}`, `{"address":"a","ADDRESS":"b"}`, `{"a":1,"a":2}`,
-		`{"x":[[[[`, `null`, `{} x`, `{"device":{"name":1}}`, "{\"\xff\":1}", `{"ttl":1e400}`, ``} {
+		`{"x":[[[[`, `{"x":[{"a":"}\""},1],"y":"\\"}`, `{"x" : "\ud800\"" , "y":tru}`, `null`, `{} x`, `{"device":{"name":1}}`, "{\"\xff\":1}", `{"ttl":1e400}`, ``} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -186,6 +188,10 @@ func FuzzDecodeJSON(f *testing.F) {
 			var problem *app.Problem
 			if !errors.As(err, &problem) || problem.Status < 400 || problem.Status >= 500 {
 				t.Fatalf("%q: not the client's fault: %v", body, err)
+			}
+			isObject := bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte{'{'}) && json.Valid(body) && utf8.Valid(body)
+			if isObject && len(body) <= app.MaxJSONBody && (problem.Code == "invalid_json" || problem.Code == "trailing_data" || problem.Code == "body_empty") {
+				t.Fatalf("%q: an object, but %v", body, err)
 			}
 			return
 		}

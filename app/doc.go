@@ -12,6 +12,10 @@
 // that is all the other packages of this project ask of it: whoever has an fx
 // application and an echo of their own needs no New.
 //
+// New also supplies a *prometheus.Registry, which /metrics shows, and takes what
+// the graph has of a prometheus.Registerer and a trace.TracerProvider of
+// OpenTelemetry; see Telemetry.
+//
 // Whatever is wrong, be it a key that nobody knows, a value out of range or a
 // busy port, is one line on standard error and exit code 1, and the port opens
 // only when everything else has started.

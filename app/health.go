@@ -68,7 +68,10 @@ func (h *Health) Register(e *echo.Echo) PublicRoutes {
 // StartShutdown makes /readyz fail from now on.
 func (h *Health) StartShutdown() { h.stopping.Store(true) }
 
-func isProbe(route string) bool { return route == healthPath || route == readyPath }
+// isProbe tells the routes that a machine asks for again and again.
+func isProbe(route string) bool {
+	return route == healthPath || route == readyPath || route == metricsPath
+}
 
 func (h *Health) ready(c echo.Context) error {
 	var problem *Problem

@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"sync/atomic"
 
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/fx/fxevent"
 )
 
 // NewLogger returns the logger that settings describe, writing to w. A record
-// that is logged with a request's context carries its request_id.
+// that is logged with a request's context carries its request_id, and the
+// trace_id and span_id of the span that it belongs to, if there is one.
 func NewLogger(settings Settings, w io.Writer) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(settings.LogLevel)); err != nil {
@@ -23,12 +25,15 @@ func NewLogger(settings Settings, w io.Writer) *slog.Logger {
 	return slog.New(requestHandler{slog.NewTextHandler(w, options)})
 }
 
-// requestHandler adds the request's id to each record.
+// requestHandler adds the request's id, and the trace's, to each record.
 type requestHandler struct{ slog.Handler }
 
 func (h requestHandler) Handle(ctx context.Context, record slog.Record) error {
 	if id := RequestID(ctx); id != "" {
 		record.AddAttrs(slog.String("request_id", id))
+	}
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
+		record.AddAttrs(slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
 	}
 	return h.Handler.Handle(ctx, record)
 }

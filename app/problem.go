@@ -75,16 +75,22 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 // be encoded it returns the error and has written nothing, so that the caller
 // can still answer with a problem.
 func WriteJSON(w http.ResponseWriter, status int, v any) error {
-	body, err := json.Marshal(v)
+	buffer := texts.Get().(*[]byte)
+	body, err := AppendJSON((*buffer)[:0], v)
+	*buffer = body
+	defer wipe(buffer)
 	if err != nil {
-		return fmt.Errorf("encode reply: %w", err)
+		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
+	w.Header()["Content-Type"] = jsonContentType
 	w.WriteHeader(status)
 	// A write that fails here has lost its client: there is nobody left to tell.
 	_, _ = w.Write(body)
 	return nil
 }
+
+// jsonContentType is shared by all replies.
+var jsonContentType = []string{"application/json"}
 
 func problemOf(ctx context.Context, err error) *Problem {
 	var problem *Problem

@@ -13,25 +13,40 @@ const longestRequestID = 64
 
 type requestIDKey struct{}
 
-// RequestID returns the id of the request that ctx belongs to, or "".
-func RequestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
+// requestContext is a request's context with its id, which stands in a list as
+// the reply's header wants it.
+type requestContext struct {
+	context.Context
+	id [1]string
 }
 
-// requestID gives each request an id, in its context and in the reply's
-// X-Request-ID. A client's own id is kept if it is short and plain.
-func requestID(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		r := c.Request()
-		id := r.Header.Get(echo.HeaderXRequestID)
-		if !isPlainID(id) {
-			id = rand.Text()
-		}
-		c.SetRequest(r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
-		c.Response().Header().Set(echo.HeaderXRequestID, id)
-		return next(c)
+// Value implements context.Context.
+func (c *requestContext) Value(key any) any {
+	if _, asked := key.(requestIDKey); asked {
+		return c
 	}
+	return c.Context.Value(key)
+}
+
+// RequestID returns the id of the request that ctx belongs to, or "".
+func RequestID(ctx context.Context) string {
+	if request, ok := ctx.Value(requestIDKey{}).(*requestContext); ok {
+		return request.id[0]
+	}
+	return ""
+}
+
+// setRequestID gives a request an id, in its context and in the reply's
+// X-Request-ID. A client's own id is kept if it is short and plain.
+func setRequestID(c echo.Context) {
+	r := c.Request()
+	id := r.Header.Get(echo.HeaderXRequestID)
+	if !isPlainID(id) {
+		id = rand.Text()
+	}
+	ctx := &requestContext{Context: r.Context(), id: [1]string{id}}
+	c.SetRequest(r.WithContext(ctx))
+	c.Response().Header()[echo.HeaderXRequestID] = ctx.id[:]
 }
 
 func isPlainID(id string) bool {

@@ -18,6 +18,7 @@ const maxHeaderBytes = 64 << 10
 // Server listens and serves one handler. It is used once: Listen, Serve, Shutdown.
 type Server struct {
 	http            http.Server
+	portKey         string
 	shutdownTimeout time.Duration
 	listener        net.Listener
 }
@@ -25,6 +26,7 @@ type Server struct {
 // NewServer returns a server of handler at the address of settings.
 func NewServer(settings Settings, handler http.Handler, logger *slog.Logger) *Server {
 	return &Server{
+		portKey:         "app.port",
 		shutdownTimeout: settings.ShutdownTimeout(),
 		http: http.Server{
 			Addr:              settings.Address(),
@@ -39,6 +41,13 @@ func NewServer(settings Settings, handler http.Handler, logger *slog.Logger) *Se
 	}
 }
 
+// NewAdminServer returns a server of handler at the admin address of settings.
+func NewAdminServer(settings Settings, handler http.Handler, logger *slog.Logger) *Server {
+	s := NewServer(settings, handler, logger)
+	s.http.Addr, s.portKey = settings.AdminAddress(), "app.admin_port"
+	return s
+}
+
 // Listen opens the port. Connections wait until Serve.
 func (s *Server) Listen(ctx context.Context) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.http.Addr)
@@ -47,7 +56,7 @@ func (s *Server) Listen(ctx context.Context) error {
 		if errors.As(err, &cause) {
 			err = cause.Err // the rest repeats the address
 		}
-		return fmt.Errorf("cannot listen on %s (app.host, app.port): %w", s.http.Addr, err)
+		return fmt.Errorf("cannot listen on %s (app.host, %s): %w", s.http.Addr, s.portKey, err)
 	}
 	s.listener = listener
 	return nil
@@ -77,6 +86,9 @@ func (s *Server) Serve() error {
 func (s *Server) Shutdown(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.shutdownTimeout)
 	defer cancel()
+	if s.listener != nil {
+		defer func() { _ = s.listener.Close() }() // open still if Serve had not begun
+	}
 	if err := s.http.Shutdown(ctx); err != nil {
 		_ = s.http.Close() // nothing is left to save
 		return fmt.Errorf("running requests were cut off: %w", err)

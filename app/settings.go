@@ -21,6 +21,9 @@ type Settings struct {
 	Host string `koanf:"host"`
 	// Port is the TCP port; 0 takes a free one.
 	Port int `koanf:"port"`
+	// AdminPort is the TCP port of a second server on Host that has /metrics, and the first then has not; 0: no
+	// second server.
+	AdminPort int `koanf:"admin_port"`
 
 	// ReadHeaderTimeoutSeconds bounds the reading of a request's header.
 	ReadHeaderTimeoutSeconds int `koanf:"read_header_timeout_seconds"`
@@ -86,6 +89,7 @@ func (s Settings) Validate() error {
 		value, least, most int64
 	}{
 		{"port", int64(s.Port), 0, 65535},
+		{"admin_port", int64(s.AdminPort), 0, 65535},
 		{"read_header_timeout_seconds", int64(s.ReadHeaderTimeoutSeconds), 1, 3600},
 		{"read_timeout_seconds", int64(s.ReadTimeoutSeconds), 0, 86400},
 		{"write_timeout_seconds", int64(s.WriteTimeoutSeconds), 0, 86400},
@@ -97,6 +101,9 @@ func (s Settings) Validate() error {
 		if err := CheckRange(bound.key, bound.value, bound.least, bound.most); err != nil {
 			return err
 		}
+	}
+	if s.AdminPort != 0 && s.AdminPort == s.Port {
+		return &ConfigError{Key: "admin_port", Reason: "must differ from port; 0 serves /metrics there"}
 	}
 	if _, err := parseProxies(s.TrustedProxies); err != nil {
 		return err
@@ -114,6 +121,9 @@ func (s Settings) Validate() error {
 
 // Address is where to listen, as host:port.
 func (s Settings) Address() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
+
+// AdminAddress is where to listen with the second server, as host:port.
+func (s Settings) AdminAddress() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.AdminPort)) }
 
 // ReadHeaderTimeout is ReadHeaderTimeoutSeconds as a duration.
 func (s Settings) ReadHeaderTimeout() time.Duration { return seconds(s.ReadHeaderTimeoutSeconds) }

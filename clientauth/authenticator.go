@@ -106,9 +106,9 @@ func (a *Authenticator) agent(ctx context.Context, sent []string) (*AgentContext
 
 func (a *Authenticator) refuse(ctx context.Context, err error, ofAgent bool) error {
 	if errors.Is(err, ErrInvalidToken) {
-		a.log.DebugContext(ctx, "token refused", "error", err, "agent", ofAgent)
+		a.log.DebugContext(ctx, "token refused", "code", codeOf(err), "error", err, "agent", ofAgent)
 	} else {
-		a.log.WarnContext(ctx, "token could not be judged", "error", err, "agent", ofAgent)
+		a.log.WarnContext(ctx, "token could not be judged", "code", codeOf(err), "error", err, "agent", ofAgent)
 	}
 	return refusal(a.realm, err, ofAgent)
 }

@@ -44,6 +44,8 @@ type RemoteDenylistConfig struct {
 	Clock app.Clock
 	// Logger gets failed fetches; nil is slog.Default().
 	Logger *slog.Logger
+	// Instruments count the fetches; nil is none.
+	Instruments *Instruments
 }
 
 // RemoteDenylist is the denylist of an issuer elsewhere. It has no goroutine of its own: a request that finds the list
@@ -57,6 +59,7 @@ type RemoteDenylist struct {
 	ttl      time.Duration
 	failOpen bool
 	log      *slog.Logger
+	metrics  *Instruments
 	index    *RevocationIndex
 	loaded   atomic.Pointer[time.Time] // when the last good fetch began
 
@@ -79,9 +82,10 @@ func NewRemoteDenylist(cfg RemoteDenylistConfig) (*RemoteDenylist, error) {
 		header.Set("X-Fleet-Secret", cfg.Secret)
 	}
 	d := &RemoteDenylist{url: u, client: client, header: header, ttl: orDefault(cfg.TTL, 15*time.Second),
-		failOpen: cfg.FailOpen, log: loggerOr(cfg.Logger), index: NewRevocationIndex()}
+		failOpen: cfg.FailOpen, log: loggerOr(cfg.Logger), metrics: cfg.Instruments, index: NewRevocationIndex()}
 	patience := orDefault(cfg.Timeout, fetchPatience)
 	d.refresher = refresher{fetch: d.load, clock: cfg.Clock, timeout: 6 * patience, patience: patience}
+	d.metrics.watchDenylist(d)
 	return d, nil
 }
 
@@ -125,7 +129,9 @@ func (d *RemoteDenylist) await(ctx context.Context, now time.Time) error {
 func (d *RemoteDenylist) Refresh(ctx context.Context) error { return d.wait(ctx, d.start()) }
 
 func (d *RemoteDenylist) load(ctx context.Context, started time.Time) error {
-	if err := d.download(ctx); err != nil {
+	err := d.download(ctx)
+	d.metrics.polledDenylist(err)
+	if err != nil {
 		d.log.WarnContext(ctx, "fetching the issuer's denylist failed", "url", d.url.String(), "error", err)
 		return err
 	}

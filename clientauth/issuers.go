@@ -21,6 +21,8 @@ type IssuersConfig struct {
 	Clock app.Clock
 	// Logger gets failed fetches; nil is slog.Default().
 	Logger *slog.Logger
+	// Instruments count the fetches; nil is none.
+	Instruments *Instruments
 }
 
 // refreshable is what can be fetched before the first request needs it.
@@ -102,7 +104,7 @@ func (i *Issuers) add(cfg IssuersConfig, s IssuerSettings, prefix string) error 
 // connect gives an issuer elsewhere its keys and its denylist.
 func (i *Issuers) connect(cfg IssuersConfig, s IssuerSettings, trusted *TrustedIssuer, section string) error {
 	keys, err := NewRemoteKeySet(RemoteKeySetConfig{URL: s.jwksURL(), TTL: time.Duration(s.JWKSTTLSeconds) * time.Second,
-		InsecureAllowHTTP: cfg.Settings.InsecureAllowHTTP, Clock: cfg.Clock, Logger: cfg.Logger})
+		InsecureAllowHTTP: cfg.Settings.InsecureAllowHTTP, Clock: cfg.Clock, Logger: cfg.Logger, Instruments: cfg.Instruments})
 	if err != nil {
 		return fmt.Errorf("%sjwks_url: %w", section, err)
 	}
@@ -113,7 +115,7 @@ func (i *Issuers) connect(cfg IssuersConfig, s IssuerSettings, trusted *TrustedI
 	}
 	denylist, err := NewRemoteDenylist(RemoteDenylistConfig{URL: s.RevocationEndpoint, Bearer: s.RevocationBearer,
 		Secret: s.RevocationSecret, TTL: time.Duration(s.RevocationTTLSeconds) * time.Second, FailOpen: s.RevocationFailOpen,
-		InsecureAllowHTTP: cfg.Settings.InsecureAllowHTTP, Clock: cfg.Clock, Logger: cfg.Logger})
+		InsecureAllowHTTP: cfg.Settings.InsecureAllowHTTP, Clock: cfg.Clock, Logger: cfg.Logger, Instruments: cfg.Instruments})
 	if err != nil {
 		return fmt.Errorf("%srevocation_endpoint: %w", section, err)
 	}

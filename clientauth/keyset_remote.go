@@ -47,6 +47,8 @@ type RemoteKeySetConfig struct {
 	Clock app.Clock
 	// Logger gets failed fetches and skipped keys; nil is slog.Default().
 	Logger *slog.Logger
+	// Instruments count the fetches; nil is none.
+	Instruments *Instruments
 }
 
 // RemoteKeySet is the JWKS of an issuer, fetched and cached. It has no goroutine of its own: a request that finds the
@@ -60,6 +62,7 @@ type RemoteKeySet struct {
 	client  *http.Client
 	ttl     time.Duration
 	log     *slog.Logger
+	metrics *Instruments
 	current atomic.Pointer[keySnapshot]
 	unknown unknownKeys
 }
@@ -77,9 +80,10 @@ func NewRemoteKeySet(cfg RemoteKeySetConfig) (*RemoteKeySet, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &RemoteKeySet{url: u, client: client, ttl: orDefault(cfg.TTL, 5*time.Minute), log: loggerOr(cfg.Logger)}
+	s := &RemoteKeySet{url: u, client: client, ttl: orDefault(cfg.TTL, 5*time.Minute), log: loggerOr(cfg.Logger), metrics: cfg.Instruments}
 	timeout := orDefault(cfg.Timeout, fetchPatience)
 	s.refresher = refresher{fetch: s.load, clock: cfg.Clock, timeout: timeout, patience: timeout}
+	s.metrics.watchKeys(s)
 	return s, nil
 }
 
@@ -137,6 +141,7 @@ func (s *RemoteKeySet) Refresh(ctx context.Context) error { return s.wait(ctx, s
 // load fetches the document and puts its keys in place.
 func (s *RemoteKeySet) load(ctx context.Context, started time.Time) error {
 	snapshot, err := s.download(ctx, started)
+	s.metrics.fetchedKeys(err)
 	if err != nil {
 		s.log.WarnContext(ctx, "fetching the issuer's keys failed", "url", s.url.String(), "error", err)
 		return err

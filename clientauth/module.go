@@ -14,7 +14,7 @@ import (
 // Module protects every route of an fx app's echo. It needs *koanf.Koanf, *echo.Echo and *slog.Logger in the graph,
 // reads the section auth_client, and provides *[Policy], [RoleResolver] and *[TokenValidator]. When serverauth.Module is
 // in the same app, its issuer is trusted by default and its keys and denylist are read in process. The start fails when
-// the section is enabled and names no issuer or audience.
+// the section is enabled and names no issuer or audience. Its metrics ([Instruments]) go where [app.Telemetry] says.
 //
 // To replace the RoleResolver, put an fx.Decorate at the root of the app: inside another fx.Module, or when it returns a
 // concrete type, fx ignores it.
@@ -25,7 +25,7 @@ var Module fx.Option = fx.Module("clientauth",
 		func() RoleResolver { return ClaimRoles{} },
 		provideValidator,
 	),
-	fx.Provide(provideSettings, provideIssuers, fx.Private),
+	fx.Provide(provideSettings, provideInstruments, provideIssuers, fx.Private),
 	fx.Invoke(install),
 )
 
@@ -33,29 +33,35 @@ func provideSettings(k *koanf.Koanf) (Settings, error) {
 	return app.Section(k, SettingsSection, DefaultSettings())
 }
 
+func provideInstruments(telemetry app.Telemetry) (*Instruments, error) {
+	return NewInstruments(telemetry.Metrics())
+}
+
 type issuersParams struct {
 	fx.In
-	Settings Settings
-	Log      *slog.Logger
-	Local    *LocalIssuer `optional:"true"`
-	Clock    app.Clock    `optional:"true"`
+	Settings    Settings
+	Log         *slog.Logger
+	Instruments *Instruments
+	Local       *LocalIssuer `optional:"true"`
+	Clock       app.Clock    `optional:"true"`
 }
 
 func provideIssuers(p issuersParams) (*Issuers, error) {
-	return NewIssuers(IssuersConfig{Settings: p.Settings, Local: p.Local, Clock: p.Clock, Logger: p.Log})
+	return NewIssuers(IssuersConfig{Settings: p.Settings, Local: p.Local, Clock: p.Clock, Logger: p.Log, Instruments: p.Instruments})
 }
 
 type validatorParams struct {
 	fx.In
-	Settings Settings
-	Issuers  *Issuers
-	Roles    RoleResolver
-	Clock    app.Clock `optional:"true"`
+	Settings    Settings
+	Issuers     *Issuers
+	Roles       RoleResolver
+	Instruments *Instruments
+	Clock       app.Clock `optional:"true"`
 }
 
 func provideValidator(p validatorParams) (*TokenValidator, error) {
 	return newTokenValidator(ValidatorConfig{Issuers: p.Issuers.Trusted, Leeway: p.Settings.Leeway(),
-		CacheSize: p.Settings.TokenCacheSize, RequireTyp: p.Settings.RequireTyp, Roles: p.Roles, Clock: p.Clock})
+		CacheSize: p.Settings.TokenCacheSize, RequireTyp: p.Settings.RequireTyp, Roles: p.Roles, Instruments: p.Instruments, Clock: p.Clock})
 }
 
 type installParams struct {

@@ -24,6 +24,8 @@ type ValidatorConfig struct {
 	RequireTyp bool
 	// Roles says which roles a caller has; nil is [ClaimRoles].
 	Roles RoleResolver
+	// Instruments count the validations; nil is none.
+	Instruments *Instruments
 	// Clock is for tests; nil is the system's.
 	Clock app.Clock
 }
@@ -37,6 +39,7 @@ type TokenValidator struct {
 	roles      RoleResolver // nil for ClaimRoles
 	clock      app.Clock
 	cache      *tokenCache
+	metrics    *Instruments
 }
 
 // verifiedToken is a token whose signature is known to be good. It is immutable but for used.
@@ -69,7 +72,7 @@ func newTokenValidator(cfg ValidatorConfig) (*TokenValidator, error) {
 		return nil, errors.New("clientauth: leeway and cache size cannot be negative")
 	}
 	v := &TokenValidator{issuers: make(map[string]*TrustedIssuer, len(cfg.Issuers)), leeway: int64(cfg.Leeway / time.Second),
-		strictType: cfg.RequireTyp, roles: cfg.Roles, clock: cfg.Clock, cache: newTokenCache(cfg.CacheSize)}
+		strictType: cfg.RequireTyp, roles: cfg.Roles, clock: cfg.Clock, cache: newTokenCache(cfg.CacheSize), metrics: cfg.Instruments}
 	if _, isDefault := cfg.Roles.(ClaimRoles); isDefault {
 		v.roles = nil
 	}
@@ -92,30 +95,34 @@ func newTokenValidator(cfg ValidatorConfig) (*TokenValidator, error) {
 // Validate returns who a token speaks for. Its errors are [ErrInvalidToken], with the reason as a sentinel below it, and
 // [ErrUnavailable] when that cannot be said now. A token costs one signature verification the first time; while it is
 // in the cache, its times, its key and the denylist are still checked on every call.
-func (v *TokenValidator) Validate(ctx context.Context, token string) (*SecurityContext, error) {
+func (v *TokenValidator) Validate(ctx context.Context, token string) (caller *SecurityContext, err error) {
 	t, err := v.validate(ctx, token)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		caller, err = resolve(ctx, v.roles, t.caller)
 	}
-	return resolve(ctx, v.roles, t.caller)
+	v.metrics.validated(err)
+	return caller, err
 }
 
 // ValidateAgent returns the agent that a token speaks for, under the rules of Validate. A token that does not say that
 // it is an agent's (by agent_id, task_type or scopes) is [ErrNotAnAgent], whoever else it is for.
 func (v *TokenValidator) ValidateAgent(ctx context.Context, token string) (*AgentContext, error) {
 	t, err := v.validate(ctx, token)
+	if err == nil && t.agent == nil {
+		err = ErrNotAnAgent
+	}
+	v.metrics.validated(err)
 	if err != nil {
 		return nil, err
-	}
-	if t.agent == nil {
-		return nil, ErrNotAnAgent
 	}
 	return t.agent, nil
 }
 
 func (v *TokenValidator) validate(ctx context.Context, token string) (*verifiedToken, error) {
 	now := v.clock.Now().Unix()
-	if t := v.cache.get(token, now); t != nil {
+	t := v.cache.get(token, now)
+	v.metrics.lookedUp(t != nil)
+	if t != nil {
 		if err := t.times.check(now, v.leeway); err != nil {
 			return nil, err
 		}

@@ -49,6 +49,7 @@ type AuditRecorder struct {
 	waiting int   // mints in batch
 	missing int64 // mints that gaps in batch stand for
 	lost    gap
+	dropped int64      // mints that went into a gap, ever
 	head    *AuditHead // the last one known; nil: none yet
 	cut     *AuditHead // one that was known, and that the store has lost
 
@@ -101,7 +102,15 @@ func (r *AuditRecorder) Record(m Mint) {
 		r.lost.issuedAt = m.IssuedAt
 	}
 	r.lost.mints++
+	r.dropped++
 	r.lost.expiresAt = max(r.lost.expiresAt, m.ExpiresAt)
+}
+
+// counts returns how many mints wait for the store, and for how many there ever was no room.
+func (r *AuditRecorder) counts() (pending, dropped int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return int64(len(r.pending) + r.waiting), r.dropped
 }
 
 // Live implements MintIndex: it also finds what this process has recorded a moment ago.

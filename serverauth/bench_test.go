@@ -2,72 +2,100 @@ package serverauth_test
 
 import (
 	"bytes"
-	"context"
-	"io"
+	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/require"
 
-	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/testutil"
+	"github.com/picoauth/picoauth/testutil/compare"
 )
 
-// benchEcho is an embedded server's echo, called in process.
-func benchEcho(b *testing.B, settings map[string]any) *echo.Echo {
-	b.Helper()
-	var e *echo.Echo
-	all := map[string]any{"rate_limit_per_minute": 0, "algorithm": "EdDSA"}
-	for name, value := range settings {
-		all[name] = value
-	}
-	testutil.NewApp(b, app.ConfigMap(map[string]any{"server_auth": all}), serverauth.Module, populate(&e))
-	return e
-}
+// The benchmarks put a path of ours and its floor side by side; package compare says what the metrics are.
+//
+//	go test -run '^$' -bench . ./serverauth
 
-// discard is a response writer that keeps the status alone.
-type discard struct {
-	header http.Header
-	status int
-}
-
-func (d *discard) Header() http.Header         { return d.header }
-func (d *discard) WriteHeader(status int)      { d.status = status }
-func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
-
-func serve(b *testing.B, h http.Handler, path string, body []byte) {
-	request := httptest.NewRequest(http.MethodPost, path, nil)
-	request.Header.Set("Content-Type", "application/json")
-	w := &discard{header: http.Header{}}
-	reader := bytes.NewReader(body)
-	request.Body = io.NopCloser(reader)
-	request.ContentLength = int64(len(body))
-	b.ReportAllocs()
-	for b.Loop() {
-		reader.Reset(body)
-		clear(w.header)
-		h.ServeHTTP(w, request.WithContext(context.Background()))
-	}
-	require.Less(b, w.status, 400)
-}
-
+// BenchmarkChallenge has an empty JSON endpoint as its floor.
 func BenchmarkChallenge(b *testing.B) {
-	body := []byte(`{"address":"47dc67feb86b6a7c29df91915d723c2957b293b82be4b1c89d3b35879f07007d"}`)
-	b.Run("ours", func(b *testing.B) {
-		serve(b, benchEcho(b, nil), serverauth.Prefix+"/challenge", body)
-	})
-	b.Run("floor", func(b *testing.B) {
-		e := echo.New()
-		e.POST("/challenge", func(c echo.Context) error { return c.JSON(200, map[string]string{"a": "b"}) })
-		serve(b, e, "/challenge", body)
-	})
-	b.Run("base", func(b *testing.B) {
-		e, err := app.NewEcho(app.DefaultSettings(), discardLogger())
-		require.NoError(b, err)
-		e.POST("/challenge", func(c echo.Context) error { return c.JSON(200, map[string]string{"a": "b"}) })
-		serve(b, e, "/challenge", body)
-	})
+	ours := newCaller(b, benchEcho(b, nil), http.MethodPost, serverauth.Prefix+"/challenge")
+	floor := emptyEndpoint(b, http.MethodPost)
+	for name, address := range map[string]string{
+		"raw":      "47dc67feb86b6a7c29df91915d723c2957b293b82be4b1c89d3b35879f07007d",
+		"ethereum": "0x52908400098527886E0F7030069857D2E4169EE7",
+	} {
+		body := []byte(`{"address":"` + address + `"}`)
+		b.Run(name, func(b *testing.B) {
+			compare.Run(b, compare.Way{Do: func() { ours.call(body) }},
+				compare.Way{Name: "floor", Do: func() { floor.call(body) }})
+		})
+	}
+}
+
+// BenchmarkSignIn has as its floor one verification of the wallet's signature and one signature of a token.
+func BenchmarkSignIn(b *testing.B) {
+	text := bytes.Repeat([]byte("x"), 700) // the size of a token that is signed
+	for _, signing := range []string{"RS256", "ES256", "EdDSA", "ML-DSA-65"} {
+		e := benchEcho(b, map[string]any{"algorithm": signing, "supported_wallet_algorithms": []string{
+			"ML-DSA-44", "ML-DSA-65", "ML-DSA-87", "Ed25519", "secp256k1", "eip191"}})
+		ours := newCaller(b, e, http.MethodPost, serverauth.Prefix+"/sign-in")
+		sign := signer(b, signing)
+		for _, name := range testutil.WalletAlgorithms() {
+			w := newWallet(b, name)
+			b.Run(signing+"/"+name, func(b *testing.B) {
+				requests := newProofs(b, e, w)
+				verify := verifier(b, w, text[:64])
+				compare.Run(b, compare.Way{Do: func() { ours.call(requests.next()) }, Prepare: requests.prepare},
+					compare.Way{Name: "floor", Do: func() { verify(); sign(text) }})
+			})
+		}
+	}
+}
+
+// BenchmarkRefresh has as its floor the one signature of the access token.
+func BenchmarkRefresh(b *testing.B) {
+	text := bytes.Repeat([]byte("x"), 700)
+	for _, signing := range []string{"RS256", "ES256", "EdDSA"} {
+		b.Run(signing, func(b *testing.B) {
+			e := benchEcho(b, map[string]any{"algorithm": signing})
+			body := firstRefresh(b, e)
+			ours := newCaller(b, e, http.MethodPost, serverauth.Prefix+"/refresh")
+			sign := signer(b, signing)
+			refresh := func() {
+				ours.call(body)
+				body = refreshOf(b, &ours.reply)
+			}
+			compare.Run(b, compare.Way{Do: refresh}, compare.Way{Name: "floor", Do: func() { sign(text) }})
+		})
+	}
+}
+
+// firstRefresh signs in and returns the request that refreshes the session.
+func firstRefresh(b *testing.B, e *echo.Echo) []byte {
+	requests := newProofs(b, e, newWallet(b, "Ed25519"))
+	requests.prepare(1)
+	signIn := newCaller(b, e, http.MethodPost, serverauth.Prefix+"/sign-in")
+	signIn.call(requests.next())
+	return refreshOf(b, &signIn.reply)
+}
+
+func refreshOf(b *testing.B, reply *bytes.Buffer) []byte {
+	const mark = `"refresh_token":"`
+	_, rest, found := bytes.Cut(reply.Bytes(), []byte(mark))
+	require.True(b, found)
+	token, _, _ := bytes.Cut(rest, []byte(`"`))
+	return append(append([]byte(`{"refresh_token":"`), token...), `"}`...)
+}
+
+// BenchmarkJWKS has as its floor an endpoint of echo that answers the same bytes.
+func BenchmarkJWKS(b *testing.B) {
+	ours := newCaller(b, benchEcho(b, nil), http.MethodGet, serverauth.Prefix+"/jwks")
+	ours.call(nil)
+	body := json.RawMessage(bytes.Clone(ours.reply.Bytes()))
+	e := echo.New()
+	e.GET("/static", func(c echo.Context) error { return c.JSONBlob(http.StatusOK, body) })
+	floor := newCaller(b, e, http.MethodGet, "/static")
+	compare.Run(b, compare.Way{Do: func() { ours.call(nil) }}, compare.Way{Name: "floor", Do: func() { floor.call(nil) }})
 }

@@ -15,6 +15,8 @@ import (
 const (
 	maxSpentChallenges = 1 << 20
 	spentShards        = 64
+	// keepSpent is how long a spent nonce is remembered beyond its expiry, for a clock that is set back by so much.
+	keepSpent = 2 * time.Minute
 )
 
 // InMemoryChallengeStore is the ChallengeStore of a single process. Its nonces authenticate themselves, so a
@@ -30,7 +32,9 @@ type InMemoryChallengeStore struct {
 type spentSet struct {
 	mu      sync.Mutex
 	expires map[NonceID]int64 // Unix milliseconds
-	swept   time.Time
+	// forgotten is up to when expired nonces are gone: should the clock step back behind it, they stay refused.
+	forgotten int64
+	swept     time.Time // when there was last no room
 }
 
 // NewInMemoryChallengeStore returns an empty store. The optional clock replaces time.Now.
@@ -67,7 +71,7 @@ func (s *InMemoryChallengeStore) Cleanup(context.Context) (int, error) {
 	for i := range s.spent {
 		set := &s.spent[i]
 		set.mu.Lock()
-		removed += set.sweep(s.now())
+		removed += set.sweep(s.now().Add(-keepSpent))
 		set.mu.Unlock()
 	}
 	return removed, nil
@@ -76,11 +80,14 @@ func (s *InMemoryChallengeStore) Cleanup(context.Context) (int, error) {
 func (s *spentSet) add(id NonceID, expires, now time.Time) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, done := s.expires[id]; done {
+	if _, done := s.expires[id]; done || expires.UnixMilli() <= s.forgotten {
 		return false, nil
 	}
 	if len(s.expires) >= maxSpentChallenges/spentShards {
-		if now.Sub(s.swept) < time.Second || s.sweep(now) == 0 {
+		if now.Sub(s.swept).Abs() < time.Second {
+			return false, ErrTooManyPending
+		}
+		if s.swept = now; s.sweep(now) == 0 {
 			return false, ErrTooManyPending
 		}
 	}
@@ -88,10 +95,11 @@ func (s *spentSet) add(id NonceID, expires, now time.Time) (bool, error) {
 	return true, nil
 }
 
-func (s *spentSet) sweep(now time.Time) (removed int) {
-	s.swept = now
+// sweep forgets what expired up to the given time.
+func (s *spentSet) sweep(until time.Time) (removed int) {
+	s.forgotten = max(s.forgotten, until.UnixMilli())
 	for id, expires := range s.expires {
-		if expires <= now.UnixMilli() {
+		if expires <= s.forgotten {
 			delete(s.expires, id)
 			removed++
 		}

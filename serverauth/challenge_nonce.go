@@ -1,14 +1,10 @@
 package serverauth
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
 	"encoding/hex"
-	"hash"
-	"sync"
 	"time"
 )
 
@@ -28,13 +24,11 @@ type NonceID [nonceIDSize]byte
 // NonceMinter makes nonces that authenticate themselves: whoever holds the key can tell whether a nonce is genuine,
 // whose it is and when it expires, without having remembered it. Stores that several processes share share the key.
 type NonceMinter struct {
-	macs sync.Pool
+	macs *macs
 }
 
 // NewNonceMinter returns a minter for a secret key.
-func NewNonceMinter(key [NonceKeySize]byte) *NonceMinter {
-	return &NonceMinter{macs: sync.Pool{New: func() any { return hmac.New(sha256.New, key[:]) }}}
-}
+func NewNonceMinter(key [NonceKeySize]byte) *NonceMinter { return &NonceMinter{newMACs(key[:])} }
 
 // Mint returns a nonce for address, 64 lowercase hex characters.
 func (m *NonceMinter) Mint(address string, expires time.Time) string {
@@ -51,10 +45,12 @@ func (m *NonceMinter) Mint(address string, expires time.Time) string {
 // is for the caller to say.
 func (m *NonceMinter) Open(address, text string) (id NonceID, expires time.Time, ok bool) {
 	var nonce, genuine [nonceSize]byte
-	if len(text) != 2*nonceSize {
+	var digits [2 * nonceSize]byte
+	if len(text) != len(digits) {
 		return id, expires, false
 	}
-	if _, err := hex.Decode(nonce[:], []byte(text)); err != nil {
+	copy(digits[:], text)
+	if _, err := hex.Decode(nonce[:], digits[:]); err != nil {
 		return id, expires, false
 	}
 	copy(id[:], nonce[:nonceIDSize])
@@ -67,11 +63,6 @@ func (m *NonceMinter) Open(address, text string) (id NonceID, expires time.Time,
 }
 
 func (m *NonceMinter) seal(nonce *[nonceSize]byte, address string) {
-	mac := m.macs.Get().(hash.Hash)
-	defer m.macs.Put(mac)
-	mac.Reset()
-	mac.Write(nonce[:nonceIDSize])
-	mac.Write([]byte(address))
-	var sum [sha256.Size]byte
-	copy(nonce[nonceIDSize:], mac.Sum(sum[:0])[:nonceSize-nonceIDSize])
+	sum := m.macs.of(nonce[:nonceIDSize], address)
+	copy(nonce[nonceIDSize:], sum[:])
 }

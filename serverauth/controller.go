@@ -15,6 +15,7 @@ const Prefix = "/api/v1/auth"
 // AuthController has the issuer's routes and nothing else: each flow is in the file of its name.
 type AuthController struct {
 	limiter   *rateLimiter
+	metrics   *Instruments
 	challenge *walletChallenge
 	wallet    *walletLogin
 	password  *passwordLogin
@@ -33,7 +34,7 @@ type AuthController struct {
 	routes    []*echo.Route
 }
 
-// ControllerDeps is what an AuthController is made of. Clock may be nil.
+// ControllerDeps is what an AuthController is made of. Instruments and Clock may be nil.
 type ControllerDeps struct {
 	Settings    ServerAuthSettings
 	Challenges  ChallengeStore
@@ -44,6 +45,7 @@ type ControllerDeps struct {
 	Revocations RevocationStore
 	Audit       *AuditRecorder
 	Local       *clientauth.LocalIssuer
+	Instruments *Instruments
 	Log         *slog.Logger
 	Clock       app.Clock
 }
@@ -55,6 +57,7 @@ func NewAuthController(d ControllerDeps) (*AuthController, error) {
 	if err != nil {
 		return nil, err
 	}
+	password.metrics = d.Instruments
 	messages, err := newMessages(d.Settings, now)
 	if err != nil {
 		return nil, err
@@ -76,22 +79,26 @@ func NewAuthController(d ControllerDeps) (*AuthController, error) {
 		return nil, err
 	}
 	limiter := newRateLimiter(d.Settings.RateLimitPerMinute, now)
-	guard := &guard{authenticator: authenticator, operatorRoles: d.Settings.OperatorRoles, fleetSecret: d.Settings.FleetMintSecret, limiter: limiter}
+	guard := &guard{
+		authenticator: authenticator, operatorRoles: d.Settings.OperatorRoles, fleetSecret: d.Settings.FleetMintSecret,
+		limiter: limiter, metrics: d.Instruments, log: d.Log,
+	}
 	ring := d.Issuer.ring
 	return &AuthController{
 		limiter: limiter,
+		metrics: d.Instruments,
 		challenge: &walletChallenge{
 			ttl: d.Settings.ChallengeTTL(), messageTTL: d.Settings.MessageTTL(), store: d.Challenges, verifier: d.Verifier,
 			messages: messages, now: now,
 		},
 		wallet: &walletLogin{
 			store: d.Challenges, verifier: d.Verifier, messages: messages, requireMessage: d.Settings.RequireMessage,
-			sessions: d.Sessions, now: now, log: d.Log,
+			sessions: d.Sessions, now: now, metrics: d.Instruments, log: d.Log,
 		},
 		password:  password,
-		refresh:   &refreshFlow{sessions: d.Sessions, now: now, log: d.Log},
+		refresh:   &refreshFlow{sessions: d.Sessions, now: now, metrics: d.Instruments, log: d.Log},
 		logout:    &logoutFlow{sessions: d.Sessions, log: d.Log},
-		fleet:     &fleetFlow{settings: d.Settings, issuer: d.Issuer, log: d.Log},
+		fleet:     &fleetFlow{settings: d.Settings, issuer: d.Issuer, metrics: d.Instruments, log: d.Log},
 		jwks:      &jwksEndpoint{ring: ring},
 		revoke:    &revokeFlow{guard: guard, revoker: d.Revoker, log: d.Log},
 		revoked:   &revokedList{guard: guard, store: d.Revocations},
@@ -143,10 +150,8 @@ func (a *AuthController) post(e *echo.Echo, path string, flow func(echo.Context)
 // anonymous adds a POST endpoint that anybody may call, and therefore only so often.
 func (a *AuthController) anonymous(e *echo.Echo, path string, flow func(echo.Context) error) {
 	a.post(e, path, func(c echo.Context) error {
-		client := app.ClientIP(c)
-		if retryAfter, ok := a.limiter.allow(client, path); !ok {
-			securityEvent(c.Request().Context(), a.log, eventRateLimited, "endpoint", path, "client", client)
-			return tooManyRequests(retryAfter)
+		if retryAfter, ok := a.limiter.allow(app.ClientIP(c), path); !ok {
+			return rateLimited(c, a.log, a.metrics, path, retryAfter)
 		}
 		return flow(c)
 	})

@@ -39,10 +39,18 @@ func NewDenylist(store RevocationStore, log *slog.Logger, clock ...app.Clock) *D
 
 // Denied implements clientauth.Denylist.
 func (d *Denylist) Denied(ctx context.Context, t clientauth.TokenRef) (bool, error) {
-	if synced := d.synced.Load(); synced == nil || time.Since(*synced) > denylistMaxAge {
+	if age, synced := d.age(); !synced || age > denylistMaxAge {
 		return false, clientauth.ErrDenylistUnavailable
 	}
 	return d.index.Denied(ctx, t)
+}
+
+// age is how long ago the store was read; false if it never was.
+func (d *Denylist) age() (time.Duration, bool) {
+	if synced := d.synced.Load(); synced != nil {
+		return time.Since(*synced), true
+	}
+	return 0, false
 }
 
 // Add commits items to the store and applies them here.

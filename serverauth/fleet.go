@@ -27,6 +27,7 @@ const (
 type fleetFlow struct {
 	settings ServerAuthSettings
 	issuer   *TokenIssuer
+	metrics  *Instruments
 	log      *slog.Logger
 }
 
@@ -45,30 +46,34 @@ type fleetReply struct {
 
 // mint is POST /fleet/sessions.
 func (f *fleetFlow) mint(c echo.Context) error {
-	if f.settings.FleetMintSecret == "" {
-		return app.NewProblem(http.StatusNotFound, "fleet_disabled", "fleet sessions are not configured")
+	token, mint, err := f.exchange(c)
+	if err != nil {
+		f.metrics.refusedFleet(err)
+		refusalEvent(c, f.log, eventFleetRefused, err)
+		return err
 	}
-	ctx := c.Request().Context()
+	securityEvent(c.Request().Context(), f.log, eventFleetSession, "jti", mint.ID, "role", mint.Role, "client", app.ClientIP(c))
+	return reply(c, fleetReply{SessionToken: token, ExpiresAt: mint.ExpiresAt})
+}
+
+func (f *fleetFlow) exchange(c echo.Context) (string, Mint, error) {
+	if f.settings.FleetMintSecret == "" {
+		return "", Mint{}, app.NewProblem(http.StatusNotFound, "fleet_disabled", "fleet sessions are not configured")
+	}
 	if !hasFleetSecret(c.Request(), f.settings.FleetMintSecret) {
-		securityEvent(ctx, f.log, eventFleetRefused, "code", errFleetSecret.Code, "client", app.ClientIP(c))
-		return errFleetSecret
+		return "", Mint{}, errFleetSecret
 	}
 	var request fleetRequest
 	if err := app.DecodeJSON(c.Response(), c.Request(), &request); err != nil {
-		return err
+		return "", Mint{}, err
 	}
 	if err := f.check(&request); err != nil {
-		return err
+		return "", Mint{}, err
 	}
-	token, mint, err := f.issuer.issue(ctx, AccessTokenRequest{
+	return f.issuer.issue(c.Request().Context(), AccessTokenRequest{
 		Subject: request.SessionID, SessionID: request.SessionID, Role: request.Role, Scope: request.Scope,
 		TTL: f.ttl(request.TTL), Kind: KindFleet, AgentID: request.AgentID,
 	})
-	if err != nil {
-		return err
-	}
-	securityEvent(ctx, f.log, eventFleetSession, "jti", mint.ID, "role", mint.Role, "client", app.ClientIP(c))
-	return reply(c, fleetReply{SessionToken: token, ExpiresAt: mint.ExpiresAt})
 }
 
 func (f *fleetFlow) check(r *fleetRequest) error {

@@ -185,8 +185,8 @@ func FuzzFleetRequest(f *testing.F) {
 // that come back changed.
 func FuzzRefreshTokenDecode(f *testing.F) {
 	now := time.Unix(1_800_000_000, 0)
-	codec := refreshCodec{issuer: "http://issuer", key: []byte("0123456789abcdef0123456789abcdef")}
-	stranger := refreshCodec{issuer: "http://issuer", key: []byte("another key of just as many byte")}
+	codec := newRefreshCodec("http://issuer", []byte("0123456789abcdef0123456789abcdef"))
+	stranger := newRefreshCodec("http://issuer", []byte("another key of just as many byte"))
 	row := Session{ID: "0123456789012345678901", Subject: Subject{ID: "subject"}, Counter: 7, RotatedAt: now.UnixMilli(), ExpiresAt: now.Add(time.Hour).UnixMilli()}
 	genuine, err := codec.encode(row)
 	if err != nil {

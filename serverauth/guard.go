@@ -1,6 +1,7 @@
 package serverauth
 
 import (
+	"log/slog"
 	"net/http"
 	"slices"
 
@@ -19,6 +20,8 @@ type guard struct {
 	operatorRoles []string
 	fleetSecret   string
 	limiter       *rateLimiter
+	metrics       *Instruments
+	log           *slog.Logger
 }
 
 // operator returns the caller if its token has one of operator_roles.
@@ -39,10 +42,12 @@ func (g *guard) reader(c echo.Context) error {
 func (g *guard) fleet(c echo.Context) error {
 	client := app.ClientIP(c)
 	if retryAfter, ok := g.limiter.peek(client, fleetSecretHeader); !ok {
-		return tooManyRequests(retryAfter)
+		return rateLimited(c, g.log, g.metrics, fleetSecretHeader, retryAfter)
 	}
 	if !hasFleetSecret(c.Request(), g.fleetSecret) {
 		g.limiter.allow(client, fleetSecretHeader)
+		g.metrics.refusedFleet(errFleetSecret)
+		refusalEvent(c, g.log, eventFleetRefused, errFleetSecret, "endpoint", c.Path())
 		return errFleetSecret
 	}
 	return nil
@@ -51,10 +56,12 @@ func (g *guard) fleet(c echo.Context) error {
 func (g *guard) bearer(c echo.Context, roles []string) (*clientauth.SecurityContext, error) {
 	ctx, err := g.authenticator.Authenticate(c.Request())
 	if err != nil {
+		refusalEvent(c, g.log, eventAccessRefused, err, "endpoint", c.Path())
 		return nil, err
 	}
 	caller, _ := clientauth.FromContext(ctx)
 	if !caller.HasRole(roles...) {
+		refusalEvent(c, g.log, eventAccessRefused, errInsufficientRole, "endpoint", c.Path(), "subject", caller.Subject)
 		return nil, errInsufficientRole
 	}
 	return caller, nil

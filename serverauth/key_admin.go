@@ -78,7 +78,7 @@ func (f *keyAdmin) compromised(c echo.Context) error {
 	} else if err != nil {
 		return err
 	}
-	securityEvent(ctx, f.log, eventKeyCompromised, "kid", kid, "by", operator.Subject)
+	securityAlarm(ctx, f.log, eventKeyCompromised, "kid", kid, "by", operator.Subject)
 	return f.show(c)
 }
 

@@ -3,6 +3,7 @@ package serverauth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/knadh/koanf/v2"
@@ -27,7 +28,8 @@ var Module fx.Option = fx.Module("serverauth",
 		(*storage).sessions,
 		(*storage).revocations,
 		(*storage).mints,
-		fx.Annotate(provideReadiness, fx.ResultTags(`group:"readiness"`)),
+		fx.Annotate(storageReadiness, fx.ResultTags(`group:"readiness"`)),
+		fx.Annotate(keyReadiness, fx.ResultTags(`group:"readiness"`)),
 		NewDefaultClaimsProvider,
 		provideVerifier,
 		provideAudit,
@@ -38,7 +40,7 @@ var Module fx.Option = fx.Module("serverauth",
 		provideLocalIssuer,
 		provideController,
 	),
-	fx.Provide(provideStorage, fx.Private),
+	fx.Provide(provideStorage, provideInstruments, fx.Private),
 	fx.Invoke(register),
 )
 
@@ -61,13 +63,18 @@ func provideSettings(k *koanf.Koanf) (ServerAuthSettings, error) {
 	return app.Section(k, SettingsSection, DefaultServerAuthSettings())
 }
 
+func provideInstruments(telemetry app.Telemetry) (*Instruments, error) {
+	return NewInstruments(telemetry.Metrics())
+}
+
 type storageParams struct {
 	fx.In
-	Lifecycle fx.Lifecycle
-	Settings  ServerAuthSettings
-	Backends  []Backend `group:"picoauth.backends"`
-	Log       *slog.Logger
-	Clock     app.Clock `optional:"true"`
+	Lifecycle   fx.Lifecycle
+	Settings    ServerAuthSettings
+	Backends    []Backend `group:"picoauth.backends"`
+	Instruments *Instruments
+	Log         *slog.Logger
+	Clock       app.Clock `optional:"true"`
 }
 
 // provideStorage closes the storage after everything that uses it has stopped.
@@ -76,12 +83,17 @@ func provideStorage(p storageParams) (*storage, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.metrics = p.Instruments
 	p.Lifecycle.Append(fx.StopHook(s.close))
 	return s, nil
 }
 
-func provideReadiness(s *storage) app.ReadinessCheck {
+func storageReadiness(s *storage) app.ReadinessCheck {
 	return app.ReadinessCheck{Name: "storage", Check: s.ready}
+}
+
+func keyReadiness(ring *keys.Ring) app.ReadinessCheck {
+	return app.ReadinessCheck{Name: "keys", Check: ring.Ready}
 }
 
 func provideRing(settings ServerAuthSettings, s *storage, p clockParam, log *slog.Logger) (*keys.Ring, error) {
@@ -110,8 +122,10 @@ func provideAudit(settings ServerAuthSettings, store MintStore, ring *keys.Ring,
 	return NewAuditRecorder(AuditConfig{Store: store, Key: key, MinTTL: settings.MintAuditMinTTL(), Clock: p.Clock, Log: log})
 }
 
-func provideIssuer(settings ServerAuthSettings, ring *keys.Ring, audit *AuditRecorder, p clockParam) *TokenIssuer {
-	return NewTokenIssuer(settings, ring, audit, p.Clock)
+func provideIssuer(settings ServerAuthSettings, ring *keys.Ring, audit *AuditRecorder, metrics *Instruments, p clockParam) *TokenIssuer {
+	issuer := NewTokenIssuer(settings, ring, audit, p.Clock)
+	issuer.metrics = metrics
+	return issuer
 }
 
 func provideDenylist(store RevocationStore, p clockParam, log *slog.Logger) *Denylist {
@@ -163,6 +177,7 @@ type controllerParams struct {
 	Revocations RevocationStore
 	Audit       *AuditRecorder
 	Local       *clientauth.LocalIssuer
+	Instruments *Instruments
 	Log         *slog.Logger
 	Clock       app.Clock `optional:"true"`
 }
@@ -170,7 +185,7 @@ type controllerParams struct {
 func provideController(p controllerParams) (*AuthController, error) {
 	return NewAuthController(ControllerDeps{
 		Settings: p.Settings, Challenges: p.Challenges, Verifier: p.Verifier, Issuer: p.Issuer, Sessions: p.Sessions,
-		Revoker: p.Revoker, Revocations: p.Revocations, Audit: p.Audit, Local: p.Local, Log: p.Log, Clock: p.Clock,
+		Revoker: p.Revoker, Revocations: p.Revocations, Audit: p.Audit, Local: p.Local, Instruments: p.Instruments, Log: p.Log, Clock: p.Clock,
 	})
 }
 
@@ -188,13 +203,20 @@ type registerParams struct {
 	Sessions    SessionStore
 	Revocations RevocationStore
 	Storage     *storage
+	Telemetry   app.Telemetry
 	Log         *slog.Logger
 	Clock       app.Clock `optional:"true"`
 }
 
 // register adds the routes, marks them anonymous for a validator in front of them, and runs what runs beside the
 // requests. The audit is started first, so that it ends last and seals what the others still record.
-func register(p registerParams) {
+func register(p registerParams) error {
+	if metrics := p.Telemetry.Metrics(); metrics != nil {
+		state := stateCollector{denylist: p.Denylist, ring: p.Ring, audit: p.Audit, now: clockOr(p.Clock)}
+		if err := metrics.Register(state); err != nil {
+			return fmt.Errorf("serverauth: register metrics: %w", err)
+		}
+	}
 	routes := app.WatchRoutes(p.Echo)
 	p.Lifecycle.Append(fx.StartHook(routes.Err))
 	p.Controller.Register(p.Echo)
@@ -212,6 +234,7 @@ func register(p registerParams) {
 	for _, run := range []func(context.Context){p.Audit.Run, p.Ring.Run, p.Denylist.Run, janitor.run} {
 		background(p.Lifecycle, run)
 	}
+	return nil
 }
 
 // background runs a loop from the start of the app to its stop, which waits for it.

@@ -17,6 +17,7 @@ type passwordLogin struct {
 	gate     passwordGate
 	sessions *SessionService
 	now      app.Clock
+	metrics  *Instruments
 	log      *slog.Logger
 }
 
@@ -37,31 +38,36 @@ func newPasswordLogin(settings ServerAuthSettings, sessions *SessionService, clo
 
 // login is POST /login. A wrong e-mail costs the same work as a wrong password and is answered alike.
 func (l *passwordLogin) login(c echo.Context) error {
+	tokens, err := l.exchange(c)
+	l.metrics.loggedIn(err)
+	if err != nil {
+		refusalEvent(c, l.log, eventLoginRefused, err)
+		return err
+	}
+	securityEvent(c.Request().Context(), l.log, eventLogin, "client", app.ClientIP(c))
+	return reply(c, tokens)
+}
+
+func (l *passwordLogin) exchange(c echo.Context) (Tokens, error) {
 	began, ctx := l.now(), c.Request().Context()
 	var request loginRequest
 	if err := app.DecodeJSON(c.Response(), c.Request(), &request); err != nil {
-		return err
+		return Tokens{}, err
 	}
 	if l.check == nil {
-		return errPasswordDisabled
+		return Tokens{}, errPasswordDisabled
 	}
 	leave, err := l.gate.enter(ctx)
 	if err != nil {
-		return err
+		return Tokens{}, err
 	}
 	rightPassword := l.check(request.Password)
 	leave()
 	rightEmail := subtle.ConstantTimeCompare([]byte(normalEmail(request.Email)), []byte(normalEmail(l.email))) == 1
 	if !rightPassword || !rightEmail {
-		securityEvent(ctx, l.log, eventLoginRefused, "code", errInvalidCredentials.Code, "client", app.ClientIP(c))
-		return errInvalidCredentials
+		return Tokens{}, errInvalidCredentials
 	}
-	tokens, err := l.sessions.Start(ctx, Subject{ID: l.email, Kind: KindAdmin}, began)
-	if err != nil {
-		return err
-	}
-	securityEvent(ctx, l.log, eventLogin, "client", app.ClientIP(c))
-	return reply(c, tokens)
+	return l.sessions.Start(ctx, Subject{ID: l.email, Kind: KindAdmin}, began)
 }
 
 func normalEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }

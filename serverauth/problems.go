@@ -64,6 +64,21 @@ func shorten(text string) string {
 	return text[:most] + "…"
 }
 
+// problemOf is the problem that an error is answered with, or nil for what is no refusal but a failure.
+func problemOf(err error) *app.Problem {
+	var problem *app.Problem
+	switch {
+	case errors.As(err, &problem):
+		return problem
+	case errors.Is(err, ErrTooManyPending), errors.Is(err, errBusy):
+		return tooManyRequests(time.Second)
+	case errors.Is(err, ErrSubjectRefused):
+		return errSubjectRefused
+	default:
+		return nil
+	}
+}
+
 // handler turns a flow into an echo handler that writes its own problems, so that it answers alike in an app of any
 // make. What is no problem is the server's fault: it is logged and answered with 503.
 func handler(log *slog.Logger, flow func(echo.Context) error) echo.HandlerFunc {
@@ -72,13 +87,9 @@ func handler(log *slog.Logger, flow func(echo.Context) error) echo.HandlerFunc {
 		if err == nil {
 			return nil
 		}
-		var problem *app.Problem
+		problem := problemOf(err)
 		switch {
-		case errors.As(err, &problem):
-		case errors.Is(err, ErrTooManyPending), errors.Is(err, errBusy):
-			problem = tooManyRequests(time.Second)
-		case errors.Is(err, ErrSubjectRefused):
-			problem = errSubjectRefused
+		case problem != nil:
 		case errors.Is(err, context.Canceled) && c.Request().Context().Err() != nil:
 			app.WriteProblem(c.Response(), c.Request(), err)
 			return nil

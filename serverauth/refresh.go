@@ -21,25 +21,34 @@ type refreshRequest struct {
 type refreshFlow struct {
 	sessions *SessionService
 	now      app.Clock
+	metrics  *Instruments
 	log      *slog.Logger
 }
 
 // refresh is POST /refresh.
 func (f *refreshFlow) refresh(c echo.Context) error {
-	began, ctx := f.now(), c.Request().Context()
+	began := f.now()
 	token, err := decodeRefreshToken(c)
-	if err != nil {
+	var tokens Tokens
+	if err == nil {
+		tokens, err = f.sessions.Refresh(c.Request().Context(), token, began)
+	}
+	f.metrics.refreshed(err)
+	switch {
+	case errors.Is(err, errRefreshReused):
+		f.reused(c, token, began)
 		return err
-	}
-	tokens, err := f.sessions.Refresh(ctx, token, began)
-	var problem *app.Problem
-	if errors.As(err, &problem) {
-		securityEvent(ctx, f.log, eventRefreshRefused, "code", problem.Code, "client", app.ClientIP(c))
-	}
-	if err != nil {
+	case err != nil:
+		refusalEvent(c, f.log, eventRefreshRefused, err)
 		return err
 	}
 	return reply(c, tokens)
+}
+
+func (f *refreshFlow) reused(c echo.Context, token string, now time.Time) {
+	claims, _ := f.sessions.refresh.decode(token, now) // genuine, or its session would not have been found
+	securityAlarm(c.Request().Context(), f.log, eventRefreshReused, "code", errRefreshReused.Code,
+		"subject", claims.Subject, "sid", claims.SessionID, "client", app.ClientIP(c))
 }
 
 func decodeRefreshToken(c echo.Context) (string, error) {

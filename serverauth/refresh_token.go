@@ -1,14 +1,13 @@
 package serverauth
 
 import (
-	"bytes"
 	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"strings"
 	"time"
+
+	"github.com/picoauth/picoauth/app"
 )
 
 // ErrRefreshInvalid is returned for what is no refresh token of this issuer.
@@ -27,6 +26,8 @@ const (
 // no resource server accepts.
 var refreshTokenHeader = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"rt+jwt"}`))
 
+var strictBase64 = base64.RawURLEncoding.Strict()
+
 type refreshClaims struct {
 	Issuer    string `json:"iss"`
 	Subject   string `json:"sub"`
@@ -41,11 +42,15 @@ type refreshClaims struct {
 // same bytes, so that a retry gets what the lost reply held.
 type refreshCodec struct {
 	issuer string
-	key    []byte
+	macs   *macs
+}
+
+func newRefreshCodec(issuer string, key []byte) refreshCodec {
+	return refreshCodec{issuer, newMACs(key)}
 }
 
 func (c refreshCodec) encode(s Session) (string, error) {
-	claims, err := json.Marshal(refreshClaims{
+	claims, err := app.AppendJSON(make([]byte, 0, 384), refreshClaims{
 		Issuer: c.issuer, Subject: s.Subject.ID, SessionID: s.ID, Counter: s.Counter, Type: refreshTokenType,
 		IssuedAt: s.RotatedAt / 1000, ExpiresAt: s.ExpiresAt / 1000,
 	})
@@ -56,9 +61,9 @@ func (c refreshCodec) encode(s Session) (string, error) {
 	token = append(token, refreshTokenHeader...)
 	token = append(token, '.')
 	token = base64.RawURLEncoding.AppendEncode(token, claims)
-	sum := c.mac(token)
+	sum := c.macs.of(token, "")
 	token = append(token, '.')
-	return string(base64.RawURLEncoding.AppendEncode(token, sum)), nil
+	return string(base64.RawURLEncoding.AppendEncode(token, sum[:])), nil
 }
 
 // decode verifies a token and returns its claims. With ErrRefreshExpired the claims are returned too: they are
@@ -72,31 +77,26 @@ func (c refreshCodec) decode(token string, now time.Time) (refreshClaims, error)
 	if !ok {
 		return claims, ErrRefreshInvalid
 	}
-	sum, err := base64.RawURLEncoding.Strict().DecodeString(signature)
-	if err != nil || !hmac.Equal(sum, c.mac([]byte(signed))) {
+	sum, err := strictBase64.DecodeString(signature)
+	genuine := c.macs.of(nil, signed)
+	if err != nil || !hmac.Equal(sum, genuine[:]) {
 		return claims, ErrRefreshInvalid
 	}
 	payload, ok := strings.CutPrefix(signed, refreshTokenHeader+".")
 	if !ok {
 		return claims, ErrRefreshInvalid
 	}
-	text, err := base64.RawURLEncoding.Strict().DecodeString(payload)
+	text, err := strictBase64.DecodeString(payload)
 	if err != nil {
 		return claims, ErrRefreshInvalid
 	}
-	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&claims); err != nil || claims.Type != refreshTokenType {
+	if err := app.DecodeObject(text, &claims); err != nil || claims.Type != refreshTokenType {
 		return refreshClaims{}, ErrRefreshInvalid
 	}
 	if now.Unix() >= claims.ExpiresAt {
 		return claims, ErrRefreshExpired
 	}
 	return claims, nil
-}
-
-func (c refreshCodec) mac(text []byte) []byte {
-	mac := hmac.New(sha256.New, c.key)
-	mac.Write(text)
-	return mac.Sum(nil)
 }
 
 func cutLast(s string, sep byte) (before, after string, found bool) {

@@ -30,6 +30,7 @@ type RevocationStore interface {
 	// Since returns what was committed after seq; the whole list if seq is 0, above the last number, or older than
 	// what was pruned.
 	Since(ctx context.Context, seq int64) (RevocationPage, error)
-	// Prune forgets up to limit entries whose Exp (Unix seconds) is before the given time, and returns how many.
+	// Prune forgets up to limit entries whose Exp (Unix seconds) is before the given time, and returns how many. An
+	// Exp of 0 is never over.
 	Prune(ctx context.Context, before int64, limit int) (removed int, err error)
 }

@@ -74,10 +74,11 @@ func (s *InMemoryRevocationStore) Prune(_ context.Context, before int64, limit i
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.entries = slices.DeleteFunc(s.entries, func(e revocationEntry) bool {
-		if removed >= limit || e.item.Exp >= before {
+		if removed >= limit || e.item.Exp == 0 || e.item.Exp >= before {
 			return false
 		}
 		removed++
+		s.pruned = max(s.pruned, e.seq)
 		if k, once := keyOf(e.item); once {
 			delete(s.known, k)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/keys"
 	"github.com/picoauth/picoauth/serverauth/wallet"
 )
 
@@ -147,9 +148,10 @@ func (r *Revoker) subjectItems(ctx context.Context, item Revocation, ids []strin
 	return append(items, tokens...), nil
 }
 
-// Key puts a compromised key on the denylist.
+// Key puts a compromised key on the denylist, until its last token has expired and no client has it in a cache.
 func (r *Revoker) Key(ctx context.Context, kid string, cause Cause) (Revocation, error) {
-	item := r.item(cause, r.settings.LongestTokenTTL())
+	cached := keys.MaxAgeLimit + clientCacheTime + r.settings.ClockSkew()
+	item := r.item(cause, max(r.settings.LongestTokenTTL(), cached))
 	item.KID = kid
 	return r.add(ctx, []Revocation{item})
 }

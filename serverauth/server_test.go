@@ -37,7 +37,7 @@ func startServer(t testing.TB, settings map[string]any, options ...fx.Option) *s
 	running := testutil.NewApp(t, append([]fx.Option{
 		app.ConfigMap(map[string]any{"server_auth": all}), serverauth.Module, clientauth.Module,
 	}, options...)...)
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 128}}
+	client := &http.Client{Transport: documented(t, &http.Transport{MaxIdleConnsPerHost: 128})}
 	t.Cleanup(client.CloseIdleConnections)
 	return &server{t: t, url: running.URL, client: client}
 }

@@ -48,7 +48,7 @@ type SessionDeps struct {
 func NewSessionService(d SessionDeps) *SessionService {
 	return &SessionService{
 		settings: d.Settings, store: d.Store, issuer: d.Issuer, provider: d.Provider, revoker: d.Revoker, denylist: d.Denylist,
-		refresh: refreshCodec{issuer: d.Settings.Issuer, key: d.RefreshKey}, now: clockOr(d.Clock),
+		refresh: newRefreshCodec(d.Settings.Issuer, d.RefreshKey), now: clockOr(d.Clock),
 	}
 }
 
@@ -65,10 +65,15 @@ func (s *SessionService) Start(ctx context.Context, subject Subject, began time.
 		if err != nil {
 			return Tokens{}, fmt.Errorf("session store: %w", err)
 		}
+		again := time.UnixMilli(cutOff)
 		if cutOff == 0 {
-			return s.answer(ctx, row, claims, began)
+			tokens, err := s.answer(ctx, row, claims, began)
+			if !errors.Is(err, errSessionEnded) {
+				return tokens, err
+			}
+			again = began.Truncate(time.Second).Add(time.Second)
 		}
-		if began, err = s.beginAfter(ctx, time.UnixMilli(cutOff)); err != nil {
+		if began, err = s.beginAfter(ctx, again); err != nil {
 			return Tokens{}, err
 		}
 	}
@@ -105,13 +110,18 @@ func (s *SessionService) newSession(subject Subject, began time.Time) Session {
 	}
 }
 
+// errClaimsProvider tells what the app's ClaimsProvider failed with from what else fails.
+var errClaimsProvider = errors.New("claims provider")
+
 func (s *SessionService) claims(ctx context.Context, subject Subject) (Claims, error) {
+	ctx, span := app.StartSpan(ctx, "claims.provide")
 	claims, err := s.provider.Claims(ctx, subject)
+	app.EndSpan(span, err)
 	if err != nil {
 		if errors.Is(err, ErrSubjectRefused) {
 			return Claims{}, err
 		}
-		return Claims{}, fmt.Errorf("claims provider: %w", err)
+		return Claims{}, fmt.Errorf("%w: %w", errClaimsProvider, err)
 	}
 	if claims.Role == "" {
 		claims.Role = s.defaultRole(subject.Kind)
@@ -125,8 +135,8 @@ func (s *SessionService) credential(kind string) string {
 	if kind != KindAdmin {
 		return ""
 	}
-	sum := s.refresh.mac([]byte("admin\x00" + s.settings.AdminEmail + "\x00" + s.settings.AdminPassword))
-	return base64.RawURLEncoding.EncodeToString(sum)
+	sum := s.refresh.macs.of(nil, "admin\x00"+s.settings.AdminEmail+"\x00"+s.settings.AdminPassword)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 func (s *SessionService) defaultRole(kind string) string {

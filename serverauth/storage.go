@@ -40,6 +40,7 @@ type storage struct {
 	settings ServerAuthSettings
 	backends map[string]Backend
 	config   BackendConfig
+	metrics  *Instruments
 
 	mu     sync.Mutex
 	opened map[string]*Stores
@@ -121,23 +122,32 @@ func role[T any](s *storage, setting, text string, pick func(*Stores) T) (store 
 }
 
 func (s *storage) challenges() (ChallengeStore, error) {
-	return role(s, "challenge_storage_url", s.settings.ChallengeStorage, func(all *Stores) ChallengeStore { return all.Challenges })
+	store, err := role(s, "challenge_storage_url", s.settings.ChallengeStorage, func(all *Stores) ChallengeStore { return all.Challenges })
+	return meteredChallenges{store, s.metrics}, err
 }
 
 func (s *storage) sessions() (SessionStore, error) {
-	return role(s, "session_storage_url", s.settings.SessionStorage, func(all *Stores) SessionStore { return all.Sessions })
+	store, err := role(s, "session_storage_url", s.settings.SessionStorage, func(all *Stores) SessionStore { return all.Sessions })
+	return meteredSessions{store, s.metrics}, err
 }
 
 func (s *storage) revocations() (RevocationStore, error) {
-	return role(s, "revocation_storage_url", s.settings.RevocationStorage, func(all *Stores) RevocationStore { return all.Revocations })
+	store, err := role(s, "revocation_storage_url", s.settings.RevocationStorage, func(all *Stores) RevocationStore { return all.Revocations })
+	return meteredRevocations{store, s.metrics}, err
 }
 
 func (s *storage) mints() (MintStore, error) {
-	return role(s, "mint_storage_url", s.settings.MintStorage, func(all *Stores) MintStore { return all.Mints })
+	store, err := role(s, "mint_storage_url", s.settings.MintStorage, func(all *Stores) MintStore { return all.Mints })
+	return meteredMints{store, s.metrics}, err
 }
 
-// keys are files where there is a folder for them, and else in the storage.
 func (s *storage) keys(ctx context.Context) (keys.Store, error) {
+	store, err := s.keyStore(ctx)
+	return meteredKeys{store, s.metrics}, err
+}
+
+// keyStore is files where there is a folder for them, and else in the storage.
+func (s *storage) keyStore(ctx context.Context) (keys.Store, error) {
 	if dir := s.keyFolder(); dir != "" {
 		if s.inMemory(s.settings.RevocationStorage) || s.inMemory(s.settings.SessionStorage) {
 			return nil, fmt.Errorf("%s.key_dir: keys that outlive the process need sessions and revocations that do too, "+

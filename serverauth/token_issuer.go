@@ -23,6 +23,7 @@ type TokenIssuer struct {
 	ring     *keys.Ring
 	audit    MintRecorder
 	now      app.Clock
+	metrics  *Instruments
 }
 
 // MintRecorder is told of every access token that was made. It must not block.
@@ -93,7 +94,9 @@ func (i *TokenIssuer) issue(ctx context.Context, r AccessTokenRequest) (string, 
 	if err != nil {
 		return "", Mint{}, err
 	}
+	_, span := app.StartSpan(ctx, "token.sign")
 	token, err := i.ring.Sign(accessTokenType, payload)
+	app.EndSpan(span, err)
 	if err != nil {
 		return "", Mint{}, fmt.Errorf("serverauth: sign access token: %w", err)
 	}
@@ -102,6 +105,7 @@ func (i *TokenIssuer) issue(ctx context.Context, r AccessTokenRequest) (string, 
 		Kind: r.Kind, Scope: claims.Scope, AgentID: r.AgentID, SessionID: claims.SessionID,
 		WalletID: claims.WalletID,
 	}
+	i.metrics.issued(mint.Kind)
 	if i.audit != nil {
 		i.audit.Record(mint)
 	}
@@ -138,7 +142,7 @@ func (i *TokenIssuer) claims(r AccessTokenRequest) accessClaims {
 
 // encodeClaims appends the free claims to the issuer's own.
 func encodeClaims(claims accessClaims, extra map[string]any) ([]byte, error) {
-	payload, err := json.Marshal(claims)
+	payload, err := app.AppendJSON(make([]byte, 0, 1024), claims)
 	if err != nil || len(extra) == 0 {
 		return payload, err
 	}

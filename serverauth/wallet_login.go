@@ -2,7 +2,6 @@ package serverauth
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 
 	"github.com/labstack/echo/v4"
@@ -22,6 +21,7 @@ type walletLogin struct {
 	requireMessage bool
 	sessions       *SessionService
 	now            app.Clock
+	metrics        *Instruments
 	log            *slog.Logger
 }
 
@@ -33,22 +33,32 @@ type signInReply struct {
 
 // signIn is POST /sign-in.
 func (w *walletLogin) signIn(c echo.Context) error {
-	began, ctx := w.now(), c.Request().Context()
 	var request signInRequest
-	if err := app.DecodeJSON(c.Response(), c.Request(), &request); err != nil {
+	answer, err := w.exchange(c, &request)
+	w.metrics.signedIn(w.verifier, request.Algorithm, err)
+	if err != nil {
+		refusalEvent(c, w.log, eventSignInRefused, err, "algorithm", shorten(request.Algorithm))
 		return err
 	}
-	subject, err := w.prove(ctx, request)
+	securityEvent(c.Request().Context(), w.log, eventSignIn,
+		"subject", answer.Address, "algorithm", answer.Algorithm, "client", app.ClientIP(c))
+	return reply(c, answer)
+}
+
+func (w *walletLogin) exchange(c echo.Context, request *signInRequest) (signInReply, error) {
+	began, ctx := w.now(), c.Request().Context()
+	if err := app.DecodeJSON(c.Response(), c.Request(), request); err != nil {
+		return signInReply{}, err
+	}
+	if request.Algorithm == "" {
+		request.Algorithm = defaultWalletAlgorithm
+	}
+	subject, err := w.prove(ctx, *request)
 	if err != nil {
-		w.refused(c, request, err)
-		return err
+		return signInReply{}, err
 	}
 	tokens, err := w.sessions.Start(ctx, subject, began)
-	if err != nil {
-		return err
-	}
-	securityEvent(ctx, w.log, eventSignIn, "subject", subject.ID, "algorithm", subject.Algorithm, "client", app.ClientIP(c))
-	return reply(c, signInReply{Tokens: tokens, Address: subject.ID, Algorithm: subject.Algorithm})
+	return signInReply{Tokens: tokens, Address: subject.ID, Algorithm: subject.Algorithm}, err
 }
 
 // prove takes a request through format and message, nonce, signature and address, in this order: a request that is
@@ -58,20 +68,12 @@ func (w *walletLogin) prove(ctx context.Context, request signInRequest) (Subject
 	if err != nil {
 		return Subject{}, err
 	}
-	spent, err := w.store.Validate(ctx, wallet.ChallengeAddress(proof.address), proof.nonce)
-	if err != nil {
+	if err := w.spend(ctx, proof); err != nil {
 		return Subject{}, err
 	}
-	if !spent {
-		return Subject{}, errInvalidChallenge
-	}
-	key, err := proof.scheme.Verify(proof.publicKey, proof.signed, proof.signature)
+	identity, err := verify(ctx, proof)
 	if err != nil {
-		return Subject{}, signatureProblem(err)
-	}
-	identity, err := proof.scheme.Identify(proof.address, key)
-	if err != nil {
-		return Subject{}, identityProblem(err)
+		return Subject{}, err
 	}
 	return Subject{
 		ID: identity.Address, Kind: KindWallet, Algorithm: proof.scheme.Algorithm(), WalletID: identity.WalletID,
@@ -79,10 +81,27 @@ func (w *walletLogin) prove(ctx context.Context, request signInRequest) (Subject
 	}, nil
 }
 
-func (w *walletLogin) refused(c echo.Context, request signInRequest, err error) {
-	var problem *app.Problem
-	if errors.As(err, &problem) {
-		securityEvent(c.Request().Context(), w.log, eventSignInRefused,
-			"code", problem.Code, "algorithm", shorten(request.Algorithm), "client", app.ClientIP(c))
+func (w *walletLogin) spend(ctx context.Context, proof walletProof) (err error) {
+	ctx, span := app.StartSpan(ctx, "challenge.spend")
+	defer func() { app.EndSpan(span, err) }()
+	spent, err := w.store.Validate(ctx, wallet.ChallengeAddress(proof.address), proof.nonce)
+	if err == nil && !spent {
+		err = errInvalidChallenge
 	}
+	return err
+}
+
+// verify returns who made the signature, if that is whom the request claims.
+func verify(ctx context.Context, proof walletProof) (identity wallet.Identity, err error) {
+	_, span := app.StartSpan(ctx, "signature.verify")
+	defer func() { app.EndSpan(span, err) }()
+	key, err := proof.scheme.Verify(proof.publicKey, proof.signed, proof.signature)
+	if err != nil {
+		return identity, signatureProblem(err)
+	}
+	identity, err = proof.scheme.Identify(proof.address, key)
+	if err != nil {
+		return identity, identityProblem(err)
+	}
+	return identity, nil
 }

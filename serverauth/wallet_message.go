@@ -59,19 +59,23 @@ func newMessages(s ServerAuthSettings, now app.Clock) (*messages, error) {
 // draft returns the message that a challenge request asks for, still without nonce and times, or nil for none: an
 // address of a chain has one, a bare key where algorithm and domain are given.
 func (m *messages) draft(r challengeRequest, origin string) (*wallet.Message, error) {
-	site, err := m.site(r.Domain, origin)
-	if err != nil {
-		return nil, err
-	}
 	chain, err := m.chain(r)
 	if err != nil {
 		return nil, err
 	}
-	draft := &wallet.Message{Account: wallet.AccountFor(r.Algorithm, r.Address), Address: r.Address, Statement: m.statement}
-	switch {
-	case draft.Kind() == wallet.Raw && (draft.Account == "" || r.Domain == ""):
+	account := wallet.AccountFor(r.Algorithm, r.Address)
+	ofChain := account == wallet.EthereumAccount || account == wallet.SolanaAccount
+	if r.Domain == "" && !ofChain {
 		return nil, nil
-	case draft.Kind() != wallet.Raw:
+	}
+	site, err := m.site(r.Domain, origin)
+	if err != nil || account == "" {
+		return nil, err
+	}
+	draft := &wallet.Message{
+		Account: account, Address: r.Address, Statement: m.statement, Domain: site.Host, URI: site.Origin(),
+	}
+	if ofChain {
 		if draft.Chain, err = m.policy.ChainFor(draft.Kind(), chain); err != nil {
 			return nil, errChainNotAllowed
 		}
@@ -83,32 +87,21 @@ func (m *messages) draft(r challengeRequest, origin string) (*wallet.Message, er
 		}
 		draft.Address = address.String()
 	}
-	if site == nil {
-		return nil, errDomainNotAllowed
-	}
-	draft.Domain, draft.URI = site.Host, site.Origin()
 	return draft, nil
 }
 
-// site is the one that the request names, else that of its Origin where it is allowed, else the first; nil if there is
-// none at all.
-func (m *messages) site(domain, origin string) (*wallet.Domain, error) {
-	if domain != "" {
-		site, ok := m.policy.Site(domain)
-		if !ok {
-			return nil, errDomainNotAllowed
-		}
-		return &site, nil
-	}
-	if origin != "" {
+// site is the one that the request names, else that of its Origin where it is allowed, else the first.
+func (m *messages) site(domain, origin string) (wallet.Domain, error) {
+	if domain == "" && origin != "" {
 		if site, ok := m.policy.Site(origin); ok {
-			return &site, nil
+			return site, nil
 		}
 	}
-	if site, ok := m.policy.Site(""); ok {
-		return &site, nil
+	site, ok := m.policy.Site(domain)
+	if !ok {
+		return site, errDomainNotAllowed
 	}
-	return nil, nil
+	return site, nil
 }
 
 func (m *messages) chain(r challengeRequest) (wallet.ChainID, error) {

@@ -49,12 +49,12 @@ func (w *walletLogin) parse(r signInRequest) (walletProof, error) {
 	if r.Algorithm == "" {
 		r.Algorithm = defaultWalletAlgorithm
 	}
-	if err := checkRequired(r); err != nil {
-		return walletProof{}, err
-	}
 	scheme, err := w.verifier.Scheme(r.Algorithm)
 	if err != nil {
 		return walletProof{}, unsupportedAlgorithm(r.Algorithm)
+	}
+	if err := checkRequired(r); err != nil {
+		return walletProof{}, err
 	}
 	if r.Address != "" {
 		if err := checkAddress(r.Address); err != nil {

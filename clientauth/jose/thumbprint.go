@@ -27,20 +27,23 @@ func Thumbprint(pub crypto.PublicKey) (string, error) {
 // ThumbprintEC is the thumbprint of an EC key from its curve name and its coordinates as fixed-size big-endian bytes
 // (32 each for P-256 and secp256k1).
 func ThumbprintEC(crv string, x, y []byte) string {
-	return thumbprint(`{"crv":"` + crv + `","kty":"EC","x":"` + EncodeBase64(x) + `","y":"` + EncodeBase64(y) + `"}`)
+	return thumbprint([]byte(`{"crv":"` + crv + `","kty":"EC","x":"` + EncodeBase64(x) + `","y":"` + EncodeBase64(y) + `"}`))
 }
 
 // ThumbprintOKP is the thumbprint of an octet key pair (RFC 8037), for instance crv "Ed25519" with its 32 bytes.
 func ThumbprintOKP(crv string, x []byte) string {
-	return thumbprint(`{"crv":"` + crv + `","kty":"OKP","x":"` + EncodeBase64(x) + `"}`)
+	return thumbprint([]byte(`{"crv":"` + crv + `","kty":"OKP","x":"` + EncodeBase64(x) + `"}`))
 }
 
 // ThumbprintAKP is the thumbprint of an algorithm key pair (RFC 9964) from its packed public key.
 func ThumbprintAKP(alg string, public []byte) string {
-	return thumbprint(`{"alg":"` + alg + `","kty":"AKP","pub":"` + EncodeBase64(public) + `"}`)
+	members := make([]byte, 0, 64+base64URL.EncodedLen(len(public)))
+	members = append(append(append(members, `{"alg":"`...), alg...), `","kty":"AKP","pub":"`...)
+	members = append(base64URL.AppendEncode(members, public), `"}`...)
+	return thumbprint(members)
 }
 
-func thumbprint(members string) string {
-	sum := sha256.Sum256([]byte(members))
+func thumbprint(members []byte) string {
+	sum := sha256.Sum256(members)
 	return EncodeBase64(sum[:])
 }

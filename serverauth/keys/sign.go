@@ -2,7 +2,6 @@ package keys
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -99,7 +98,7 @@ func (s *Signer) checkExpiry(claims []byte) error {
 	var c struct {
 		Expiry *float64 `json:"exp"`
 	}
-	if err := json.Unmarshal(claims, &c); err != nil {
+	if err := app.DecodeObject(claims, &c); err != nil {
 		return errors.New("keys: the claims are no JSON object with a numeric exp")
 	}
 	if c.Expiry == nil {

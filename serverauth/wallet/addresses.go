@@ -1,7 +1,6 @@
 package wallet
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"encoding/hex"
 	"strings"
@@ -55,10 +54,15 @@ func ChallengeAddress(address string) string {
 	if isEthereum(address) {
 		return strings.ToLower(address)
 	}
-	if digits, ok := hexDigits(address); ok {
+	digits, ok := hexDigits(address)
+	switch {
+	case !ok:
+		return address
+	case classesOf(digits)&upperHex != 0:
 		return strings.ToLower(digits)
+	default:
+		return digits
 	}
-	return address
 }
 
 // Solana addresses are 32 to 44 characters of base58.
@@ -84,7 +88,36 @@ func hexDigits(text string) (digits string, ok bool) {
 	if digits == "" || len(digits)%2 != 0 {
 		return "", false
 	}
-	return digits, consistsOf(digits, isHexDigit)
+	return digits, classesOf(digits)&noHex == 0
+}
+
+// A hexValue is a digit's value and the class of its character.
+const (
+	upperHex = 0x10
+	noHex    = 0x20
+)
+
+// hexValues has the value of each character. A key of ML-DSA has thousands of
+// digits, so they are read without a branch.
+var hexValues = func() (values [256]byte) {
+	for c := range values {
+		values[c] = noHex
+	}
+	for value, c := range []byte("0123456789abcdef") {
+		values[c] = byte(value)
+	}
+	for value, c := range []byte("ABCDEF") {
+		values[c] = byte(10+value) | upperHex
+	}
+	return values
+}()
+
+// classesOf returns the classes that occur in text, as bits among others.
+func classesOf(text string) (classes byte) {
+	for i := range len(text) {
+		classes |= hexValues[text[i]]
+	}
+	return classes
 }
 
 // decodeHex reads hex in either case with or without 0x.
@@ -99,6 +132,15 @@ func decodeHex(text string) ([]byte, bool) {
 
 // isHexOf reports whether text is key in hex.
 func isHexOf(text string, key []byte) bool {
-	raw, ok := decodeHex(text)
-	return ok && bytes.Equal(raw, key)
+	digits := strings.TrimPrefix(text, "0x")
+	if len(key) == 0 || len(digits) != 2*len(key) {
+		return false
+	}
+	var classes, difference byte
+	for i, b := range key {
+		high, low := hexValues[digits[2*i]], hexValues[digits[2*i+1]]
+		classes |= high | low
+		difference |= high<<4 ^ low&0x0f ^ b
+	}
+	return difference == 0 && classes&noHex == 0
 }

@@ -21,7 +21,7 @@ type eip191Scheme struct{}
 //
 // A signature is 65 bytes, r‖s‖v with v 0, 1, 27 or 28, or the 64 bytes of
 // EIP-2098, where the top bit of s stands for v. s must be in the lower half.
-// The key is recovered from the signature and returned compressed; the
+// The key is recovered from the signature and returned uncompressed; the
 // publicKey given to Verify may be the 20-byte address or the SEC1 key that it
 // must match, or empty to match any.
 //
@@ -49,7 +49,7 @@ func (eip191Scheme) Verify(publicKey, message, signature []byte) ([]byte, error)
 	if !matches(key) {
 		return nil, ErrInvalidSignature
 	}
-	return key.SerializeCompressed(), nil
+	return key.SerializeUncompressed(), nil
 }
 
 func (eip191Scheme) Identify(address string, key []byte) (Identity, error) {

@@ -30,7 +30,7 @@ func TestEIP191KnownVector(t *testing.T) {
 		t.Errorf("%+v, %v", id, err)
 	}
 	private := secp256k1.PrivKeyFromBytes(unhex(t, "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"))
-	if !bytes.Equal(key, private.PubKey().SerializeCompressed()) {
+	if !bytes.Equal(key, private.PubKey().SerializeUncompressed()) {
 		t.Errorf("recovered %x", key)
 	}
 }

@@ -25,6 +25,8 @@ type secp256k1Scheme struct{}
 // no honest signer meets.) Either way s must be in the lower half, so no
 // signature has a second form that verifies.
 //
+// Verify returns the key uncompressed, so that nobody has to find its y again.
+//
 // An address is the key in hex, in either form, or the Ethereum address of the
 // key.
 func Secp256k1() Scheme { return secp256k1Scheme{} }
@@ -44,7 +46,7 @@ func (secp256k1Scheme) Verify(publicKey, message, signature []byte) ([]byte, err
 	if !sig.Verify(digest[:], key) {
 		return nil, ErrInvalidSignature
 	}
-	return publicKey, nil
+	return key.SerializeUncompressed(), nil
 }
 
 func (secp256k1Scheme) Identify(address string, key []byte) (Identity, error) {
@@ -55,17 +57,11 @@ func (secp256k1Scheme) Identify(address string, key []byte) (Identity, error) {
 	if KindOf(address) == Ethereum {
 		return identifyEthereum(address, signer)
 	}
-	claimed, ok := decodeHex(address)
-	if !ok {
+	compressed := signer.SerializeCompressed()
+	if !isHexOf(address, compressed) && !isHexOf(address, signer.SerializeUncompressed()) {
 		return Identity{}, ErrAddressMismatch
 	}
-	if named, err := parseSEC1(claimed); err != nil || !named.IsEqual(signer) {
-		return Identity{}, ErrAddressMismatch
-	}
-	return Identity{
-		Address:  hex.EncodeToString(signer.SerializeCompressed()),
-		WalletID: thumbprintSecp256k1(signer),
-	}, nil
+	return Identity{Address: hex.EncodeToString(compressed), WalletID: thumbprintSecp256k1(signer)}, nil
 }
 
 func thumbprintSecp256k1(key *secp256k1.PublicKey) string {

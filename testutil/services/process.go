@@ -66,7 +66,7 @@ func (p *process) kill() {
 	if p.ended() {
 		return
 	}
-	_ = p.cmd.Process.Signal(syscall.SIGSTOP) // so that it makes no more children; it may have ended in this moment
+	_ = p.stop() // so that it makes no more children; it may have ended in this moment
 	children := p.children()
 	_ = p.cmd.Process.Kill()
 	<-p.done
@@ -81,10 +81,23 @@ func (p *process) kill() {
 }
 
 func (p *process) pause() error {
-	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+	if err := p.stop(); err != nil {
 		return err
 	}
 	return p.signalChildren(syscall.SIGSTOP)
+}
+
+// stop stops the first process and returns when it has stopped: it may be about to make another one.
+func (p *process) stop() error {
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); time.Sleep(pollInterval / 5) {
+		if state, _ := stat(p.cmd.Process.Pid); state != "R" && state != "S" && state != "D" {
+			break
+		}
+	}
+	return nil
 }
 
 func (p *process) resume() error {
@@ -107,24 +120,22 @@ func (p *process) signalChildren(signal syscall.Signal) error {
 func (p *process) children() (pids []int) {
 	files, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, file := range files {
-		if _, parent := stat(file); parent == p.cmd.Process.Pid {
-			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-			if err == nil {
-				pids = append(pids, pid)
-			}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if _, parent := stat(pid); err == nil && parent == p.cmd.Process.Pid {
+			pids = append(pids, pid)
 		}
 	}
 	return pids
 }
 
 func zombie(pid int) bool {
-	state, _ := stat("/proc/" + strconv.Itoa(pid) + "/stat")
+	state, _ := stat(pid)
 	return state == "Z"
 }
 
-// stat returns the state and the parent in a process's stat file, whose second field, in parentheses, may hold anything.
-func stat(file string) (state string, parent int) {
-	text, err := os.ReadFile(file)
+// stat returns the state of a process, a letter, and its parent. The second field of its file, in parentheses, may hold anything.
+func stat(pid int) (state string, parent int) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return "", 0
 	}

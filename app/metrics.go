@@ -1,0 +1,97 @@
+package app
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/trace"
+)
+
+const metricsPath = "/metrics"
+
+// Labels of what has no bounded name of its own.
+const (
+	unknownRoute = "unknown"
+	otherLabel   = "other"
+)
+
+// Instruments measure the requests of an echo:
+//
+//	picoauth_http_request_duration_seconds{method,route,status}
+//
+// The route is its template and the status its class, such as 2xx, so that no client can add to the number of series. And
+// they start a span for each request. nil measures nothing.
+type Instruments struct {
+	requests *prometheus.HistogramVec
+	traces   trace.TracerProvider // nil: the global one
+}
+
+// NewInstruments registers the metrics. Without a tracer provider the global one of OpenTelemetry is used, from whenever
+// the program sets one.
+func NewInstruments(metrics prometheus.Registerer, traces trace.TracerProvider) (*Instruments, error) {
+	i := &Instruments{
+		traces: traces,
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "picoauth_http_request_duration_seconds",
+			Help:    "Time to answer an HTTP request, by the route's template and the class of the status.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"method", "route", "status"}),
+	}
+	if err := metrics.Register(i.requests); err != nil {
+		return nil, fmt.Errorf("app: register metrics: %w", err)
+	}
+	return i, nil
+}
+
+// observe counts a request that was answered.
+func (i *Instruments) observe(c echo.Context, took time.Duration) {
+	if i == nil {
+		return
+	}
+	i.requests.WithLabelValues(methodLabel(c.Request().Method), routeLabel(c), statusLabel(c.Response().Status)).
+		Observe(took.Seconds())
+}
+
+func methodLabel(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return otherLabel
+}
+
+func routeLabel(c echo.Context) string {
+	if template := c.Path(); template != "" {
+		return template
+	}
+	return unknownRoute
+}
+
+func statusLabel(status int) string {
+	classes := [...]string{"1xx", "2xx", "3xx", "4xx", "5xx"}
+	if class := status/100 - 1; class >= 0 && class < len(classes) {
+		return classes[class]
+	}
+	return otherLabel
+}
+
+// newRegistry returns a registry that has the metrics of the process and of its Go runtime.
+func newRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return registry
+}
+
+// metricsHandler answers a scrape. Anybody may ask, so that scrapes at one time share what was gathered, and a collector
+// that fails is logged and left out.
+func metricsHandler(metrics prometheus.Gatherer, logger *slog.Logger) http.Handler {
+	return promhttp.HandlerFor(metrics, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelError), ErrorHandling: promhttp.ContinueOnError, CoalesceGather: true,
+	})
+}

@@ -1,0 +1,61 @@
+package examples_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/picoauth/picoauth/testutil/services"
+)
+
+// TestStorageThatRefusesToStart: each is one line that names the setting, and holds no password.
+func TestStorageThatRefusesToStart(t *testing.T) {
+	dir := t.TempDir()
+	for _, test := range []struct {
+		name    string
+		environ []string
+		want    []string
+	}{
+		{"keys outlive a memory store", []string{"SERVER_AUTH__STORAGE_URL=memory:", "SERVER_AUTH__KEY_DIR=" + filepath.Join(dir, "keys")},
+			[]string{"server_auth.key_dir: ", "revoked tokens would live again after a restart"}},
+		{"keys outlive a memory store of revocations", []string{"SERVER_AUTH__REVOCATION_STORAGE_URL=memory:", "SERVER_AUTH__DATA_DIR=" + filepath.Join(dir, "a")},
+			[]string{"server_auth.key_dir: "}},
+		{"keys outlive a memory store of sessions", []string{"SERVER_AUTH__SESSION_STORAGE_URL=memory:", "SERVER_AUTH__DATA_DIR=" + filepath.Join(dir, "b")},
+			[]string{"server_auth.key_dir: "}},
+		{"no such backend", []string{"SERVER_AUTH__STORAGE_URL=mysql://picoauth:hunter2@127.0.0.1/auth"}, []string{"server_auth.storage_url: ", `"mysql"`}},
+		{"no URL", []string{"SERVER_AUTH__STORAGE_URL=hunter2"}, []string{"server_auth.storage_url"}},
+		{"nobody listens, PostgreSQL", []string{"SERVER_AUTH__STORAGE_URL=postgres://picoauth:hunter2@127.0.0.1:1/auth", "SERVER_AUTH__KEY_ENCRYPTION_KEY=" + encryptionKey},
+			[]string{"server_auth.storage_url: "}},
+		{"nobody listens, Redis", []string{"SERVER_AUTH__CHALLENGE_STORAGE_URL=redis://:hunter2@127.0.0.1:1/0", "SERVER_AUTH__DATA_DIR=" + filepath.Join(dir, "c")},
+			[]string{"server_auth.challenge_storage_url: "}},
+		{"no key", []string{"SERVER_AUTH__KEY_ENCRYPTION_KEY=hunter2", "SERVER_AUTH__DATA_DIR=" + filepath.Join(dir, "d")}, []string{"key_encryption_key"}},
+	} {
+		t.Run(test.name, func(t *testing.T) { refusesToStart(t, test.environ, test.want...) })
+	}
+	t.Run("keys in a database without an encryption key", func(t *testing.T) {
+		url := services.Postgres(t).URL()
+		refusesToStart(t, []string{"SERVER_AUTH__STORAGE_URL=" + url}, "server_auth.key_encryption_key is required")
+		first := newReplica(t, replicaSettings("SERVER_AUTH__STORAGE_URL="+url, "SERVER_AUTH__KEY_ENCRYPTION_KEY="+encryptionKey))
+		first.start()
+		first.stop()
+		other := strings.Repeat("f", len(encryptionKey))
+		refusesToStart(t, []string{"SERVER_AUTH__STORAGE_URL=" + url, "SERVER_AUTH__KEY_ENCRYPTION_KEY=" + other}, "key_encryption_key")
+	})
+}
+
+func refusesToStart(t *testing.T, environ []string, want ...string) {
+	t.Helper()
+	p := launch(t, "standalone", nil, append(environ, "APP__PORT=0")...)
+	code, stderr := p.exit()
+	assert.Equal(t, 1, code)
+	assert.Equal(t, 1, strings.Count(stderr, "\n"), "one line: %q", stderr)
+	for _, text := range want {
+		assert.Contains(t, stderr, text)
+	}
+	for _, secret := range []string{"hunter2", encryptionKey, "secret-"} {
+		assert.NotContains(t, stderr, secret)
+	}
+	t.Log(strings.TrimSpace(stderr))
+}

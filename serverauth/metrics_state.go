@@ -1,0 +1,90 @@
+package serverauth
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/keys"
+)
+
+var (
+	denylistEntriesDesc = stateDesc("picoauth_denylist_entries", "Entries of the denylist in this process.")
+	denylistAgeDesc     = stateDesc("picoauth_denylist_age_seconds", "Time since the denylist was read from its store.")
+	keysDesc            = stateDesc("picoauth_signing_keys", "Signing keys.", "algorithm", "state")
+	keyAgeDesc          = stateDesc("picoauth_signing_key_age_seconds", "Time since the oldest came into its state.", "algorithm", "state")
+	auditPendingDesc    = stateDesc("picoauth_audit_pending_mints", "Mints that wait to be written to the audit.")
+	auditLostDesc       = stateDesc("picoauth_audit_lost_mints_total", "Mints that had no room to wait: a gap in the audit.")
+)
+
+func stateDesc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
+
+// stateCollector tells at each scrape how the issuer's parts stand.
+type stateCollector struct {
+	denylist *Denylist
+	ring     *keys.Ring
+	audit    *AuditRecorder
+	now      app.Clock
+}
+
+// Describe implements prometheus.Collector.
+func (s stateCollector) Describe(to chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{
+		denylistEntriesDesc, denylistAgeDesc, keysDesc, keyAgeDesc, auditPendingDesc, auditLostDesc,
+	} {
+		to <- desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (s stateCollector) Collect(to chan<- prometheus.Metric) {
+	send := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(desc, kind, value, labels...)
+	}
+	send(denylistEntriesDesc, prometheus.GaugeValue, float64(s.denylist.index.Len()))
+	if age, synced := s.denylist.age(); synced {
+		send(denylistAgeDesc, prometheus.GaugeValue, age.Seconds())
+	}
+	pending, lost := s.audit.counts()
+	send(auditPendingDesc, prometheus.GaugeValue, float64(pending))
+	send(auditLostDesc, prometheus.CounterValue, float64(lost))
+	for algorithm, states := range s.keyStates() {
+		for state, found := range states {
+			send(keysDesc, prometheus.GaugeValue, float64(found.count), algorithm, string(state))
+			if found.count > 0 {
+				send(keyAgeDesc, prometheus.GaugeValue, found.oldest.Seconds(), algorithm, string(state))
+			}
+		}
+	}
+}
+
+type keyState struct {
+	count  int
+	oldest time.Duration
+}
+
+// keyStates has every state of each algorithm that there is a key for: a state without one is a zero, not a hole.
+func (s stateCollector) keyStates() map[string]map[keys.State]keyState {
+	now, all := s.now(), make(map[string]map[keys.State]keyState)
+	for _, key := range s.ring.List() {
+		states := all[key.Algorithm]
+		if states == nil {
+			states = map[keys.State]keyState{keys.StatePending: {}, keys.StateActive: {}, keys.StateRetired: {}}
+			all[key.Algorithm] = states
+		}
+		since := key.CreatedAt
+		switch key.State {
+		case keys.StateActive:
+			since = key.ActivatesAt
+		case keys.StateRetired:
+			since = key.RetiresAt
+		case keys.StateRemoved:
+			continue
+		}
+		states[key.State] = keyState{states[key.State].count + 1, max(states[key.State].oldest, now.Sub(since))}
+	}
+	return all
+}

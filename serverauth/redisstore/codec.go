@@ -1,0 +1,98 @@
+package redisstore
+
+import (
+	"encoding/binary"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// errDamaged is a row that this package did not write, or not like that.
+var errDamaged = errors.New("redisstore: a row in the database is damaged")
+
+// What is kept is text and numbers of a fixed order: a text is its length and its bytes, whatever they are, and a number a
+// varint. Where a script has to look into a row, what it looks at stands before that, in decimal.
+
+func appendText(b []byte, text string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
+}
+
+// rowReader reads what was appended. After the first thing that is not there it is bad.
+type rowReader struct {
+	rest string
+	bad  bool
+}
+
+func (r *rowReader) text() string {
+	n, size := binary.Uvarint([]byte(r.rest[:min(len(r.rest), binary.MaxVarintLen64)]))
+	if size <= 0 || n > uint64(len(r.rest)-size) {
+		return r.spoil()
+	}
+	return r.take(size, int(n))
+}
+
+func (r *rowReader) number() int64 {
+	n, size := binary.Varint([]byte(r.rest[:min(len(r.rest), binary.MaxVarintLen64)]))
+	if size <= 0 {
+		r.spoil()
+		return 0
+	}
+	r.take(size, 0)
+	return n
+}
+
+// fixed reads n bytes.
+func (r *rowReader) fixed(n int64) string {
+	if n < 0 || n > int64(len(r.rest)) {
+		return r.spoil()
+	}
+	return r.take(0, int(n))
+}
+
+// decimal reads a number in decimal and the space after it.
+func (r *rowReader) decimal() int64 {
+	n, err := strconv.ParseInt(r.word(), 10, 64)
+	if err != nil {
+		r.spoil()
+	}
+	return n
+}
+
+// counter is decimal for a number without a sign.
+func (r *rowReader) counter() uint64 {
+	n, err := strconv.ParseUint(r.word(), 10, 64)
+	if err != nil {
+		r.spoil()
+	}
+	return n
+}
+
+func (r *rowReader) word() string {
+	i := strings.IndexByte(r.rest, ' ')
+	if i < 0 {
+		return r.spoil()
+	}
+	text := r.rest[:i]
+	r.take(i+1, 0)
+	return text
+}
+
+// end tells whether all was read, and nothing but what was there.
+func (r *rowReader) end() error {
+	if r.bad || r.rest != "" {
+		return errDamaged
+	}
+	return nil
+}
+
+// take goes on by skip bytes and returns the next n.
+func (r *rowReader) take(skip, n int) string {
+	text := r.rest[skip : skip+n]
+	r.rest = r.rest[skip+n:]
+	return text
+}
+
+func (r *rowReader) spoil() string {
+	r.rest, r.bad = "", true
+	return ""
+}

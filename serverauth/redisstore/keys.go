@@ -1,0 +1,205 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/keys"
+)
+
+const (
+	keyRecords = keyTag + "records" // a hash of encoded records by their ids
+	keyDamaged = keyTag + "damaged" // the same of those that could not be read
+	// keyVersion is the field of the records that every update changes. No id is empty.
+	keyVersion = ""
+)
+
+// errNoEncryptionKey says what the keys need. The other stores do without.
+var errNoEncryptionKey = errors.New("redisstore: keys can be kept in Redis only with server_auth.key_encryption_key")
+
+// keyStore is a keys.Store: a hash that is replaced in a transaction, which begins again when another process was first.
+type keyStore struct {
+	db  database
+	key *keys.EncryptionKey
+	log *slog.Logger
+
+	updating chan struct{} // the updates of this process wait for one another instead of beginning again
+
+	mu   sync.Mutex
+	seen keySnapshot // what was read last
+}
+
+func newKeyStore(db database, c serverauth.BackendConfig) *keyStore {
+	return &keyStore{db: db, key: c.EncryptionKey, log: c.Log, updating: make(chan struct{}, 1)}
+}
+
+// keySnapshot is what the hash held at a version; the version of an empty one is empty.
+type keySnapshot struct {
+	version string
+	records []keys.Record     // by ascending ids
+	damaged map[string]string // as they are, by id
+}
+
+// Load implements keys.Store. It reads the version only, unless that has changed.
+func (s *keyStore) Load(ctx context.Context) ([]keys.Record, error) {
+	if s.key == nil {
+		return nil, errNoEncryptionKey
+	}
+	version, err := s.db.do(ctx, "HGET", keyRecords, keyVersion)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	seen := s.seen
+	s.mu.Unlock()
+	if version != seen.version || seen.version == "" {
+		if seen, err = s.read(ctx, s.db.client); err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		s.seen = seen
+		s.mu.Unlock()
+	}
+	if len(seen.damaged) > 0 {
+		err = s.Update(ctx, func(records []keys.Record) ([]keys.Record, error) { return records, nil })
+	}
+	return cloneRecords(seen.records), err
+}
+
+// read reads the whole hash. A damaged record is left out.
+func (s *keyStore) read(ctx context.Context, from processor) (keySnapshot, error) {
+	value, err := do(ctx, from, "HGETALL", keyRecords)
+	if err != nil {
+		return keySnapshot{}, err
+	}
+	snapshot := keySnapshot{damaged: make(map[string]string)}
+	for field := range slices.Chunk(texts(value), 2) {
+		id, text := field[0], field[1]
+		if id == keyVersion {
+			snapshot.version = text
+			continue
+		}
+		record, err := keys.DecodeRecord([]byte(text), s.key)
+		switch {
+		case errors.Is(err, keys.ErrCorrupt), err == nil && record.ID != id:
+			snapshot.damaged[id] = text
+		case err != nil:
+			return keySnapshot{}, fmt.Errorf("redisstore: %s: %w", id, err)
+		default:
+			snapshot.records = append(snapshot.records, record)
+		}
+	}
+	slices.SortFunc(snapshot.records, func(a, b keys.Record) int { return strings.Compare(a.ID, b.ID) })
+	return snapshot, nil
+}
+
+// Update implements keys.Store. All is written at once.
+func (s *keyStore) Update(ctx context.Context, change func([]keys.Record) ([]keys.Record, error)) error {
+	if s.key == nil {
+		return errNoEncryptionKey
+	}
+	select {
+	case s.updating <- struct{}{}:
+		defer func() { <-s.updating }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for {
+		err := s.db.client.Watch(ctx, func(tx *redis.Tx) error { return s.update(ctx, tx, change) }, keyRecords)
+		if !errors.Is(err, redis.TxFailedErr) {
+			return s.explain(ctx, err)
+		}
+		if err := ctx.Err(); err != nil {
+			return failed(ctx, err)
+		}
+	}
+}
+
+// update is one try. It has read what it writes over, or else the transaction fails.
+func (s *keyStore) update(ctx context.Context, tx *redis.Tx, change func([]keys.Record) ([]keys.Record, error)) error {
+	before, err := s.read(ctx, tx)
+	if err != nil {
+		return err
+	}
+	after, err := change(cloneRecords(before.records))
+	if err != nil {
+		return ownError{err}
+	}
+	written, gone, err := s.difference(before, after)
+	if err != nil || len(written)+len(gone)+len(before.damaged) == 0 {
+		return err
+	}
+	_, err = tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		for id, text := range before.damaged {
+			p.HSet(ctx, keyDamaged, id, text)
+			p.HDel(ctx, keyRecords, id)
+		}
+		for id, text := range written {
+			p.HSet(ctx, keyRecords, id, text)
+		}
+		if len(gone) > 0 {
+			p.HDel(ctx, keyRecords, gone...)
+		}
+		p.HSet(ctx, keyRecords, keyVersion, rand.Text())
+		return nil
+	})
+	if err == nil {
+		for id := range before.damaged {
+			s.log.ErrorContext(ctx, "keys: a damaged record is left out", "kid", id, "kept_in", keyDamaged)
+		}
+	}
+	return err
+}
+
+// difference returns the records that are new or differ, encoded, and the ids of those that are missing.
+func (s *keyStore) difference(before keySnapshot, after []keys.Record) (written map[string]string, gone []string, err error) {
+	old := make(map[string]keys.Record, len(before.records))
+	for _, record := range before.records {
+		old[record.ID] = record
+	}
+	written = make(map[string]string)
+	for _, record := range after {
+		was, known := old[record.ID]
+		delete(old, record.ID)
+		if known && was.Equal(record) {
+			continue
+		}
+		text, err := keys.EncodeRecord(record, s.key)
+		if err != nil {
+			return nil, nil, err
+		}
+		written[record.ID] = string(text)
+	}
+	for id := range old {
+		gone = append(gone, id)
+	}
+	return written, gone, nil
+}
+
+// ownError is an error of the function that changes, which is returned as it is.
+type ownError struct{ error }
+
+func (s *keyStore) explain(ctx context.Context, err error) error {
+	var own ownError
+	if errors.As(err, &own) {
+		return own.error
+	}
+	return failed(ctx, err)
+}
+
+func cloneRecords(records []keys.Record) []keys.Record {
+	all := make([]keys.Record, len(records))
+	for i, record := range records {
+		all[i] = record.Clone()
+	}
+	return all
+}

@@ -1,0 +1,167 @@
+package sqlcore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/keys"
+)
+
+// ErrKeyRequired is returned by a key store in a database for which there is no encryption key.
+var ErrKeyRequired = errors.New("server_auth.key_encryption_key is required: the signing keys are kept in a database")
+
+// keyStore keeps each record in a row, sealed. A row that was damaged is set aside and reported.
+type keyStore struct {
+	db  *database
+	key *keys.EncryptionKey // nil: ErrKeyRequired
+	now app.Clock
+	log *slog.Logger
+
+	mu      sync.Mutex
+	version int64 // of what was read last
+	records []keys.Record
+}
+
+// Load implements keys.Store. When nothing has changed it reads a number.
+func (s *keyStore) Load(ctx context.Context) ([]keys.Record, error) {
+	if s.key == nil {
+		return nil, ErrKeyRequired
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := keyRows{store: s}
+	err := s.db.read(ctx, Statement{
+		SQL: `SELECT v.version, k.id, k.record FROM picoauth_key_version v
+			LEFT JOIN picoauth_key k ON v.version <> $1 AND k.aside_ms = 0 ORDER BY k.id`,
+		Args: []any{s.version}, Read: found.read,
+	})
+	if err == nil {
+		err = found.err
+	}
+	if err != nil {
+		return nil, err
+	}
+	if found.version != s.version {
+		found.report(ctx)
+		s.version, s.records = found.version, found.records
+	}
+	return clones(s.records), nil
+}
+
+// Update implements keys.Store. It writes all or nothing.
+func (s *keyStore) Update(ctx context.Context, change func([]keys.Record) ([]keys.Record, error)) error {
+	if s.key == nil {
+		return ErrKeyRequired
+	}
+	return s.db.exclusively(ctx, "keys", func(tx Tx) error {
+		found := keyRows{store: s}
+		err := tx.Do(ctx, Statement{
+			SQL: `SELECT 0, id, record FROM picoauth_key WHERE aside_ms = 0 ORDER BY id`, Read: found.read,
+		})
+		if err = errors.Join(err, found.err); err != nil {
+			return err
+		}
+		found.report(ctx)
+		after, err := change(clones(found.records))
+		if err != nil {
+			return err
+		}
+		changes := s.setAside(found.damaged)
+		written, err := s.changes(found.records, after)
+		if err != nil {
+			return err
+		}
+		if changes = append(changes, written...); len(changes) == 0 {
+			return nil
+		}
+		for _, statement := range append(changes, Statement{SQL: `UPDATE picoauth_key_version SET version = version + 1`}) {
+			if err := tx.Do(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// changes are the statements that lead from one set of records to another.
+func (s *keyStore) changes(before, after []keys.Record) (statements []Statement, err error) {
+	old := make(map[string]keys.Record, len(before))
+	for _, r := range before {
+		old[r.ID] = r
+	}
+	for _, r := range after {
+		known, there := old[r.ID]
+		delete(old, r.ID)
+		if there && known.Equal(r) {
+			continue
+		}
+		sealed, err := keys.EncodeRecord(r, s.key)
+		if err != nil {
+			return nil, err
+		}
+		statements = append(statements, Statement{
+			SQL: `INSERT INTO picoauth_key (id, aside_ms, record) VALUES ($1, 0, $2)
+				ON CONFLICT (id, aside_ms) DO UPDATE SET record = excluded.record`,
+			Args: []any{r.ID, sealed},
+		})
+	}
+	for id := range old {
+		statements = append(statements, Statement{SQL: `DELETE FROM picoauth_key WHERE id = $1 AND aside_ms = 0`, Args: []any{id}})
+	}
+	return statements, nil
+}
+
+// setAside are the statements that leave damaged rows for the operator to look at.
+func (s *keyStore) setAside(ids []string) (statements []Statement) {
+	for _, id := range ids {
+		statements = append(statements, Statement{
+			SQL: `UPDATE picoauth_key SET aside_ms = $2 WHERE id = $1 AND aside_ms = 0`, Args: []any{id, s.now().UnixMilli()},
+		})
+	}
+	return statements
+}
+
+// keyRows is what was read of the table of keys.
+type keyRows struct {
+	store   *keyStore
+	version int64
+	records []keys.Record
+	damaged []string // ids
+	err     error    // of a whole record that cannot be read with this configuration
+}
+
+func (k *keyRows) read(scan Scan) error {
+	var id *string // NULL where there is no record
+	var sealed []byte
+	if err := scan(&k.version, &id, &sealed); err != nil || id == nil {
+		return err
+	}
+	record, err := keys.DecodeRecord(sealed, k.store.key)
+	switch {
+	case errors.Is(err, keys.ErrCorrupt) || err == nil && record.ID != *id:
+		k.damaged = append(k.damaged, *id)
+	case err != nil:
+		k.err = fmt.Errorf("key %s: %w", *id, err)
+	default:
+		k.records = append(k.records, record)
+	}
+	return nil
+}
+
+func (k *keyRows) report(ctx context.Context) {
+	for _, id := range k.damaged {
+		k.store.log.ErrorContext(ctx, "keys: a damaged record in the table picoauth_key is left out", "id", id)
+	}
+}
+
+func clones(records []keys.Record) []keys.Record {
+	all := make([]keys.Record, len(records))
+	for i, r := range records {
+		all[i] = r.Clone()
+	}
+	return all
+}

@@ -1,0 +1,151 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/picoauth/picoauth/serverauth/sqlstore/internal/sqlcore"
+)
+
+// channel is where a revocation is announced.
+const channel = "picoauth_revocation"
+
+// engine runs statements on a PostgreSQL server.
+type engine struct {
+	db    *sql.DB
+	close func() error // what else ends with it
+}
+
+var _ sqlcore.Engine = (*engine)(nil)
+
+func newEngine(config *pgx.ConnConfig, connections int, closeToo func() error) *engine {
+	db := stdlib.OpenDB(*config)
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	db.SetConnMaxLifetime(30 * time.Minute) // so that a server that was added behind the same name is found
+	return &engine{db: db, close: closeToo}
+}
+
+// Run implements sqlcore.Engine. All statements go out together, and without a BEGIN they are one transaction, which
+// the server commits after the last (the extended query protocol up to its Sync message).
+func (e *engine) Run(ctx context.Context, script ...sqlcore.Statement) error {
+	return e.with(ctx, func(conn *pgx.Conn) (err error) {
+		batch := &pgx.Batch{}
+		for _, s := range script {
+			batch.Queue(s.SQL, s.Args...)
+		}
+		results := conn.SendBatch(ctx, batch)
+		defer func() {
+			if errClose := results.Close(); err == nil { // it waits for the commit, and repeats an error
+				err = errClose
+			}
+		}()
+		for _, s := range script {
+			rows, err := results.Query()
+			if err := read(rows, err, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Read implements sqlcore.Engine.
+func (e *engine) Read(ctx context.Context, script ...sqlcore.Statement) error {
+	return e.Run(ctx, script...)
+}
+
+// Exclusively implements sqlcore.Engine.
+func (e *engine) Exclusively(ctx context.Context, lock string, do func(sqlcore.Tx) error) error {
+	return e.with(ctx, func(conn *pgx.Conn) error {
+		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			for _, s := range e.Lock(false, lock) {
+				if err := (transaction{tx}).Do(ctx, s); err != nil {
+					return err
+				}
+			}
+			return do(transaction{tx})
+		})
+	})
+}
+
+// Lock implements sqlcore.Engine.
+func (*engine) Lock(shared bool, names ...string) []sqlcore.Statement {
+	statement := `SELECT pg_advisory_xact_lock($1)`
+	if shared {
+		statement = `SELECT pg_advisory_xact_lock_shared($1)`
+	}
+	locks := make([]sqlcore.Statement, len(names))
+	for i, name := range names {
+		sum := sha256.Sum256([]byte("picoauth " + name))
+		locks[i] = sqlcore.Statement{SQL: statement, Args: []any{int64(binary.BigEndian.Uint64(sum[:8]))}}
+	}
+	return locks
+}
+
+// Announce implements sqlcore.Engine.
+func (*engine) Announce() []sqlcore.Statement {
+	return []sqlcore.Statement{{SQL: `SELECT pg_notify($1, '')`, Args: []any{channel}}}
+}
+
+// Dialect implements sqlcore.Engine.
+func (*engine) Dialect() *strings.Replacer { return strings.NewReplacer() }
+
+// HasTable implements sqlcore.Engine. It reads the catalogue as a table: functions such as to_regclass remember what they
+// saw before a lock was waited for.
+func (*engine) HasTable(name string) sqlcore.Statement {
+	return sqlcore.Statement{
+		SQL: `SELECT count(*) FROM pg_catalog.pg_tables WHERE tablename = $1 AND schemaname = ANY (current_schemas(false))`, Args: []any{name},
+	}
+}
+
+// Close implements sqlcore.Engine.
+func (e *engine) Close() error { return errors.Join(e.close(), e.db.Close()) }
+
+// with lends a connection.
+func (e *engine) with(ctx context.Context, use func(*pgx.Conn) error) error {
+	conn, err := e.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(c any) error { return use(c.(*stdlib.Conn).Conn()) })
+}
+
+type transaction struct{ tx pgx.Tx }
+
+// Do implements sqlcore.Tx.
+func (t transaction) Do(ctx context.Context, s sqlcore.Statement) error {
+	rows, err := t.tx.Query(ctx, s.SQL, s.Args...)
+	return read(rows, err, s)
+}
+
+// read reads what a statement returns, to its end.
+func read(rows pgx.Rows, err error, s sqlcore.Statement) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if s.Read == nil {
+			continue
+		}
+		if err := s.Read(rows.Scan); err != nil {
+			return err
+		}
+	}
+	rows.Close()
+	if s.Count != nil {
+		*s.Count = rows.CommandTag().RowsAffected()
+	}
+	return rows.Err()
+}

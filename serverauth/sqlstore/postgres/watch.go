@@ -1,0 +1,77 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// reconnectPause is the time between two attempts to listen again.
+const reconnectPause = time.Second
+
+// watcher listens for revocations on a connection of its own.
+type watcher struct {
+	config *pgx.ConnConfig
+
+	mu     sync.Mutex // one watches at a time
+	conn   *pgx.Conn
+	failed time.Time
+}
+
+// watch is Stores.Watch. What is announced between two calls is not lost: the connection listens on.
+func (w *watcher) watch(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.conn == nil {
+		return w.listen(ctx) // something may have been committed before
+	}
+	if _, err := w.conn.WaitForNotification(ctx); err != nil {
+		if ctx.Err() != nil && !w.conn.IsClosed() {
+			return ctx.Err()
+		}
+		w.drop()
+		return fmt.Errorf("postgres: waiting for revocations: %w", err)
+	}
+	return nil
+}
+
+// listen connects, after a pause if that has failed a moment ago.
+func (w *watcher) listen(ctx context.Context) error {
+	select {
+	case <-time.After(time.Until(w.failed.Add(reconnectPause))):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	conn, err := pgx.ConnectConfig(ctx, w.config)
+	if err == nil {
+		w.conn = conn
+		_, err = conn.Exec(ctx, "LISTEN "+channel)
+	}
+	if err != nil {
+		w.drop()
+		return fmt.Errorf("postgres: listening for revocations: %w", err)
+	}
+	return nil
+}
+
+func (w *watcher) drop() {
+	w.failed = time.Now()
+	if w.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), reconnectPause)
+	defer cancel()
+	_ = w.conn.Close(ctx) // it is not used again
+	w.conn = nil
+}
+
+// close ends the connection. Whoever watches must have been let go.
+func (w *watcher) close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.drop()
+	return nil
+}

@@ -1,0 +1,90 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/sqlstore/internal/sqlcore"
+)
+
+const scheme = "sqlite"
+
+// Backend opens SQLite files.
+type Backend struct {
+	wrap func(driver.Connector) driver.Connector // of tests that break connections
+}
+
+var _ serverauth.Backend = (*Backend)(nil)
+
+// New returns the backend.
+func New() *Backend {
+	return &Backend{wrap: func(c driver.Connector) driver.Connector { return c }}
+}
+
+// Schemes implements serverauth.Backend.
+func (*Backend) Schemes() []string { return []string{scheme} }
+
+// Open implements serverauth.Backend. The URL is sqlite: and the path of a file, absolute or relative to the working
+// directory; the file and its folder are made if need be. Keys are not among the stores: they are files.
+func (b *Backend) Open(ctx context.Context, c serverauth.BackendConfig) (*serverauth.Stores, error) {
+	path, err := filePath(c.URL)
+	if err != nil {
+		return nil, err
+	}
+	if err := prepareFile(path); err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+	e, err := newEngine(path, b.wrap)
+	if err != nil {
+		return nil, err
+	}
+	stores, err := sqlcore.Open(ctx, e, c, false)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: %s: %w", path, err)
+	}
+	return stores, nil
+}
+
+// filePath returns the path in a URL: sqlite:path, sqlite:/path or sqlite:///path.
+func filePath(text string) (string, error) {
+	path, found := strings.CutPrefix(text, scheme+":")
+	if rest, slashes := strings.CutPrefix(path, "//"); slashes {
+		if path = rest; !strings.HasPrefix(path, "/") {
+			return "", errors.New("sqlite: a URL is sqlite:path, or sqlite:/path, without a host")
+		}
+	}
+	switch {
+	case !found || path == "":
+		return "", errors.New("sqlite: the URL names no file: sqlite:path")
+	case strings.HasPrefix(path, ":"):
+		return "", errors.New("sqlite: a database in memory would end with each connection; use memory:")
+	case strings.ContainsAny(path, "?#\x00"):
+		return "", errors.New("sqlite: the path has a character that it may not have (?, # or NUL); there are no parameters")
+	}
+	return path, nil
+}
+
+// prepareFile makes the file so that nobody else can read it, which SQLite's other files follow.
+func prepareFile(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// dataSource is the driver's name for a file with its settings.
+func dataSource(path string, pragmas ...string) string {
+	u := url.URL{Path: filepath.ToSlash(path)}
+	return "file:" + u.EscapedPath() + "?" + url.Values{"_pragma": pragmas}.Encode()
+}

@@ -1,0 +1,9 @@
+package sqlite_test
+
+import (
+	"testing"
+
+	"github.com/picoauth/picoauth/testutil/storetest"
+)
+
+func BenchmarkStores(b *testing.B) { storetest.Benchmark(b, fresh) }
