@@ -57,7 +57,7 @@ func qualify(section string, err error) error {
 		}
 		return errors.Join(all...)
 	}
-	if config, ok := err.(*ConfigError); ok {
+	if config, ok := err.(*ConfigError); ok { //nolint:errorlint // each part of a joined error is looked at on its own
 		return &ConfigError{Key: section + "." + config.Key, Reason: config.Reason}
 	}
 	return fmt.Errorf("%s: %w", section, err)

@@ -114,7 +114,7 @@ func (d *RemoteDenylist) age(now time.Time) time.Duration {
 // await is for a request that finds no list, or one that is too old. A list that fails open is not waited for again
 // once it has failed.
 func (d *RemoteDenylist) await(ctx context.Context, now time.Time) error {
-	err, recent := d.failure(now, denylistRetry)
+	recent, err := d.failure(now, denylistRetry)
 	if recent {
 		return err
 	}

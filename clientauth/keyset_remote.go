@@ -107,7 +107,7 @@ func (s *RemoteKeySet) usable(ctx context.Context, now time.Time) (snapshot *key
 	snapshot = s.current.Load()
 	switch age := snapshot.age(now); {
 	case snapshot == nil || age >= snapshot.ttl+keysGrace:
-		if err, recent := s.failure(now, keysUrgentRetry); recent {
+		if recent, err := s.failure(now, keysUrgentRetry); recent {
 			return nil, false, fmt.Errorf("%w: %w", ErrKeysUnavailable, err)
 		}
 		if err := s.wait(ctx, s.start()); err != nil {
@@ -115,7 +115,7 @@ func (s *RemoteKeySet) usable(ctx context.Context, now time.Time) (snapshot *key
 		}
 		return s.current.Load(), true, nil
 	case age < 0 || age >= snapshot.ttl:
-		if failed, _ := s.failure(now, 0); failed != nil {
+		if _, failed := s.failure(now, 0); failed != nil {
 			s.background(now, keysRetry)
 			return snapshot, false, nil
 		}

@@ -87,18 +87,18 @@ func (f *flight) ended() bool {
 }
 
 // failure returns the error of the last fetch, or nil, and whether it is more recent than pause.
-func (r *refresher) failure(now time.Time, pause time.Duration) (err error, recent bool) {
+func (r *refresher) failure(now time.Time, pause time.Duration) (recent bool, err error) {
 	last := r.outcome.Load()
 	if last == nil || last.err == nil {
-		return nil, false
+		return false, nil
 	}
 	age := now.Sub(last.at)
-	return last.err, age >= 0 && age < pause
+	return age >= 0 && age < pause, last.err
 }
 
 // background starts a fetch that nobody waits for, unless the last one failed less than pause ago.
 func (r *refresher) background(now time.Time, pause time.Duration) {
-	if _, recent := r.failure(now, pause); !recent {
+	if recent, _ := r.failure(now, pause); !recent {
 		r.start()
 	}
 }

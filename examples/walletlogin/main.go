@@ -21,15 +21,15 @@ func main() {
 	algorithm := flag.String("algorithm", "ML-DSA-65", "wallet `algorithm`: "+strings.Join(testutil.WalletAlgorithms(), ", "))
 	call := flag.String("call", "", "`URL` of a protected route (default: /api/profile and /api/admin/dashboard at --url)")
 	flag.Parse()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	if err := run(ctx, os.Stdout, strings.TrimSuffix(*url, "/"), *algorithm, *call); err != nil {
+	if err := run(os.Stdout, strings.TrimSuffix(*url, "/"), *algorithm, *call); err != nil {
 		fmt.Fprintln(os.Stderr, "walletlogin:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, out io.Writer, url, algorithm, call string) error {
+func run(out io.Writer, url, algorithm, call string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
 	wallet, err := testutil.NewWallet(algorithm)
 	if err != nil {
 		return err

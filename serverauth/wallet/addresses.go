@@ -2,7 +2,6 @@ package wallet
 
 import (
 	"crypto/ed25519"
-	"encoding/hex"
 	"strings"
 
 	"github.com/mr-tron/base58"
@@ -118,16 +117,6 @@ func classesOf(text string) (classes byte) {
 		classes |= hexValues[text[i]]
 	}
 	return classes
-}
-
-// decodeHex reads hex in either case with or without 0x.
-func decodeHex(text string) ([]byte, bool) {
-	digits, ok := hexDigits(text)
-	if !ok {
-		return nil, false
-	}
-	raw, err := hex.DecodeString(digits)
-	return raw, err == nil
 }
 
 // isHexOf reports whether text is key in hex.

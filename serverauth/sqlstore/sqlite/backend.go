@@ -64,7 +64,7 @@ func filePath(text string) (string, error) {
 	case !found || path == "":
 		return "", errors.New("sqlite: the URL names no file: sqlite:path")
 	case strings.HasPrefix(path, ":"):
-		return "", errors.New("sqlite: a database in memory would end with each connection; use memory:")
+		return "", errors.New("sqlite: a database in memory would end with each connection; use the storage memory: instead")
 	case strings.ContainsAny(path, "?#\x00"):
 		return "", errors.New("sqlite: the path has a character that it may not have (?, # or NUL); there are no parameters")
 	}
