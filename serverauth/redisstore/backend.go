@@ -7,9 +7,14 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/picoauth/picoauth/serverauth"
 )
+
+// The client's own log goes to standard error, which is for the one line that says why a program does not run, and
+// repeats the errors that calls return. A program that wants it has it with redis.SetLogger.
+func init() { logging.Disable() }
 
 // Backend opens storage in Redis.
 type Backend struct {

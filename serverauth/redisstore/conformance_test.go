@@ -2,9 +2,14 @@ package redisstore_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/serverauth"
@@ -27,22 +32,28 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// In a cluster a script whose keys are not all in one slot is refused.
-func TestConformanceOfCluster(t *testing.T) {
+// cluster starts a cluster of one node.
+func cluster(t *testing.T) (*services.Server, *redis.Client) {
+	t.Helper()
 	server := services.Redis(t, "cluster-enabled=yes", "databases=1")
 	admin := client(t, server.URL())
-	ctx := context.Background()
-	if err := admin.ClusterAddSlotsRange(ctx, 0, 16383).Err(); err != nil {
+	if err := admin.ClusterAddSlotsRange(t.Context(), 0, 16383).Err(); err != nil {
 		t.Fatal(err)
 	}
 	for info := ""; !strings.Contains(info, "cluster_state:ok"); {
 		var err error
-		if info, err = admin.ClusterInfo(ctx).Result(); err != nil {
+		if info, err = admin.ClusterInfo(t.Context()).Result(); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return server, admin
+}
+
+// In a cluster a script whose keys are not all in one slot is refused.
+func TestConformanceOfCluster(t *testing.T) {
+	server, admin := cluster(t)
 	storetest.Backend(t, func(tb testing.TB, clock app.Clock) storetest.Storage[*serverauth.Stores] {
-		if err := admin.FlushAll(ctx).Err(); err != nil {
+		if err := admin.FlushAll(context.Background()).Err(); err != nil {
 			tb.Fatal(err)
 		}
 		faults := &storetest.NetFaults{}
@@ -53,4 +64,56 @@ func TestConformanceOfCluster(t *testing.T) {
 			Faults: faults, Expires: true,
 		}
 	})
+}
+
+// endingConn ends, as by a server that goes away, instead of giving the next answer.
+type endingConn struct {
+	net.Conn
+	ends *atomic.Bool
+}
+
+func (c endingConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err == nil && c.ends.CompareAndSwap(true, false) {
+		return 0, errors.Join(io.EOF, c.Close())
+	}
+	return n, err
+}
+
+// The client's library would send most calls again whose answer was lost. Here they have happened, and say that it is
+// not known.
+func TestNothingIsSentTwice(t *testing.T) {
+	for name, start := range map[string]func(t *testing.T) *services.Server{
+		"server":  func(t *testing.T) *services.Server { return services.Redis(t) },
+		"cluster": func(t *testing.T) *services.Server { server, _ := cluster(t); return server },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var ends atomic.Bool
+			dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+				conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+				return endingConn{conn, &ends}, err
+			}
+			stores := open(t, redisstore.NewWithDialer(dial, 0), config(t, start(t).URL()))
+			use(t, stores) // the scripts are there
+			nonce := create(t, stores.Challenges)
+			head, err := stores.Mints.Head(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows := mintRows(head.Seq, 1)
+
+			ends.Store(true)
+			if won, err := stores.Challenges.Validate(t.Context(), "address", nonce); won || err == nil {
+				t.Errorf("accepted: %v, %v", won, err)
+			}
+			spends(t, stores.Challenges, nonce, false)
+			ends.Store(true)
+			if _, appended, err := stores.Mints.Append(t.Context(), head, rows); appended || err == nil {
+				t.Errorf("appended: %v, %v", appended, err)
+			}
+			if now, err := stores.Mints.Head(t.Context()); err != nil || now != rows[0].Head() {
+				t.Errorf("the head is %v, %v", now, err)
+			}
+		})
+	}
 }

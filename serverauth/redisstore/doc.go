@@ -34,11 +34,14 @@
 // A cluster is recognised from any of its nodes. Each kind of store has one hash tag, such as {picoauth:sessions}, so that
 // all keys of a script are in one slot: ending a subject, its sessions and the mark that holds new ones off is one atomic
 // step. The price is that a kind of store does not spread over nodes, only the five kinds among them; one node does some ten
-// thousand such steps a second. Two deployments share a server by its databases, and cannot share a cluster.
+// thousand such steps a second. Scripts also reach rows that KEYS does not name, in the same slot. Two deployments share a
+// server by its databases, and cannot share a cluster.
 //
 // # Secrets
 //
 // Private keys are sealed with server_auth.key_encryption_key, without which the keys cannot be kept here. The key that
 // makes nonces is not sealed: whoever can read the database can make nonces, which are worth nothing without a wallet's
-// signature. Whoever can write to it can undo revocations.
+// signature. Whoever can write to it can undo revocations. A user of its own needs keys and channels that begin with
+// {picoauth:, and INFO only for Open to look at the server. No error and no log of this package shows a password; the
+// client's library writes a few lines of its own to the standard error when it cannot connect (redis.SetLogger).
 package redisstore

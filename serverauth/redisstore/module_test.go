@@ -3,12 +3,12 @@ package redisstore_test
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
-	"go.uber.org/fx"
-
 	"github.com/labstack/echo/v4"
+	"go.uber.org/fx"
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/clientauth"
@@ -97,20 +97,29 @@ func TestTwoInstances(t *testing.T) {
 	if got := status(testutil.Post(ctx, api(b, "/refresh"), map[string]string{"refresh_token": first.RefreshToken}, nil)); got != http.StatusUnauthorized {
 		t.Errorf("a revoked session is refreshed: %d", got)
 	}
-	if in, err = testutil.SignIn(ctx, b.URL, wallet); err != nil {
-		t.Fatal(err)
+	took := make([]time.Duration, 5)
+	for i := range took {
+		in, err := testutil.SignIn(ctx, b.URL, wallet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		logout := func() error {
+			return testutil.Post(ctx, api(a, "/logout"), map[string]string{"refresh_token": in.RefreshToken}, nil)
+		}
+		took[i] = refused(t, logout, func() bool { return me(in.AccessToken) == http.StatusUnauthorized })
 	}
-	logout := func() error {
-		return testutil.Post(ctx, api(a, "/logout"), map[string]string{"refresh_token": in.RefreshToken}, nil)
+	slices.Sort(took)
+	t.Logf("refused %s after the reply", took)
+	if median := took[len(took)/2]; median > 100*time.Millisecond {
+		t.Errorf("a revoked token is accepted for %s", median)
 	}
-	refused(t, logout, func() bool { return me(in.AccessToken) == http.StatusUnauthorized })
 	if got := status(testutil.Get(ctx, b.URL+"/readyz", "", nil)); got != http.StatusOK {
 		t.Errorf("/readyz: %d", got)
 	}
 }
 
-// refused fails if the other server accepts a token for longer than 100 ms after the reply to its revocation.
-func refused(t *testing.T, revoke func() error, isRefused func() bool) {
+// refused returns for how long after the reply to its revocation the other server accepts a token.
+func refused(t *testing.T, revoke func() error, isRefused func() bool) time.Duration {
 	t.Helper()
 	if err := revoke(); err != nil {
 		t.Fatal(err)
@@ -121,11 +130,7 @@ func refused(t *testing.T, revoke func() error, isRefused func() bool) {
 			t.Fatal("a revoked token is accepted")
 		}
 	}
-	took := time.Since(began)
-	t.Logf("refused %s after the reply", took)
-	if took > 100*time.Millisecond {
-		t.Errorf("a revoked token was accepted for %s", took)
-	}
+	return time.Since(began)
 }
 
 // While Redis is away sign-ins are answered with 503 and /readyz is red; when it is back both recover by themselves.

@@ -64,7 +64,7 @@ func pruneRevocationsBrokenOff(e revocationEnv, store serverauth.RevocationStore
 	all, err := store.Since(background, 0)
 	e.ok(err)
 	run := func(ctx context.Context) error {
-		_, err := store.Prune(ctx, s.seconds()+60, 10)
+		_, err := store.Prune(ctx, s.seconds()+60, 1000)
 		return err
 	}
 	return run, func(other serverauth.RevocationStore, err error) {

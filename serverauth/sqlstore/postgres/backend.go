@@ -37,7 +37,7 @@ func (b *Backend) Open(ctx context.Context, c serverauth.BackendConfig) (*server
 	if b.dial != nil {
 		config.DialFunc = b.dial
 	}
-	w := &watcher{config: config.Copy()}
+	w := newWatcher(config.Copy())
 	stores, err := sqlcore.Open(ctx, newEngine(config, connections, w.close), c, true)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)

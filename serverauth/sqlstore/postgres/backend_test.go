@@ -1,21 +1,15 @@
 package postgres_test
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"log/slog"
-	"net"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/picoauth/picoauth/serverauth"
-	"github.com/picoauth/picoauth/serverauth/keys"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/postgres"
 	"github.com/picoauth/picoauth/testutil/services"
 )
@@ -71,6 +65,8 @@ func TestBackend(t *testing.T) {
 		"secrets are sealed":             secretsAreSealed,
 		"a lost challenge key":           lostChallengeKey,
 		"round trips":                    roundTrips,
+		"closed while it watches":        closedWhileWatching,
+		"without prepared statements":    withoutPrepared,
 	} {
 		t.Run(name, func(t *testing.T) { run(t, server) })
 	}
@@ -140,183 +136,53 @@ func otherDefaults(t *testing.T, server *services.Server) {
 	}
 }
 
-func noEncryptionKey(t *testing.T, server *services.Server) {
-	c := config(t, server.NewDatabase(t), time.Now)
-	c.EncryptionKey = nil
-	s, err := postgres.New().Open(t.Context(), c)
+func closedWhileWatching(t *testing.T, server *services.Server) {
+	s, err := postgres.New().Open(t.Context(), config(t, server.NewDatabase(t), time.Now))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
-	_, err = keys.Open(t.Context(), s.Keys, keys.DefaultConfig())
-	if err == nil || !strings.Contains(err.Error(), "server_auth.key_encryption_key") {
-		t.Errorf("got %v", err)
-	}
-	if err := s.Keys.Update(t.Context(), func(r []keys.Record) ([]keys.Record, error) { return r, nil }); err == nil {
-		t.Error("it updates keys")
-	}
-	if nonce, err := s.Challenges.Create(t.Context(), "a", time.Minute); err != nil || len(nonce) != 64 {
-		t.Errorf("the other stores do not work: %v", err)
-	}
-}
-
-func secretRecord(name string) keys.Record {
-	return keys.Record{ID: "secret." + name, Kind: keys.KindSecret, CreatedAt: time.Unix(1, 0).UTC(), Private: []byte("PLAINTEXT-PLAINTEXT-PLAINTEXT-32")}
-}
-
-func putKey(t *testing.T, s *serverauth.Stores, r keys.Record) {
-	t.Helper()
-	err := s.Keys.Update(t.Context(), func(before []keys.Record) ([]keys.Record, error) { return append(before, r), nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func otherEncryptionKey(t *testing.T, server *services.Server) {
-	url := server.NewDatabase(t)
-	s := open(t, postgres.New(), url, time.Now)
-	putKey(t, s, secretRecord("a"))
-	nonce, err := s.Challenges.Create(t.Context(), "a", time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := config(t, url, time.Now)
-	if c.EncryptionKey, err = keys.ParseEncryptionKey(strings.Repeat("4567", 16)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := postgres.New().Open(t.Context(), c); !errors.Is(err, keys.ErrWrongKey) {
-		t.Errorf("got %v", err)
-	}
-	if won, err := open(t, postgres.New(), url, time.Now).Challenges.Validate(t.Context(), "a", nonce); err != nil || !won {
-		t.Errorf("the one with the wrong key has replaced the key of the challenges: %v, %v", won, err)
-	}
-}
-
-// A damaged record is left out, reported, and kept for the operator; a new one can take its place.
-func damagedKey(t *testing.T, server *services.Server) {
-	url := server.NewDatabase(t)
-	putKey(t, open(t, postgres.New(), url, time.Now), secretRecord("a"))
-	putKey(t, open(t, postgres.New(), url, time.Now), secretRecord("b"))
-	execute(t, url, `UPDATE picoauth_key SET record = substr(record, 1, 50) WHERE id = 'secret.a'`)
-	var log bytes.Buffer
-	c := config(t, url, time.Now)
-	c.Log = slog.New(slog.NewTextHandler(&log, nil))
-	s, err := postgres.New().Open(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	for range 3 {
-		records, err := s.Keys.Load(t.Context())
-		if err != nil || len(records) != 1 || records[0].ID != "secret.b" {
-			t.Fatalf("got %v, %v", records, err)
+	ended := make(chan error)
+	go func() {
+		var err error
+		for err == nil {
+			err = s.Watch(t.Context())
 		}
+		ended <- err
+	}()
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
-	if n := strings.Count(log.String(), "secret.a"); n != 1 {
-		t.Errorf("it was reported %d times: %s", n, log.String())
-	}
-	putKey(t, s, secretRecord("a"))
-	if records, err := s.Keys.Load(t.Context()); err != nil || len(records) != 2 {
-		t.Errorf("got %v, %v", records, err)
-	}
-	execute(t, url, `DO $$ BEGIN ASSERT (SELECT count(*) FROM picoauth_key WHERE aside_ms > 0) = 1; END $$`)
-}
-
-func secretsAreSealed(t *testing.T, server *services.Server) {
-	url := server.NewDatabase(t)
-	putKey(t, open(t, postgres.New(), url, time.Now), secretRecord("a"))
-	execute(t, url, `DO $$ BEGIN
-		ASSERT (SELECT count(*) FROM picoauth_key WHERE position('PLAINTEXT' IN encode(record, 'escape')) > 0
-			OR position(encode('PLAINTEXT-PLAINTEXT-PLAINTEXT-32', 'base64') IN encode(record, 'escape')) > 0) = 0;
-		ASSERT (SELECT count(*) FROM picoauth_key WHERE position('sealed' IN encode(record, 'escape')) > 0) = 1;
-		ASSERT (SELECT count(*) FROM picoauth_secret WHERE position('sealed' IN encode(record, 'escape')) > 0) = 1;
-	END $$`)
-}
-
-func lostChallengeKey(t *testing.T, server *services.Server) {
-	url := server.NewDatabase(t)
-	open(t, postgres.New(), url, time.Now)
-	execute(t, url, `UPDATE picoauth_secret SET record = substr(record, 1, 50)`)
-	one, other := open(t, postgres.New(), url, time.Now), open(t, postgres.New(), url, time.Now)
-	nonce, err := one.Challenges.Create(t.Context(), "a", time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if won, err := other.Challenges.Validate(t.Context(), "a", nonce); err != nil || !won {
-		t.Errorf("accepted: %v, %v", won, err)
+	if err := <-ended; err == nil {
+		t.Error("it watches a closed storage")
 	}
 }
 
-// counted counts the packets that are sent.
-type counted struct {
-	net.Conn
-	sent *atomic.Int64
-}
-
-func (c counted) Write(p []byte) (int, error) {
-	c.sent.Add(1)
-	return c.Conn.Write(p)
-}
-
-// A packet that is sent and answered is a round trip.
-func roundTrips(t *testing.T, server *services.Server) {
-	var sent atomic.Int64
-	backend := postgres.Dialing(func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
-		return counted{conn, &sent}, err
-	})
-	u, err := url.Parse(server.NewDatabase(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	query := u.Query()
-	query.Set("pool_max_conns", "1")
-	u.RawQuery = query.Encode()
-	s := open(t, backend, u.String(), time.Now)
-	page, err := s.Revocations.Since(t.Context(), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, call := range map[string]struct {
-		most int64
-		do   func() error
-	}{
-		"challenge": {0, func() error { _, err := s.Challenges.Create(t.Context(), "a", time.Minute); return err }},
-		"spend": {1, func() error {
-			nonce, _ := s.Challenges.Create(t.Context(), "a", time.Minute)
-			_, err := s.Challenges.Validate(t.Context(), "a", nonce)
-			return err
-		}},
-		"create": {1, func() error {
-			row := serverauth.Session{ID: time.Now().String(), Subject: serverauth.Subject{ID: "a", WalletID: "b"}, StartedAt: 1}
-			_, err := s.Sessions.Create(t.Context(), row)
-			return err
-		}},
-		"rotate": {2, func() error {
-			row := serverauth.Session{ID: time.Now().String(), ExpiresAt: 1e15, EndsAt: 1e15}
-			if _, err := s.Sessions.Create(t.Context(), row); err != nil {
-				return err
-			}
-			sent.Store(0)
-			_, _, err := s.Sessions.Rotate(t.Context(), serverauth.Rotation{SessionID: row.ID, Now: 5, TTL: 5})
-			return err
-		}},
-		"revoke": {1, func() error {
-			_, err := s.Revocations.Add(t.Context(), []serverauth.Revocation{{JTI: time.Now().String(), Exp: time.Now().Unix() + 60}})
-			return err
-		}},
-		"end of a subject": {1, func() error { _, err := s.Sessions.EndSubject(t.Context(), []string{"a", "b"}, 5); return err }},
-		"denylist":         {1, func() error { _, err := s.Revocations.Since(t.Context(), page.Seq); return err }},
-		"keys":             {1, func() error { _, err := s.Keys.Load(t.Context()); return err }},
-	} {
-		for range 2 { // the first time the statements are prepared
-			sent.Store(0)
-			if err := call.do(); err != nil {
-				t.Fatalf("%s: %v", name, err)
+// withoutPrepared: a pooler between server and database may not keep prepared statements.
+func withoutPrepared(t *testing.T, server *services.Server) {
+	for _, mode := range []string{"exec", "simple_protocol", "describe_exec", "cache_describe"} {
+		s := open(t, postgres.New(), server.NewDatabase(t)+"&default_query_exec_mode="+mode, time.Now)
+		for name, err := range all(t, s) {
+			if err != nil {
+				t.Errorf("%s: %s: %v", mode, name, err)
 			}
 		}
-		if got := sent.Load(); got != call.most {
-			t.Errorf("%s: %d round trips, not %d", name, got, call.most)
+		row := serverauth.Session{ID: "x", Subject: serverauth.Subject{ID: "a"}, StartedAt: 6, ExpiresAt: 1e15, EndsAt: 1e15}
+		if cutOff, err := s.Sessions.Create(t.Context(), row); err != nil || cutOff != 0 {
+			t.Errorf("%s: %d, %v", mode, cutOff, err)
 		}
+		if ended, err := s.Sessions.EndSubject(t.Context(), []string{"a"}, 7); err != nil || len(ended) != 1 || ended[0] != row {
+			t.Errorf("%s: %v, %v", mode, ended, err)
+		}
+		if cutOff, err := s.Sessions.Create(t.Context(), row); err != nil || cutOff != 7 {
+			t.Errorf("%s: %d, %v", mode, cutOff, err)
+		}
+		mint := serverauth.AuditEntry{Seq: 1, MAC: serverauth.AuditMAC{1}, Mint: serverauth.Mint{ID: "m", ExpiresAt: 9}}
+		if _, appended, err := s.Mints.Append(t.Context(), serverauth.AuditHead{}, []serverauth.AuditEntry{mint}); err != nil || !appended {
+			t.Errorf("%s: %v, %v", mode, appended, err)
+		}
+		if live, err := s.Mints.Live(t.Context(), "m", "", "", 5); err != nil || len(live) != 1 {
+			t.Errorf("%s: %v, %v", mode, live, err)
+		}
+		putKey(t, s, secretRecord("a"))
 	}
 }

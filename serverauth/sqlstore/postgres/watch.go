@@ -15,14 +15,24 @@ const reconnectPause = time.Second
 // watcher listens for revocations on a connection of its own.
 type watcher struct {
 	config *pgx.ConnConfig
+	closed context.Context // ends with close
+	end    context.CancelFunc
 
 	mu     sync.Mutex // one watches at a time
 	conn   *pgx.Conn
 	failed time.Time
 }
 
+func newWatcher(config *pgx.ConnConfig) *watcher {
+	closed, end := context.WithCancel(context.Background())
+	return &watcher{config: config, closed: closed, end: end}
+}
+
 // watch is Stores.Watch. What is announced between two calls is not lost: the connection listens on.
 func (w *watcher) watch(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(w.closed, cancel)()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.conn == nil {
@@ -68,8 +78,9 @@ func (w *watcher) drop() {
 	w.conn = nil
 }
 
-// close ends the connection. Whoever watches must have been let go.
+// close ends the connection, and lets go whoever watches.
 func (w *watcher) close() error {
+	w.end()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.drop()

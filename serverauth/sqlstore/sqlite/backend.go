@@ -18,15 +18,13 @@ const scheme = "sqlite"
 
 // Backend opens SQLite files.
 type Backend struct {
-	wrap func(driver.Connector) driver.Connector // of tests that break connections
+	wrap func(driver.Connector) driver.Connector // of tests that break connections; nil: none
 }
 
 var _ serverauth.Backend = (*Backend)(nil)
 
 // New returns the backend.
-func New() *Backend {
-	return &Backend{wrap: func(c driver.Connector) driver.Connector { return c }}
-}
+func New() *Backend { return &Backend{} }
 
 // Schemes implements serverauth.Backend.
 func (*Backend) Schemes() []string { return []string{scheme} }

@@ -17,11 +17,12 @@ import (
 // readers is how many connections read; reading waits for nobody.
 const readers = 4
 
-// Settings of connections: how long one waits for another process, in milliseconds, and how much it caches, in KiB; the
-// writer's log is on the disk before a commit is answered, and is kept below 64 MiB.
+// Settings of connections: how long one waits for another process, in milliseconds, and how much it caches, in KiB. The
+// writer's log is on the disk before a commit is answered, and is kept below 64 MiB; once it is set up it does not wait
+// by itself.
 var (
 	settings       = []string{"busy_timeout(5000)", "cache_size(-16000)"}
-	writerSettings = []string{"journal_mode(WAL)", "synchronous(FULL)", "journal_size_limit(67108864)"}
+	writerSettings = []string{"journal_mode(WAL)", "synchronous(FULL)", "journal_size_limit(67108864)", "busy_timeout(0)"}
 )
 
 // engine runs statements on a SQLite file. One connection writes, since SQLite has one writer at a time, and waiting
@@ -36,7 +37,10 @@ func newEngine(path string, wrap func(driver.Connector) driver.Connector) (*engi
 		if err != nil {
 			return nil, fmt.Errorf("sqlite: %w", err)
 		}
-		db := sql.OpenDB(wrap(connector))
+		if wrap != nil {
+			connector = wrap(connector)
+		}
+		db := sql.OpenDB(connector)
 		db.SetMaxOpenConns(connections)
 		db.SetMaxIdleConns(connections)
 		return db, nil
@@ -55,7 +59,7 @@ func newEngine(path string, wrap func(driver.Connector) driver.Connector) (*engi
 // Run implements sqlcore.Engine.
 func (e *engine) Run(ctx context.Context, script ...sqlcore.Statement) error {
 	if len(script) == 1 { // is a transaction of its own
-		return do(ctx, e.write, script[0])
+		return patiently(ctx, func() error { return do(ctx, e.write, script[0]) })
 	}
 	return e.transact(ctx, func(tx sqlcore.Tx) error {
 		for _, s := range script {
@@ -108,7 +112,8 @@ func (e *engine) transact(ctx context.Context, run func(sqlcore.Tx) error) error
 		return err
 	}
 	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+	begin := func() error { _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); return err }
+	if err := patiently(ctx, begin); err != nil {
 		return rollback(ctx, conn, err)
 	}
 	if err := run(transaction{conn}); err != nil {
