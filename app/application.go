@@ -60,9 +60,9 @@ func (a *App) run() (exitCode int, err error) {
 		return 1, explain(startCtx, "start", err)
 	}
 	reason := <-shutdown
-	signalCtx, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	impatience, release := secondSignal()
 	defer release()
-	stopCtx, cancel := context.WithTimeout(signalCtx, a.stopTimeout())
+	stopCtx, cancel := context.WithTimeout(impatience, a.stopTimeout())
 	defer cancel()
 	if err := a.Stop(stopCtx); err != nil {
 		return 1, explain(stopCtx, "stop", err)
@@ -76,6 +76,31 @@ func explain(ctx context.Context, verb string, err error) error {
 		return fmt.Errorf("could not %s in time: %w", verb, cause)
 	}
 	return err
+}
+
+// repeatTime is how long after the first signal another is a repeat of it:
+// supervisors signal a process and its group.
+const repeatTime = 200 * time.Millisecond
+
+// secondSignal returns a context that ends with the next signal that is no repeat.
+func secondSignal() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	first := time.Now()
+	go func() {
+		for {
+			select {
+			case s := <-signals:
+				if time.Since(first) > repeatTime {
+					cancel(fmt.Errorf("%s signal received", s))
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return ctx, func() { signal.Stop(signals); cancel(nil) }
 }
 
 // stopTimeout leaves all other hooks what fx grants, whatever the server needs.

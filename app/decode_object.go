@@ -2,7 +2,6 @@ package app
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"unicode/utf8"
@@ -95,64 +94,6 @@ func skipSpace(body []byte, at int) int {
 	return at
 }
 
-// scanString returns the end of the string that begins at a place, and whether it is without escapes; -1 is for what is
-// no valid string.
-func scanString(body []byte, at int) (end int, plain bool) {
-	if at >= len(body) || body[at] != '"' {
-		return -1, false
-	}
-	length := bytes.IndexByte(body[at+1:], '"')
-	if length < 0 {
-		return -1, false
-	}
-	if text := body[at+1 : at+1+length]; bytes.IndexByte(text, '\\') < 0 {
-		if hasControl(text) {
-			return -1, false
-		}
-		return at + length + 2, true
-	}
-	end = stringEnd(body, at)
-	if end < 0 || !json.Valid(body[at:end]) {
-		return -1, false
-	}
-	return end, false
-}
-
-// stringEnd returns the place after the quote that closes the string at a place, or -1.
-func stringEnd(body []byte, at int) int {
-	for at++; at < len(body); at++ {
-		switch body[at] {
-		case '\\':
-			at++
-		case '"':
-			return at + 1
-		}
-	}
-	return -1
-}
-
-// hasControl reports whether text has a byte below 0x20, which JSON forbids in a string.
-func hasControl(text []byte) bool {
-	for ; len(text) >= 32; text = text[32:] {
-		if controls(text)|controls(text[8:])|controls(text[16:])|controls(text[24:]) != 0 {
-			return true
-		}
-	}
-	for _, c := range text {
-		if c < 0x20 {
-			return true
-		}
-	}
-	return false
-}
-
-// controls is not 0 if one of the first eight bytes of text is below 0x20.
-func controls(text []byte) uint64 {
-	const each = 0x0101010101010101
-	word := binary.LittleEndian.Uint64(text)
-	return (word - each*0x20) &^ word & (each * 0x80)
-}
-
 // scanOther returns the end of the value at a place that is no string, or -1 for what is no valid value.
 func scanOther(body []byte, at int) int {
 	end := otherEnd(body, at)
@@ -167,9 +108,11 @@ func otherEnd(body []byte, at int) int {
 	for depth := 0; at < len(body); at++ {
 		switch body[at] {
 		case '"':
-			if at = stringEnd(body, at) - 1; at < 0 {
+			end, _ := scanString(body, at)
+			if end < 0 {
 				return -1
 			}
+			at = end - 1
 		case '{', '[':
 			depth++
 		case ',':
@@ -184,12 +127,6 @@ func otherEnd(body []byte, at int) int {
 		}
 	}
 	return -1
-}
-
-func unquote(quoted []byte) []byte {
-	var name string
-	_ = json.Unmarshal(quoted, &name) // it is valid
-	return []byte(name)
 }
 
 // fewMembers is up to how many members comparing each with each is the fastest.

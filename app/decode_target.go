@@ -113,6 +113,11 @@ func (k targetKind) set(field reflect.Value, m *member) bool {
 	case k == textKind && m.plain:
 		field.SetString(string(m.value[1 : len(m.value)-1]))
 		return true
+	case k == textKind && m.value[0] == '"':
+		if text, done := unescape(m.value); done {
+			field.SetString(text)
+			return true
+		}
 	case k == wholeKind && field.CanInt():
 		if number, err := strconv.ParseInt(string(m.value), 10, field.Type().Bits()); err == nil {
 			field.SetInt(number)

@@ -128,11 +128,20 @@ func appendValue(b []byte, v reflect.Value) []byte {
 
 // appendText appends a JSON string.
 func appendText(b []byte, text string) []byte {
-	if isSafe(text) {
-		return append(append(append(b, '"'), text...), '"')
+	begin, copied := len(b), 0
+	b = append(b, '"')
+	for i := range len(text) {
+		switch c := text[i]; {
+		case !escaped[c]:
+		case c == '\n': // as in a message to sign
+			b = append(append(b, text[copied:i]...), `\n`...)
+			copied = i + 1
+		default:
+			quoted, _ := json.Marshal(text) // any text can be encoded
+			return append(b[:begin], quoted...)
+		}
 	}
-	quoted, _ := json.Marshal(text) // any text can be encoded
-	return append(b, quoted...)
+	return append(append(b, text[copied:]...), '"')
 }
 
 // escaped has the bytes that encoding/json escapes, and all that are not ASCII.

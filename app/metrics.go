@@ -29,8 +29,12 @@ const (
 // they start a span for each request. nil measures nothing.
 type Instruments struct {
 	requests *prometheus.HistogramVec
+	series   Memo[requestKind, prometheus.Observer]
 	traces   trace.TracerProvider // nil: the global one
 }
+
+// requestKind has the labels of a request.
+type requestKind struct{ method, route, status string }
 
 // NewInstruments registers the metrics. Without a tracer provider the global one of OpenTelemetry is used, from whenever
 // the program sets one.
@@ -54,8 +58,12 @@ func (i *Instruments) observe(c echo.Context, took time.Duration) {
 	if i == nil {
 		return
 	}
-	i.requests.WithLabelValues(methodLabel(c.Request().Method), routeLabel(c), statusLabel(c.Response().Status)).
-		Observe(took.Seconds())
+	kind := requestKind{methodLabel(c.Request().Method), routeLabel(c), statusLabel(c.Response().Status)}
+	i.series.Get(kind, i.seriesOf).Observe(took.Seconds())
+}
+
+func (i *Instruments) seriesOf(kind requestKind) prometheus.Observer {
+	return i.requests.WithLabelValues(kind.method, kind.route, kind.status)
 }
 
 func methodLabel(method string) string {

@@ -225,6 +225,7 @@ func TestShutdownDelayKeepsServing(t *testing.T) {
 			t.Errorf("%s: got %d, want %d", path, reply.StatusCode, status)
 		}
 	}
+	time.Sleep(300 * time.Millisecond) // sooner it would count as a repeat of the first
 	p.signal(syscall.SIGTERM)
 	if code, _, _ := p.exit(); code != 1 {
 		t.Errorf("exit code %d", code)
@@ -245,6 +246,8 @@ func TestSecondSignalCutsRequestsOff(t *testing.T) {
 	p.await("slow request runs")
 	p.signal(syscall.SIGTERM)
 	p.await("shutting down")
+	p.signal(syscall.SIGTERM) // a repeat of the first, which supervisors send
+	time.Sleep(300 * time.Millisecond)
 	p.signal(syscall.SIGTERM)
 	code, _, stderr := p.exit()
 	group.Wait()

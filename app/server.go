@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,11 +23,16 @@ type Server struct {
 	portKey         string
 	shutdownTimeout time.Duration
 	listener        net.Listener
+	stopping        atomic.Bool
+
+	mu   sync.Mutex
+	busy map[net.Conn]struct{} // accepted, and not idle
 }
 
 // NewServer returns a server of handler at the address of settings.
 func NewServer(settings Settings, handler http.Handler, logger *slog.Logger) *Server {
-	return &Server{
+	s := &Server{
+		busy:            make(map[net.Conn]struct{}),
 		portKey:         "app.port",
 		shutdownTimeout: settings.ShutdownTimeout(),
 		http: http.Server{
@@ -39,6 +46,8 @@ func NewServer(settings Settings, handler http.Handler, logger *slog.Logger) *Se
 			ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 		},
 	}
+	s.http.ConnState = s.track
+	return s
 }
 
 // NewAdminServer returns a server of handler at the admin address of settings.
@@ -74,7 +83,7 @@ func (s *Server) Addr() net.Addr {
 // Serve answers requests until Shutdown, after which it returns nil. Any error is
 // one that the server cannot go on from.
 func (s *Server) Serve() error {
-	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) && !s.stopping.Load() {
 		return fmt.Errorf("serve %s: %w", s.http.Addr, err)
 	}
 	return nil
@@ -89,9 +98,54 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if s.listener != nil {
 		defer func() { _ = s.listener.Close() }() // open still if Serve had not begun
 	}
-	if err := s.http.Shutdown(ctx); err != nil {
+	s.drain(ctx)
+	if err := s.http.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) { // drain closed the port
 		_ = s.http.Close() // nothing is left to save
 		return fmt.Errorf("running requests were cut off: %w", err)
 	}
 	return nil
+}
+
+// track is the ConnState of the http.Server.
+func (s *Server) track(conn net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch state {
+	case http.StateNew, http.StateActive:
+		s.busy[conn] = struct{}{}
+	default:
+		delete(s.busy, conn)
+	}
+}
+
+const (
+	drainPoll = 5 * time.Millisecond
+	// drainTime bounds the wait for a connection that was opened and sends nothing.
+	drainTime = time.Second
+)
+
+// drain closes the port, and waits until whoever had come in has an answer:
+// http.Server.Shutdown drops without one a request that it reads after it has begun.
+func (s *Server) drain(ctx context.Context) {
+	if s.listener == nil {
+		return
+	}
+	s.stopping.Store(true)
+	_ = s.listener.Close()
+	s.http.SetKeepAlivesEnabled(false)
+	ticker := time.NewTicker(drainPoll)
+	defer ticker.Stop()
+	for began := time.Now(); time.Since(began) < drainTime && s.isBusy(); {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *Server) isBusy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.busy) > 0
 }

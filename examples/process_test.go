@@ -54,7 +54,25 @@ type process struct {
 	url     string
 	started time.Time
 	lines   chan map[string]any // of the log
-	stderr  bytes.Buffer
+	stderr  output
+}
+
+// output is what a process has written so far; it may be read while the process runs.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(text []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(text)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 func launch(t *testing.T, program string, arguments []string, environ ...string) *process {

@@ -63,7 +63,7 @@ func NewAuthController(d ControllerDeps) (*AuthController, error) {
 		return nil, err
 	}
 	validator, err := clientauth.NewTokenValidator(clientauth.ValidatorConfig{
-		Issuers: []clientauth.TrustedIssuer{d.Local.TrustedIssuer}, Clock: d.Clock,
+		Issuers: []clientauth.TrustedIssuer{d.Local.TrustedIssuer}, Leeway: d.Settings.ClockSkew(), Clock: d.Clock,
 	})
 	if err != nil {
 		return nil, err

@@ -59,6 +59,8 @@ func (d *Denylist) Add(ctx context.Context, items []Revocation) ([]Revocation, e
 	if err != nil {
 		return nil, fmt.Errorf("revocation store: %w", err)
 	}
+	d.mu.Lock() // a synchronisation that read before the commit must not put back what it read afterwards
+	defer d.mu.Unlock()
 	d.index.Apply(stored...)
 	return stored, nil
 }

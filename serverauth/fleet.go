@@ -21,6 +21,8 @@ const (
 	defaultFleetRole  = "agent"
 	minFleetTTL       = time.Minute
 	maxFleetIDLength  = 256
+	// maxFleetScopeLength keeps the token below what validators read.
+	maxFleetScopeLength = 1024
 )
 
 // fleetFlow mints tokens for agents that another system runs and vouches for by a shared secret.
@@ -83,8 +85,10 @@ func (f *fleetFlow) check(r *fleetRequest) error {
 	switch {
 	case r.SessionID == "" || r.AgentID == "":
 		return app.NewProblem(http.StatusBadRequest, "missing_field", "session_id and agent_id required")
-	case len(r.SessionID) > maxFleetIDLength || len(r.AgentID) > maxFleetIDLength:
-		return app.NewProblem(http.StatusBadRequest, "invalid_field", "session_id and agent_id are at most 256 bytes")
+	case !isFleetID(r.SessionID) || !isFleetID(r.AgentID):
+		return app.NewProblem(http.StatusBadRequest, "invalid_field", "session_id and agent_id are at most 256 printable ASCII characters without spaces")
+	case len(r.Scope) > maxFleetScopeLength || !isPrintable(r.Scope, ' '):
+		return app.NewProblem(http.StatusBadRequest, "invalid_field", "scope is at most 1024 printable ASCII characters")
 	case namesSomebodyElse(r.SessionID):
 		return app.NewProblem(http.StatusBadRequest, "invalid_session_id",
 			"session_id must not have the shape of an e-mail or a wallet address")
@@ -104,9 +108,24 @@ func (f *fleetFlow) ttl(seconds int64) time.Duration {
 	return time.Duration(min(max(seconds, int64(minFleetTTL/time.Second)), most)) * time.Second
 }
 
+func isFleetID(id string) bool { return len(id) <= maxFleetIDLength && isPrintable(id, '!') }
+
+// isPrintable reports whether text is ASCII from the given character to the tilde.
+func isPrintable(text string, from byte) bool {
+	for i := range len(text) {
+		if text[i] < from || text[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
 // namesSomebodyElse tells whether a session's name, which becomes a `sub`, could be taken for that of a person: an
 // e-mail, a wallet address, or the thumbprint that is the address of an ML-DSA wallet.
 func namesSomebodyElse(id string) bool {
+	if strings.HasPrefix(id, "0X") {
+		id = "0x" + id[2:]
+	}
 	if strings.Contains(id, "@") || wallet.KindOf(id) != wallet.Raw || wallet.HoldsKey(id) {
 		return true
 	}

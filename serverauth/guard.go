@@ -67,4 +67,10 @@ func (g *guard) bearer(c echo.Context, roles []string) (*clientauth.SecurityCont
 	return caller, nil
 }
 
-var errInsufficientRole = app.NewProblem(http.StatusForbidden, "insufficient_role", "the role of the token does not permit this")
+var errInsufficientRole = insufficientRole()
+
+func insufficientRole() *app.Problem {
+	p := app.NewProblem(http.StatusForbidden, "insufficient_role", "the role of the token does not permit this")
+	p.Header = http.Header{echo.HeaderWWWAuthenticate: {`Bearer error="insufficient_scope"`}}
+	return p
+}

@@ -16,8 +16,10 @@ type jwksEndpoint struct {
 // get is GET /jwks. The bytes, the ETag and the max-age are the ring's, prepared when its keys last changed.
 func (j *jwksEndpoint) get(c echo.Context) error {
 	var types []string
-	if filter := c.QueryParam("kty"); filter != "" {
-		types = strings.Split(filter, ",")
+	if c.Request().URL.RawQuery != "" {
+		if filter := c.QueryParam("kty"); filter != "" {
+			types = strings.Split(filter, ",")
+		}
 	}
 	document, err := j.ring.JWKS(types...)
 	if err != nil {

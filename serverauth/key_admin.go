@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -59,23 +58,21 @@ func (f *keyAdmin) rotate(c echo.Context) error {
 	return f.show(c)
 }
 
-// compromised is POST /keys/{kid}/compromised. The key goes on the denylist before it leaves the ring: a crash in
-// between leaves a key whose tokens are refused, and the next try removes it.
+// compromised is POST /keys/{kid}/compromised. The key leaves the ring before it goes on the denylist: from then on the
+// spare signs, and an operator can sign in to try again where a crash came in between. A key that left before is found
+// as its tombstone.
 func (f *keyAdmin) compromised(c echo.Context) error {
 	operator, err := f.guard.operator(c)
 	if err != nil {
 		return err
 	}
 	ctx, kid := c.Request().Context(), c.Param("kid")
-	if !slices.ContainsFunc(f.ring.List(), func(k keys.KeyInfo) bool { return k.ID == kid }) {
-		return errKeyNotFound
-	}
-	if _, err := f.revoker.Key(ctx, kid, Cause{By: operator.Subject, Reason: "key compromised"}); err != nil {
-		return err
-	}
 	if _, err := f.ring.Compromise(ctx, kid); errors.Is(err, keys.ErrUnknownKey) {
 		return errKeyNotFound
 	} else if err != nil {
+		return err
+	}
+	if _, err := f.revoker.Key(ctx, kid, Cause{By: operator.Subject, Reason: "key compromised"}); err != nil {
 		return err
 	}
 	securityAlarm(ctx, f.log, eventKeyCompromised, "kid", kid, "by", operator.Subject)

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/picoauth/picoauth/app"
 )
 
 // Instruments count what the issuer does:
@@ -34,6 +36,7 @@ type Instruments struct {
 	signIns, logins, refreshes, tokens, fleetRefusals, rateLimited *prometheus.CounterVec
 	storeTimes                                                     *prometheus.HistogramVec
 	storeErrors                                                    *prometheus.CounterVec
+	storeSeries                                                    app.Memo[string, storeSeries] // by store.operation
 }
 
 // NewInstruments registers the metrics. It returns nil for a nil registerer.

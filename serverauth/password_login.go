@@ -61,8 +61,8 @@ func (l *passwordLogin) exchange(c echo.Context) (Tokens, error) {
 	if err != nil {
 		return Tokens{}, err
 	}
+	defer leave()
 	rightPassword := l.check(request.Password)
-	leave()
 	rightEmail := subtle.ConstantTimeCompare([]byte(normalEmail(request.Email)), []byte(normalEmail(l.email))) == 1
 	if !rightPassword || !rightEmail {
 		return Tokens{}, errInvalidCredentials

@@ -70,7 +70,7 @@ func (l *rateLimiter) ask(client, endpoint string, take bool) (retryAfter time.D
 	if !shard.holds(k, now) {
 		k.client = netip.Addr{}
 	}
-	full := max(shard.full[k], now) + int64(l.period)
+	full := min(max(shard.full[k], now), now+int64(l.burst)) + int64(l.period) // a clock that was set back locks nobody out for longer
 	if late := full - now - int64(l.burst); late > 0 {
 		return time.Duration(late), false
 	}

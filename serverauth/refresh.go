@@ -76,21 +76,43 @@ func (s *SessionService) Refresh(ctx context.Context, token string, began time.T
 	case err != nil:
 		return Tokens{}, refreshInvalid(err.Error())
 	}
-	row, outcome, err := s.store.Rotate(ctx, Rotation{
-		SessionID: claims.SessionID, Counter: claims.Counter, Now: began.UnixMilli(),
-		TTL: s.settings.RefreshTokenTTL().Milliseconds(), Grace: s.settings.RefreshGrace().Milliseconds(),
-	})
+	// Whatever can fail comes before the compare-and-swap: a refresh that was never answered must not make a thief of
+	// its holder.
+	subject := claims.subject()
+	granted, err := s.claims(ctx, subject)
+	if errors.Is(err, ErrSubjectRefused) {
+		return Tokens{}, s.endWith(ctx, claims.SessionID, "subject refused", err)
+	}
+	if err != nil {
+		return Tokens{}, err
+	}
+	if _, err := s.issuer.ring.Signer(); err != nil {
+		return Tokens{}, err
+	}
+	row, outcome, err := s.store.Rotate(ctx, s.rotation(claims, began))
 	if err != nil {
 		return Tokens{}, fmt.Errorf("session store: %w", err)
 	}
-	switch outcome {
-	case SessionAbsent:
+	switch {
+	case outcome == SessionAbsent:
 		return Tokens{}, errSessionEnded
-	case SessionReused:
-		_, err := s.revoker.ended(ctx, row.ID, s.settings.AccessTokenTTL(), Cause{By: byIssuer, Reason: "refresh token reuse"})
-		return Tokens{}, errors.Join(err, errRefreshReused)
+	case outcome == SessionReused:
+		return Tokens{}, s.endWith(ctx, row.ID, "refresh token reuse", errRefreshReused)
+	case row.Credential != s.credential(row.Subject.Kind):
+		return Tokens{}, s.endWith(ctx, row.ID, "credentials changed", errSessionEnded)
 	}
-	return s.continueSession(ctx, row, began)
+	return s.answer(ctx, row, granted, began)
+}
+
+func (s *SessionService) rotation(claims refreshClaims, now time.Time) Rotation {
+	grace := s.settings.RefreshGrace().Milliseconds()
+	if grace == 0 {
+		grace = -1 // none at all, not even the running millisecond
+	}
+	return Rotation{
+		SessionID: claims.SessionID, Counter: claims.Counter, Now: now.UnixMilli(),
+		TTL: s.settings.RefreshTokenTTL().Milliseconds(), Grace: grace,
+	}
 }
 
 // byIssuer is the `revoked_by` of what the issuer ends on its own.
@@ -102,24 +124,9 @@ var (
 		"refresh invalid: token was used before, the session has ended")
 )
 
-// continueSession issues the tokens of a rotated session, with roles and claims as they are now.
-func (s *SessionService) continueSession(ctx context.Context, row Session, began time.Time) (Tokens, error) {
-	if row.Credential != s.credential(row.Subject.Kind) {
-		return Tokens{}, s.endWith(ctx, row, "credentials changed", errSessionEnded)
-	}
-	claims, err := s.claims(ctx, row.Subject)
-	if errors.Is(err, ErrSubjectRefused) {
-		return Tokens{}, s.endWith(ctx, row, "subject refused", err)
-	}
-	if err != nil {
-		return Tokens{}, err
-	}
-	return s.answer(ctx, row, claims, began)
-}
-
-// endWith ends a session that may not go on, and returns why.
-func (s *SessionService) endWith(ctx context.Context, row Session, reason string, refusal error) error {
-	if _, err := s.revoker.Session(ctx, row.ID, Cause{By: byIssuer, Reason: reason}); err != nil {
+// endWith ends a session that may not go on, with its live access tokens, and returns why.
+func (s *SessionService) endWith(ctx context.Context, sid, reason string, refusal error) error {
+	if _, err := s.revoker.Session(ctx, sid, Cause{By: byIssuer, Reason: reason}); err != nil {
 		return err
 	}
 	return refusal

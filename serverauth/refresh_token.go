@@ -34,8 +34,17 @@ type refreshClaims struct {
 	SessionID string `json:"sid"`
 	Counter   uint64 `json:"cnt"`
 	Type      string `json:"type"`
+	Kind      string `json:"knd"`
+	Algorithm string `json:"alg,omitempty"`
+	WalletID  string `json:"wid,omitempty"`
+	Account   string `json:"acc,omitempty"`
 	IssuedAt  int64  `json:"iat"`
 	ExpiresAt int64  `json:"exp"`
+}
+
+// subject is whom the session belongs to: known before its row is touched.
+func (c refreshClaims) subject() Subject {
+	return Subject{ID: c.Subject, Kind: c.Kind, Algorithm: c.Algorithm, WalletID: c.WalletID, Account: c.Account}
 }
 
 // refreshCodec makes and reads refresh tokens. A token is a function of its session's row: the same row gives the
@@ -52,6 +61,7 @@ func newRefreshCodec(issuer string, key []byte) refreshCodec {
 func (c refreshCodec) encode(s Session) (string, error) {
 	claims, err := app.AppendJSON(make([]byte, 0, 384), refreshClaims{
 		Issuer: c.issuer, Subject: s.Subject.ID, SessionID: s.ID, Counter: s.Counter, Type: refreshTokenType,
+		Kind: s.Subject.Kind, Algorithm: s.Subject.Algorithm, WalletID: s.Subject.WalletID, Account: s.Subject.Account,
 		IssuedAt: s.RotatedAt / 1000, ExpiresAt: s.ExpiresAt / 1000,
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/wallet"
 )
 
 const (
@@ -86,6 +87,6 @@ func (f *revokeFlow) apply(c echo.Context, r revokeRequest, cause Cause) (Revoca
 	case r.SID != "":
 		return f.revoker.Session(ctx, r.SID, cause)
 	default:
-		return f.revoker.Subject(ctx, r.Sub, cause)
+		return f.revoker.Subject(ctx, wallet.CanonicalSubject(r.Sub), cause)
 	}
 }

@@ -66,7 +66,7 @@ func writeETag(c echo.Context, body []byte, etag, cacheControl string) error {
 	header := c.Response().Header()
 	header.Set("ETag", etag)
 	header.Set(echo.HeaderCacheControl, cacheControl)
-	if matchesETag(c.Request().Header.Get("If-None-Match"), etag) {
+	if held := c.Request().Header.Get("If-None-Match"); held != "" && matchesETag(held, etag) {
 		return c.NoContent(http.StatusNotModified)
 	}
 	return c.JSONBlob(http.StatusOK, body)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/picoauth/picoauth/app"
@@ -32,13 +33,23 @@ func (c storeCall) end(err error) error {
 	if c.metrics == nil {
 		return err
 	}
-	store, operation, _ := strings.Cut(c.name, ".")
-	c.metrics.storeTimes.WithLabelValues(store, operation).Observe(time.Since(c.began).Seconds())
-	failures := c.metrics.storeErrors.WithLabelValues(store, operation)
+	series := c.metrics.storeSeries.Get(c.name, c.metrics.storeSeriesOf)
+	series.times.Observe(time.Since(c.began).Seconds())
 	if err != nil && !errors.Is(err, context.Canceled) {
-		failures.Inc()
+		series.errors.Inc()
 	}
 	return err
+}
+
+// storeSeries are what an operation of a store is counted in.
+type storeSeries struct {
+	times  prometheus.Observer
+	errors prometheus.Counter
+}
+
+func (i *Instruments) storeSeriesOf(name string) storeSeries {
+	store, operation, _ := strings.Cut(name, ".")
+	return storeSeries{i.storeTimes.WithLabelValues(store, operation), i.storeErrors.WithLabelValues(store, operation)}
 }
 
 // The stores that a storage hands out, measured. What an app puts in their place is its own to measure.

@@ -65,8 +65,8 @@ func TestSpansOfASignIn(t *testing.T) {
 
 	s.refresh(in.Refresh).tokens(t)
 	assert.Equal(t, `POST /api/v1/auth/refresh
-  sessions.rotate
   claims.provide
+  sessions.rotate
   token.sign
 `, tree(t, spans, "POST /api/v1/auth/refresh"))
 
@@ -101,6 +101,7 @@ func TestSpansOfAnOutage(t *testing.T) {
 	o.lasts.Store(true)
 	require.Equal(t, http.StatusServiceUnavailable, s.refresh(in.Refresh).status)
 	assert.Equal(t, `POST /api/v1/auth/refresh failed
+  claims.provide
   sessions.rotate failed
 `, tree(t, spans, "POST /api/v1/auth/refresh"))
 	for _, span := range spans.Ended() {

@@ -2,6 +2,7 @@ package serverauth
 
 import (
 	"time"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -82,7 +83,7 @@ func checkAddress(address string) error {
 	switch {
 	case address == "":
 		return errAddressRequired
-	case len(address) > maxAddressLength:
+	case utf8.RuneCountInString(address) > maxAddressLength:
 		return errAddressTooLong
 	case wallet.KindOf(address) == wallet.Ethereum:
 		if _, err := wallet.ParseEthereumAddress(address); err != nil {

@@ -124,10 +124,11 @@ func (m *messages) chain(r challengeRequest) (wallet.ChainID, error) {
 func (m *messages) finish(draft *wallet.Message, nonce string, issued, expires time.Time) (string, error) {
 	issued, expires = issued.UTC().Truncate(time.Second), expires.UTC().Truncate(time.Second)
 	draft.Nonce, draft.IssuedAt, draft.ExpirationTime = nonce, issued, &expires
-	if err := draft.Validate(); err != nil {
+	text, err := draft.Text()
+	if err != nil {
 		return "", app.NewProblem(http.StatusBadRequest, "invalid_address", "address cannot be shown in a message")
 	}
-	return draft.String(), nil
+	return text, nil
 }
 
 // read parses a signed text and holds it against the policy.

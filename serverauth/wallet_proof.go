@@ -61,6 +61,9 @@ func (w *walletLogin) parse(r signInRequest) (walletProof, error) {
 			return walletProof{}, err
 		}
 	}
+	if _, err := decodeHex(r.PublicKey); err != nil {
+		return walletProof{}, err
+	}
 	signature, err := decodeAs(r.Encoding, r.Signature)
 	if err != nil {
 		return walletProof{}, err

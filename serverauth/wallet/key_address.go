@@ -21,6 +21,23 @@ func IDOfAddress(address string) string {
 	return identity.WalletID
 }
 
+// CanonicalSubject is the form that an address has as a token's subject,
+// however it was typed: the EIP-55 checksum of an Ethereum address, the
+// canonical form of an address that holds its key, and anything else as it is.
+func CanonicalSubject(address string) string {
+	if KindOf(address) == Ethereum {
+		if parsed, err := ParseEthereumAddress(strings.ToLower(address)); err == nil {
+			return parsed.String()
+		}
+	}
+	if scheme, key := keyInAddress(address); scheme != nil {
+		if identity, err := scheme.Identify(address, key); err == nil {
+			return identity.Address
+		}
+	}
+	return address
+}
+
 // HoldsKey reports whether an address has the form of a raw key, in hex or
 // base58.
 func HoldsKey(address string) bool {

@@ -147,14 +147,21 @@ func (m *Message) String() string {
 // message. It refuses what would change the meaning of another line, such as a
 // line feed in the statement, with an error that is ErrMalformedMessage.
 func (m *Message) Validate() error {
-	parsed, err := ParseMessage(m.String())
+	_, err := m.Text()
+	return err
+}
+
+// Text is String of a message for which Validate returns nil.
+func (m *Message) Text() (string, error) {
+	text := m.String()
+	parsed, err := ParseMessage(text)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if !parsed.equal(m) {
-		return &SyntaxError{Reason: "a field holds more than its line"}
+		return "", &SyntaxError{Reason: "a field holds more than its line"}
 	}
-	return nil
+	return text, nil
 }
 
 func (m *Message) chainText() string {

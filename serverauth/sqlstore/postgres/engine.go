@@ -111,15 +111,28 @@ func (*engine) HasTable(name string) sqlcore.Statement {
 // Close implements sqlcore.Engine.
 func (e *engine) Close() error { return errors.Join(e.close(), e.db.Close()) }
 
-// with lends a connection.
+// with lends a connection. One that a call had to give up is waited for a moment, until the server has given it up too:
+// then nothing of the call is under way any more, and never are there more connections than the pool has.
 func (e *engine) with(ctx context.Context, use func(*pgx.Conn) error) error {
 	conn, err := e.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	return conn.Raw(func(c any) error { return use(c.(*stdlib.Conn).Conn()) })
+	return conn.Raw(func(c any) error {
+		lent := c.(*stdlib.Conn).Conn()
+		err := use(lent)
+		if lent.IsClosed() {
+			select {
+			case <-lent.PgConn().CleanupDone():
+			case <-time.After(cleanupTimeout):
+			}
+		}
+		return err
+	})
 }
+
+const cleanupTimeout = 500 * time.Millisecond
 
 type transaction struct{ tx pgx.Tx }
 

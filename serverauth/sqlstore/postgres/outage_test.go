@@ -13,7 +13,7 @@ import (
 )
 
 // fast is how long a call may take to say that the server is away.
-const fast = 6 * time.Second
+const fast = 7 * time.Second
 
 // calls uses each store once.
 func calls(s *serverauth.Stores) map[string]func(context.Context) error {
