@@ -31,7 +31,8 @@ const (
 
 // Run does ours and the others in turn, round after round for as long as the benchmark runs, and reports the time of one
 // call of each: that of a quiet machine, which is the first decile of its turns. The metrics are ns/op and allocs of
-// ours, and for each other, called floor here, floor-ns and floor-allocs, and x_floor, the ratio of the two times. The
+// ours, and for each other, called floor here, floor-ns and floor-allocs, their difference to ours, ns_over_floor, and
+// x_floor, the ratio of the two times. The
 // time counts garbage collection only as far as it happens in a good turn, which is why allocations are counted beside it.
 func Run(b *testing.B, ours Way, others ...Way) {
 	b.Helper()
@@ -105,6 +106,7 @@ func report(b *testing.B, sides []*side) {
 		theirs := other.quiet()
 		b.ReportMetric(theirs, other.Name+"-ns")
 		b.ReportMetric(other.allocations(), other.Name+"-allocs")
+		b.ReportMetric(ours-theirs, "ns_over_"+other.Name)
 		b.ReportMetric(ours/theirs, "x_"+other.Name)
 	}
 }
