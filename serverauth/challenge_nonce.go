@@ -18,7 +18,8 @@ const (
 	NonceKeySize = 32
 )
 
-// NonceID is what is unique of a nonce: its expiry and its randomness. A store remembers it to know what is spent.
+// NonceID is what is unique of a nonce: its expiry and its randomness. A store remembers it to know what is spent. As bytes
+// the ids sort by expiry.
 type NonceID [nonceIDSize]byte
 
 // NonceMinter makes nonces that authenticate themselves: whoever holds the key can tell whether a nonce is genuine,
