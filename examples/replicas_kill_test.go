@@ -42,13 +42,14 @@ func TestKilledOnSQLite(t *testing.T) {
 	verifyAudit(t, stores.Mints, keyStore, heads)
 }
 
-// TestKilledOnPostgres is the same on PostgreSQL; 100 times, and only with PICOAUTH_LONG=1.
+// TestKilledOnPostgres is the same on PostgreSQL.
 func TestKilledOnPostgres(t *testing.T) {
-	if !long() {
-		t.Skip("PICOAUTH_LONG=1 kills an issuer on PostgreSQL too")
+	kills := 3
+	if long() {
+		kills = 100
 	}
 	url := services.Postgres(t).URL()
-	heads := killLoop(t, 100, killSettings("SERVER_AUTH__STORAGE_URL="+url, "SERVER_AUTH__KEY_ENCRYPTION_KEY="+encryptionKey))
+	heads := killLoop(t, kills, killSettings("SERVER_AUTH__STORAGE_URL="+url, "SERVER_AUTH__KEY_ENCRYPTION_KEY="+encryptionKey))
 	stores, err := postgres.New().Open(t.Context(), backendConfig(t, url))
 	require.NoError(t, err)
 	defer stores.Close()
