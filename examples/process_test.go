@@ -189,7 +189,7 @@ func resourceSettings(issuer string, more ...string) []string {
 }
 
 // freePort is a port on which nobody listens.
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

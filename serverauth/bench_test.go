@@ -2,12 +2,15 @@ package serverauth_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"testing"
 
 	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/argon2"
 
 	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/testutil"
@@ -17,6 +20,9 @@ import (
 // The benchmarks put a path of ours and its floor side by side; package compare says what the metrics are.
 //
 //	go test -run '^$' -bench . ./serverauth
+
+// tokenSize is about how many bytes of an access token are signed.
+const tokenSize = 700
 
 // BenchmarkChallenge has an empty JSON endpoint as its floor.
 func BenchmarkChallenge(b *testing.B) {
@@ -36,7 +42,7 @@ func BenchmarkChallenge(b *testing.B) {
 
 // BenchmarkSignIn has as its floor one verification of the wallet's signature and one signature of a token.
 func BenchmarkSignIn(b *testing.B) {
-	text := bytes.Repeat([]byte("x"), 700) // the size of a token that is signed
+	text := make([]byte, tokenSize)
 	for _, signing := range []string{"RS256", "ES256", "EdDSA", "ML-DSA-65"} {
 		e := benchEcho(b, map[string]any{"algorithm": signing, "supported_wallet_algorithms": []string{
 			"ML-DSA-44", "ML-DSA-65", "ML-DSA-87", "Ed25519", "secp256k1", "eip191"}})
@@ -56,7 +62,7 @@ func BenchmarkSignIn(b *testing.B) {
 
 // BenchmarkRefresh has as its floor the one signature of the access token.
 func BenchmarkRefresh(b *testing.B) {
-	text := bytes.Repeat([]byte("x"), 700)
+	text := make([]byte, tokenSize)
 	for _, signing := range []string{"RS256", "ES256", "EdDSA"} {
 		b.Run(signing, func(b *testing.B) {
 			e := benchEcho(b, map[string]any{"algorithm": signing})
@@ -87,6 +93,23 @@ func refreshOf(b *testing.B, reply *bytes.Buffer) []byte {
 	require.True(b, found)
 	token, _, _ := bytes.Cut(rest, []byte(`"`))
 	return append(append([]byte(`{"refresh_token":"`), token...), `"}`...)
+}
+
+// BenchmarkLogin has as its floor the argon2id of the password (with the parameters that OWASP names) and one signature.
+func BenchmarkLogin(b *testing.B) {
+	const memory, passes, threads = 19 * 1024, 2, 1
+	salt, password := []byte("a salt of 16 bytes"), "correct horse battery staple"
+	hash := argon2.IDKey([]byte(password), salt, passes, memory, threads, 32)
+	phc := fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, memory, passes, threads,
+		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(hash))
+	e := benchEcho(b, map[string]any{"auto_create_admin": true, "admin_password": phc})
+	ours := newCaller(b, e, http.MethodPost, serverauth.Prefix+"/login")
+	body := []byte(`{"email":"admin@pico.local","password":"` + password + `"}`)
+	sign, text := signer(b, "EdDSA"), make([]byte, tokenSize)
+	compare.Run(b, compare.Way{Do: func() { ours.call(body) }}, compare.Way{Name: "floor", Do: func() {
+		argon2.IDKey([]byte(password), salt, passes, memory, threads, 32)
+		sign(text)
+	}})
 }
 
 // BenchmarkJWKS has as its floor an endpoint of echo that answers the same bytes.

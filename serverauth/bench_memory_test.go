@@ -1,0 +1,133 @@
+package serverauth_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/picoauth/picoauth/clientauth"
+	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/testutil"
+	"github.com/picoauth/picoauth/testutil/compare"
+)
+
+// The benchmarks of memory fill something once and report what it takes; their time says nothing.
+
+// bytesEach reports by how much the heap has grown for each of so many things.
+func bytesEach(b *testing.B, what string, number int, fill func()) {
+	before := heapInUse()
+	fill()
+	grown := heapInUse() - before
+	for b.Loop() {
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(grown)/float64(number), "bytes/"+what)
+}
+
+var sizes = []int{1_000, 100_000, 1_000_000}
+
+// BenchmarkSessionMemory is what a live session takes in the store of a single process.
+func BenchmarkSessionMemory(b *testing.B) {
+	for _, size := range sizes {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			store := serverauth.NewInMemorySessionStore()
+			bytesEach(b, "session", size, func() { fillSessions(b, store, size) })
+			_, _, err := store.End(context.Background(), "") // it is alive until here
+			require.NoError(b, err)
+		})
+	}
+}
+
+// fillSessions adds sessions as sign-ins of as many wallets would.
+func fillSessions(b *testing.B, store serverauth.SessionStore, number int) {
+	b.Helper()
+	now := time.Now()
+	for i := range number {
+		name := fmt.Sprintf("%064x", i)
+		cutOff, err := store.Create(context.Background(), serverauth.Session{
+			ID:        strings.Clone(name[64-22:]),
+			Subject:   serverauth.Subject{ID: name, Kind: serverauth.KindWallet, Algorithm: strings.Clone("Ed25519"), WalletID: strings.Clone(name[64-43:])},
+			StartedAt: now.UnixMilli(), RotatedAt: now.UnixMilli(),
+			ExpiresAt: now.Add(time.Hour).UnixMilli(), EndsAt: now.Add(time.Hour).UnixMilli(),
+		})
+		require.NoError(b, err)
+		require.Zero(b, cutOff)
+	}
+}
+
+// BenchmarkRefreshAmong is a refresh among so many live sessions; x_thousand is the ratio to one among a thousand.
+func BenchmarkRefreshAmong(b *testing.B) {
+	refreshAmong := func(b *testing.B, size int) func() {
+		store := serverauth.NewInMemorySessionStore()
+		fillSessions(b, store, size)
+		e := benchEcho(b, nil, testutil.WithSessionStore(store))
+		body := firstRefresh(b, e)
+		ours := newCaller(b, e, http.MethodPost, serverauth.Prefix+"/refresh")
+		return func() {
+			ours.call(body)
+			body = refreshOf(b, &ours.reply)
+		}
+	}
+	for _, size := range sizes {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			compare.Run(b, compare.Way{Do: refreshAmong(b, size)}, compare.Way{Name: "thousand", Do: refreshAmong(b, 1_000)})
+		})
+	}
+}
+
+// BenchmarkDenylistMemory is what an entry takes in the index that requests are held against.
+func BenchmarkDenylistMemory(b *testing.B) {
+	for _, size := range sizes {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			index := clientauth.NewRevocationIndex()
+			bytesEach(b, "entry", size, func() {
+				for i := range size {
+					index.Apply(clientauth.Revocation{JTI: strconv.Itoa(i), Exp: 1 << 40})
+				}
+			})
+			require.Equal(b, size, index.Len())
+		})
+	}
+}
+
+// BenchmarkChallengeMemory is by how much the resident memory of the process grows while challenges are asked and never
+// used: a hundred thousand, or ten million with PICOAUTH_LONG=1.
+func BenchmarkChallengeMemory(b *testing.B) {
+	number := 100_000
+	if os.Getenv("PICOAUTH_LONG") == "1" {
+		number = 10_000_000
+	}
+	ours := newCaller(b, benchEcho(b, nil), http.MethodPost, serverauth.Prefix+"/challenge")
+	ask := func(i int) { ours.call([]byte(`{"address":"stranger` + strconv.Itoa(i) + `"}`)) }
+	for i := range 10_000 {
+		ask(i)
+	}
+	before := residentBytes(b)
+	for i := range number {
+		ask(i)
+	}
+	grown := residentBytes(b) - before
+	for b.Loop() {
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(number), "challenges")
+	b.ReportMetric(float64(grown)/(1<<20), "MiB")
+}
+
+// residentBytes is the resident memory of this process.
+func residentBytes(b *testing.B) int64 {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		b.Skip("needs /proc of Linux")
+	}
+	pages, err := strconv.ParseInt(strings.Fields(string(text))[1], 10, 64)
+	require.NoError(b, err)
+	return pages * int64(os.Getpagesize())
+}
