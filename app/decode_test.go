@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -52,6 +53,12 @@ func TestDecodeJSONAccepts(t *testing.T) {
 		"an escaped name is that name":  {`{"\u0061ddress":"a"}`, signIn{Address: "a"}},
 		"an unknown field of any type":  {`{"x":null,"y":1e999,"address":"a"}`, signIn{Address: "a"}},
 		"a name that needs escaping":    {`{"a\"b":1,"address":"a"}`, signIn{Address: "a"}},
+		"escapes":                       {`{"address":"\n\t\r\b\f\"\\\/x"}`, signIn{Address: "\n\t\r\b\f\"\\/x"}},
+		"escapes by number":             {`{"address":"\u00e9\ud83d\ude00\ud800"}`, signIn{Address: "é😀\ufffd"}},
+		"a name with an escape by name": {`{"a\u0064dress":"a"}`, signIn{Address: "a"}},
+		"null for a number":             {`{"ttl":null}`, signIn{}},
+		"a negative number":             {`{"ttl":-0}`, signIn{}},
+		"many fields":                   {`{` + manyFields(100) + `,"address":"a"}`, signIn{Address: "a"}},
 		"names of a nested object fold": {`{"device":{"NAME":"d"}}`, signIn{Device: device{"d"}}},
 	}
 	for name, test := range tests {
@@ -100,6 +107,16 @@ func TestDecodeJSONRefuses(t *testing.T) {
 		"duplicate, escaped":   {`{"address":"a","\u0061ddress":"b"}`, 400, `field "address" is given twice`},
 		"duplicate, unknown":   {`{"x":1,"x":1}`, 400, `field "x" is given twice`},
 		"duplicate, long":      {`{"` + strings.Repeat("é", 99) + `":1,"` + strings.Repeat("é", 99) + `":1}`, 400, `field "` + strings.Repeat("é", 32) + `…" is given twice`},
+		"duplicate among many": {`{` + manyFields(100) + `,"x50":1}`, 400, `field "x50" is given twice`},
+		"unknown escape":       {`{"address":"\x"}`, 400, "request body is not valid JSON"},
+		"escape without end":   {`{"address":"\`, 400, "request body ends before its JSON object does"},
+		"short escape":         {`{"address":"\u12"}`, 400, "request body is not valid JSON"},
+		"control character":    {"{\"address\":\"" + strings.Repeat("a", 40) + "\x1f\"}", 400, "request body is not valid JSON"},
+		"control, escaped too": {"{\"address\":\"\\n\x1f\"}", 400, "request body is not valid JSON"},
+		"control in a name":    {"{\"\n\":1}", 400, "request body is not valid JSON"},
+		"number with zeros":    {`{"ttl":007}`, 400, "request body is not valid JSON"},
+		"number with a plus":   {`{"ttl":+7}`, 400, "request body is not valid JSON"},
+		"too small a number":   {`{"ttl":-9223372036854775809}`, 400, "field ttl must be a whole number within range"},
 		"deep nesting":         {`{"x":` + strings.Repeat("[", 30000) + strings.Repeat("]", 30000) + `}`, 400, "request body is not valid JSON"},
 		"deep and truncated":   {`{"x":` + strings.Repeat(`{"x":`, 9000), 400, "request body ends before its JSON object does"},
 		"number for text":      {`{"address":12}`, 400, "field address must be a string"},
@@ -122,6 +139,15 @@ func TestDecodeJSONRefuses(t *testing.T) {
 			wantProblem(t, decode("application/json", strings.NewReader(test.body), new(signIn)), test.status, test.detail)
 		})
 	}
+}
+
+// manyFields are members of other names, x0, x1, …
+func manyFields(number int) string {
+	fields := make([]string, number)
+	for i := range fields {
+		fields[i] = fmt.Sprintf(`"x%d":[%d]`, i, i)
+	}
+	return strings.Join(fields, ",")
 }
 
 func TestDecodeJSONBodyLimit(t *testing.T) {
@@ -169,10 +195,35 @@ func TestDecodeJSONContentType(t *testing.T) {
 }
 
 func TestDecodeJSONTargetThatCannotBeSet(t *testing.T) {
-	err := decode("application/json", strings.NewReader(`{}`), signIn{})
-	var problem *app.Problem
-	if err == nil || errors.As(err, &problem) {
-		t.Errorf("a mistake of the program must not be the client's: %v", err)
+	type embedding struct{ signIn }
+	type quoted struct {
+		TTL int `json:"ttl,string"`
+	}
+	for _, target := range []any{signIn{}, nil, (*signIn)(nil), new(map[string]string), new(embedding), new(quoted)} {
+		err := decode("application/json", strings.NewReader(`{}`), target)
+		var problem *app.Problem
+		if err == nil || errors.As(err, &problem) {
+			t.Errorf("%T: a mistake of the program must not be the client's: %v", target, err)
+		}
+	}
+}
+
+func TestDecodeObject(t *testing.T) {
+	type claims struct {
+		Subject string `json:"sub"`
+		Counter uint64 `json:"cnt"`
+		Small   uint8  `json:"small"`
+		hidden  string
+	}
+	var got claims
+	if err := app.DecodeObject([]byte(`{"sub":"a","cnt":18446744073709551615,"small":255,"hidden":"x"}`), &got); err != nil ||
+		got != (claims{"a", 1<<64 - 1, 255, ""}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, text := range []string{``, `[]`, `{"sub":"a","sub":"b"}`, `{"cnt":-1}`, `{"small":256}`, "{\"sub\":\"\xff\"}"} {
+		if err := app.DecodeObject([]byte(text), new(claims)); err == nil {
+			t.Errorf("%s was accepted", text)
+		}
 	}
 }
 

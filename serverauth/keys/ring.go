@@ -96,9 +96,13 @@ func (r *Ring) change(ctx context.Context, edit edit) error {
 	if err != nil || !changes {
 		return err
 	}
+	began := time.Now()
 	made, err := generateAll(missing)
 	if err != nil {
 		return err
+	}
+	if len(made) > 0 {
+		r.cfg.Logger.Info("keys: made keys", "algorithms", missing, "milliseconds", time.Since(began).Milliseconds())
 	}
 	if err := r.acquire(ctx); err != nil {
 		return err
