@@ -27,8 +27,8 @@ func report(out io.Writer, cfg config, targets []*target) {
 	for _, t := range targets {
 		fmt.Fprintf(out, "%-9s %10.0f/s %10s %10s %8d\n", t.name, t.rate(), short(t.latencies.quantile(.5)), short(t.latencies.quantile(.99)), t.failed.Load())
 	}
-	if len(targets) == 2 && targets[1].rate() > 0 {
-		fmt.Fprintf(out, "%-9s %12.2f\n", "ratio", targets[0].rate()/targets[1].rate())
+	if len(targets) == 2 {
+		fmt.Fprintf(out, "%-9s %12.2f\n", "ratio", targets[0].ratio(targets[1]))
 	}
 	for _, t := range targets {
 		if failure := t.failure(); failure != "" {

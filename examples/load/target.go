@@ -25,6 +25,7 @@ type target struct {
 	path       string // of a protected route; empty where there is none
 	signing    string // algorithm of its tokens
 	keys       []byte // its JWKS
+	keysHeader http.Header
 	client     *http.Client
 	operations []operation // one a connection
 
@@ -41,10 +42,11 @@ func newTarget(ctx context.Context, name, url string, cfg config) (*target, erro
 		Transport: &http.Transport{MaxIdleConnsPerHost: cfg.connections, MaxConnsPerHost: cfg.connections},
 		Timeout:   time.Minute,
 	}}
-	var err error
-	if t.keys, err = t.get(ctx, prefix+"/jwks", ""); err != nil {
+	reply, err := t.get(ctx, prefix+"/jwks", "")
+	if err != nil {
 		return nil, fmt.Errorf("no auth server at %s: %w", url, err)
 	}
+	t.keys, t.keysHeader = reply.body, reply.header
 	var set struct {
 		Keys []struct {
 			Algorithm string `json:"alg"`
@@ -87,13 +89,19 @@ func (t *target) post(ctx context.Context, path string, in, out any) error {
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(reply, out)
+	return json.Unmarshal(reply.body, out)
 }
 
-func (t *target) get(ctx context.Context, path, token string) ([]byte, error) {
+// reply is a reply with status 200.
+type reply struct {
+	header http.Header
+	body   []byte
+}
+
+func (t *target) get(ctx context.Context, path, token string) (reply, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url+path, nil)
 	if err != nil {
-		return nil, err
+		return reply{}, err
 	}
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
@@ -101,17 +109,17 @@ func (t *target) get(ctx context.Context, path, token string) ([]byte, error) {
 	return t.send(request)
 }
 
-func (t *target) send(request *http.Request) ([]byte, error) {
-	reply, err := t.client.Do(request)
+func (t *target) send(request *http.Request) (reply, error) {
+	response, err := t.client.Do(request)
 	if err != nil {
-		return nil, err
+		return reply{}, err
 	}
-	defer reply.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(reply.Body, 1<<20))
-	if err == nil && reply.StatusCode != http.StatusOK {
-		err = &testutil.StatusError{Status: reply.StatusCode, Body: bytes.TrimSpace(body)}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = &testutil.StatusError{Status: response.StatusCode, Body: bytes.TrimSpace(body)}
 	}
-	return body, err
+	return reply{response.Header, body}, err
 }
 
 // do runs an operation and counts it, unless the time was up before it ended.

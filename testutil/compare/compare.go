@@ -30,10 +30,9 @@ const (
 )
 
 // Run does ours and the others in turn, round after round for as long as the benchmark runs, and reports the time of one
-// call of each: that of a quiet machine, which is the first decile of its turns. The metrics are ns/op and allocs of
-// ours, and for each other, called floor here, floor-ns and floor-allocs, their difference to ours, ns_over_floor, and
-// x_floor, the ratio of the two times. The
-// time counts garbage collection only as far as it happens in a good turn, which is why allocations are counted beside it.
+// call of each: that of a quiet machine, which is the first decile of its turns. The metrics are ns/op and allocs of ours,
+// and for each other, called floor here, floor-ns and floor-allocs, the difference ns_over_floor and the ratio x_floor. A
+// good turn has little garbage collection in it, which is why allocations are counted beside the times.
 func Run(b *testing.B, ours Way, others ...Way) {
 	b.Helper()
 	sides := make([]*side, 0, 1+len(others))
