@@ -202,7 +202,7 @@ func TestResourceChecksWhatItsIssuerSigned(t *testing.T) {
 	sign := func(typ string, fields map[string]any) string {
 		text, err := json.Marshal(changed(good, fields))
 		require.NoError(t, err)
-		token, err := ring.Sign(typ, text)
+		token, err := ring.Sign(typ, text, now+600)
 		require.NoError(t, err)
 		return token
 	}

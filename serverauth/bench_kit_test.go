@@ -149,15 +149,16 @@ func verifier(b *testing.B, w *testutil.Wallet, text []byte) func() {
 	}
 }
 
-// proofs makes sign-in requests of one wallet, each with a challenge of its own.
+// proofs makes sign-in requests of wallets in turn, each with a challenge of its own.
 type proofs struct {
 	challenge *caller
-	wallet    *testutil.Wallet
+	wallets   []*testutil.Wallet
+	made      int
 	ready     [][]byte
 }
 
-func newProofs(b *testing.B, e *echo.Echo, w *testutil.Wallet) *proofs {
-	return &proofs{challenge: newCaller(b, e, http.MethodPost, serverauth.Prefix+"/challenge"), wallet: w}
+func newProofs(b *testing.B, e *echo.Echo, wallets ...*testutil.Wallet) *proofs {
+	return &proofs{challenge: newCaller(b, e, http.MethodPost, serverauth.Prefix+"/challenge"), wallets: wallets}
 }
 
 // batch is how many requests are made at a time. What that leaves behind is collected before one of them is timed.
@@ -174,13 +175,14 @@ func (p *proofs) prepare(n int) {
 }
 
 func (p *proofs) make() []byte {
-	b := p.challenge.b
-	ask, err := json.Marshal(map[string]string{"address": p.wallet.Address, "algorithm": p.wallet.Algorithm})
+	b, w := p.challenge.b, p.wallets[p.made%len(p.wallets)]
+	p.made++
+	ask, err := json.Marshal(map[string]string{"address": w.Address, "algorithm": w.Algorithm})
 	require.NoError(b, err)
 	p.challenge.call(ask)
 	var c testutil.Challenge
 	require.NoError(b, json.Unmarshal(p.challenge.reply.Bytes(), &c))
-	request, err := testutil.SignInRequest(p.wallet, c)
+	request, err := testutil.SignInRequest(w, c)
 	require.NoError(b, err)
 	body, err := json.Marshal(request)
 	require.NoError(b, err)

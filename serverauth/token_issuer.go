@@ -95,7 +95,7 @@ func (i *TokenIssuer) issue(ctx context.Context, r AccessTokenRequest) (string, 
 		return "", Mint{}, err
 	}
 	_, span := app.StartSpan(ctx, "token.sign")
-	token, err := i.ring.Sign(accessTokenType, payload)
+	token, err := i.ring.Sign(accessTokenType, payload, claims.ExpiresAt)
 	app.EndSpan(span, err)
 	if err != nil {
 		return "", Mint{}, fmt.Errorf("serverauth: sign access token: %w", err)

@@ -83,7 +83,7 @@ func checkAddress(address string) error {
 	switch {
 	case address == "":
 		return errAddressRequired
-	case utf8.RuneCountInString(address) > maxAddressLength:
+	case len(address) > maxAddressLength && utf8.RuneCountInString(address) > maxAddressLength:
 		return errAddressTooLong
 	case wallet.KindOf(address) == wallet.Ethereum:
 		if _, err := wallet.ParseEthereumAddress(address); err != nil {

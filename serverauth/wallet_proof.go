@@ -61,14 +61,13 @@ func (w *walletLogin) parse(r signInRequest) (walletProof, error) {
 			return walletProof{}, err
 		}
 	}
-	if _, err := decodeHex(r.PublicKey); err != nil {
+	proof := walletProof{scheme: scheme}
+	if proof.publicKey, err = decodeHex(r.PublicKey); err != nil {
 		return walletProof{}, err
 	}
-	signature, err := decodeAs(r.Encoding, r.Signature)
-	if err != nil {
+	if proof.signature, err = decodeAs(r.Encoding, r.Signature); err != nil {
 		return walletProof{}, err
 	}
-	proof := walletProof{scheme: scheme, signature: signature}
 	if r.Message == "" && r.SignedMessage == "" {
 		err = w.bareNonce(&proof, r)
 	} else {
@@ -77,7 +76,9 @@ func (w *walletLogin) parse(r signInRequest) (walletProof, error) {
 	if err != nil {
 		return walletProof{}, err
 	}
-	proof.publicKey, err = publicKeyOf(r, proof.address)
+	if r.PublicKey == "" {
+		proof.publicKey, err = publicKeyIn(r.Algorithm, proof.address)
+	}
 	return proof, err
 }
 
@@ -171,13 +172,9 @@ func (w *walletLogin) readText(r signInRequest) (signedText, error) {
 	return text, nil
 }
 
-// publicKeyOf returns the key that the request names, the one that its Solana address is, or nil where the scheme
-// recovers it.
-func publicKeyOf(r signInRequest, address string) ([]byte, error) {
-	if r.PublicKey != "" {
-		return decodeHex(r.PublicKey)
-	}
-	if r.Algorithm == wallet.EIP191Algorithm {
+// publicKeyIn returns the key that a Solana address is, or nil where the scheme recovers it.
+func publicKeyIn(algorithm, address string) ([]byte, error) {
+	if algorithm == wallet.EIP191Algorithm {
 		return nil, nil
 	}
 	key, ok := wallet.SolanaKey(address)

@@ -14,7 +14,7 @@ var (
 	ErrStoreEmptied = errors.New("keys: the key store held keys and is empty now")
 	// ErrTooManyKeys is a rotation that would make the key set larger than clients read: wait until retired keys expire.
 	ErrTooManyKeys = errors.New("keys: too many published keys")
-	// ErrTokenLifetime is a token without an expiry, or one that would outlive the publication of its key.
+	// ErrTokenLifetime is a token that would outlive the publication of its key.
 	ErrTokenLifetime = errors.New("keys: token expiry")
 	// ErrInvalidRecord is a record that breaks a rule of its form, or whose parts do not belong together.
 	ErrInvalidRecord = errors.New("keys: invalid record")

@@ -24,11 +24,12 @@ func Example() {
 	}
 	go ring.Run(ctx)
 
-	claims, err := json.Marshal(map[string]any{"sub": "alice", "exp": time.Now().Add(time.Minute).Unix()})
+	expires := time.Now().Add(time.Minute).Unix()
+	claims, err := json.Marshal(map[string]any{"sub": "alice", "exp": expires})
 	if err != nil {
 		log.Fatal(err)
 	}
-	token, err := ring.Sign(keys.AccessTokenType, claims)
+	token, err := ring.Sign(keys.AccessTokenType, claims, expires)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func (w *world) sign(p *process) {
 	kid := signer.KeyID
 	expires := w.now.Add(p.offset + p.lifetime)
 	if w.steps%50 == 0 {
-		if _, err := signer.Sign(keys.AccessTokenType, claims(expires)); err != nil {
+		if _, err := signer.Sign(keys.AccessTokenType, claims(expires), expires.Unix()); err != nil {
 			w.fail("%s cannot sign: %v", kid, err)
 		}
 	}

@@ -157,8 +157,8 @@ func TestLongerTokensAreRecordedBeforeTheyAreSigned(t *testing.T) {
 	long := open(t, store, cfg)
 	old := signerID(t, long)
 	c.Add(pending)
-	token := claims(c.Now().Add(48 * time.Hour))
-	if _, err := long.Sign("at+jwt", token); err != nil {
+	expires := c.Now().Add(48 * time.Hour)
+	if _, err := long.Sign("at+jwt", claims(expires), expires.Unix()); err != nil {
 		t.Fatal(err)
 	}
 	short := open(t, store, config(c))

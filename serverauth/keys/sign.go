@@ -2,7 +2,6 @@ package keys
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -56,22 +55,22 @@ func (r *Ring) Signer() (*Signer, error) {
 	return v.signing, nil
 }
 
-// Sign makes a compact JWS (RFC 7515) of claims, a JSON object, with the key that signs now. typ is the header's media
-// type without "application/", in ASCII. It returns [ErrTokenLifetime] when `exp` is absent or later than
-// [Config].TokenLifetime from now, since the key would be published no more while the token is valid, and
+// Sign makes a compact JWS (RFC 7515) of claims, a JSON object whose `exp` is expires (Unix seconds), with the key that
+// signs now. typ is the header's media type without "application/", in ASCII. It returns [ErrTokenLifetime] when expires
+// is later than [Config].TokenLifetime from now, since the key would be published no more while the token is valid, and
 // [ErrUnavailable].
-func (r *Ring) Sign(typ string, claims []byte) (string, error) {
+func (r *Ring) Sign(typ string, claims []byte, expires int64) (string, error) {
 	s, err := r.Signer()
 	if err != nil {
 		return "", err
 	}
-	return s.Sign(typ, claims)
+	return s.Sign(typ, claims, expires)
 }
 
 // Sign is [Ring.Sign] with this key.
-func (s *Signer) Sign(typ string, claims []byte) (string, error) {
-	if err := s.checkExpiry(claims); err != nil {
-		return "", err
+func (s *Signer) Sign(typ string, claims []byte, expires int64) (string, error) {
+	if limit := s.clock.Now().Add(s.lifetime + time.Second); expires > limit.Unix() { // a second for rounding
+		return "", fmt.Errorf("%w: later than %s from now", ErrTokenLifetime, s.lifetime)
 	}
 	header := s.header
 	if typ != AccessTokenType {
@@ -92,21 +91,3 @@ func (s *Signer) Sign(typ string, claims []byte) (string, error) {
 
 // maxEncodedSignature fits every signature but those of ML-DSA, for which the buffer grows.
 const maxEncodedSignature = 350
-
-// checkExpiry allows a second for rounding.
-func (s *Signer) checkExpiry(claims []byte) error {
-	var c struct {
-		Expiry *float64 `json:"exp"`
-	}
-	if err := app.DecodeObject(claims, &c); err != nil {
-		return errors.New("keys: the claims are no JSON object with a numeric exp")
-	}
-	if c.Expiry == nil {
-		return fmt.Errorf("%w: none", ErrTokenLifetime)
-	}
-	limit := s.clock.Now().Add(s.lifetime + time.Second)
-	if *c.Expiry > float64(limit.Unix()) {
-		return fmt.Errorf("%w: later than %s from now", ErrTokenLifetime, s.lifetime)
-	}
-	return nil
-}

@@ -129,7 +129,7 @@ func TestVanishedFolderIsNoFirstStart(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	c.Add(30e9)
-	if _, err := ring.Sign("at+jwt", claims(c.Now())); err == nil {
+	if _, err := ring.Sign("at+jwt", claims(c.Now()), c.Now().Unix()); err == nil {
 		t.Fatal("it signs without knowing whether its key is still published")
 	}
 	if len(snapshot(t, dir)) > 1 { // the lock

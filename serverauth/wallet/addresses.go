@@ -53,11 +53,11 @@ func ChallengeAddress(address string) string {
 	if isEthereum(address) {
 		return strings.ToLower(address)
 	}
-	digits, ok := hexDigits(address)
+	digits, classes := hexDigits(address)
 	switch {
-	case !ok:
+	case classes&noHex != 0:
 		return address
-	case classesOf(digits)&upperHex != 0:
+	case classes&upperHex != 0:
 		return strings.ToLower(digits)
 	default:
 		return digits
@@ -80,14 +80,17 @@ func SolanaKey(address string) (key []byte, ok bool) {
 	return key, err == nil && len(key) == ed25519.PublicKeySize
 }
 
-// hexDigits strips an optional 0x and reports whether what remains is hex of
-// at least one whole byte.
-func hexDigits(text string) (digits string, ok bool) {
+// hexDigits strips an optional 0x and returns the classes of what remains, as
+// bits among others: noHex unless it is hex of at least one whole byte.
+func hexDigits(text string) (digits string, classes byte) {
 	digits = strings.TrimPrefix(text, "0x")
 	if digits == "" || len(digits)%2 != 0 {
-		return "", false
+		return "", noHex
 	}
-	return digits, classesOf(digits)&noHex == 0
+	for i := range len(digits) {
+		classes |= hexValues[digits[i]]
+	}
+	return digits, classes
 }
 
 // A hexValue is a digit's value and the class of its character.
@@ -110,14 +113,6 @@ var hexValues = func() (values [256]byte) {
 	}
 	return values
 }()
-
-// classesOf returns the classes that occur in text, as bits among others.
-func classesOf(text string) (classes byte) {
-	for i := range len(text) {
-		classes |= hexValues[text[i]]
-	}
-	return classes
-}
 
 // isHexOf reports whether text is key in hex.
 func isHexOf(text string, key []byte) bool {

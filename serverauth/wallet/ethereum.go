@@ -52,8 +52,8 @@ func isEthereum(text string) bool {
 	if len(text) != 42 || text[:2] != "0x" {
 		return false
 	}
-	_, ok := hexDigits(text)
-	return ok
+	_, classes := hexDigits(text)
+	return classes&noHex == 0
 }
 
 // identifyEthereum holds a claimed Ethereum address against a key.

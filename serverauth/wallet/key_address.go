@@ -49,11 +49,7 @@ func keyInAddress(address string) (Scheme, []byte) {
 	if key, ok := SolanaKey(address); ok {
 		return Ed25519(), key
 	}
-	digits, ok := hexDigits(address)
-	if !ok {
-		return nil, nil
-	}
-	key, err := hex.DecodeString(strings.ToLower(digits))
+	key, err := hex.DecodeString(strings.TrimPrefix(address, "0x"))
 	if err != nil {
 		return nil, nil
 	}

@@ -18,8 +18,7 @@ const (
 )
 
 // mldsaScheme holds what differs. verify is called with slices of the right
-// lengths; it unpacks the key on its stack, so that only the matrix of the
-// key (up to 56 KB) becomes garbage.
+// lengths.
 type mldsaScheme struct {
 	algorithm              string
 	keySize, signatureSize int
@@ -34,33 +33,27 @@ type mldsaScheme struct {
 // is the thumbprint, since the key would not fit an HTTP header.
 func MLDSA44() Scheme {
 	return mldsaScheme{MLDSA44Algorithm, mldsa44.PublicKeySize, mldsa44.SignatureSize,
-		func(publicKey, message, signature []byte) bool {
-			var key mldsa44.PublicKey
-			key.Unpack((*[mldsa44.PublicKeySize]byte)(publicKey))
-			return mldsa44.Verify(&key, message, nil, signature)
-		}}
+		verifyUnpacked(func(key *mldsa44.PublicKey, packed []byte) {
+			key.Unpack((*[mldsa44.PublicKeySize]byte)(packed))
+		}, mldsa44.Verify)}
 }
 
 // MLDSA65 is MLDSA44 with keys of 1952 bytes and signatures of 3309, category
 // 3. It is what a sign-in means that names no algorithm.
 func MLDSA65() Scheme {
 	return mldsaScheme{MLDSA65Algorithm, mldsa65.PublicKeySize, mldsa65.SignatureSize,
-		func(publicKey, message, signature []byte) bool {
-			var key mldsa65.PublicKey
-			key.Unpack((*[mldsa65.PublicKeySize]byte)(publicKey))
-			return mldsa65.Verify(&key, message, nil, signature)
-		}}
+		verifyUnpacked(func(key *mldsa65.PublicKey, packed []byte) {
+			key.Unpack((*[mldsa65.PublicKeySize]byte)(packed))
+		}, mldsa65.Verify)}
 }
 
 // MLDSA87 is MLDSA44 with keys of 2592 bytes and signatures of 4627, category
 // 5.
 func MLDSA87() Scheme {
 	return mldsaScheme{MLDSA87Algorithm, mldsa87.PublicKeySize, mldsa87.SignatureSize,
-		func(publicKey, message, signature []byte) bool {
-			var key mldsa87.PublicKey
-			key.Unpack((*[mldsa87.PublicKeySize]byte)(publicKey))
-			return mldsa87.Verify(&key, message, nil, signature)
-		}}
+		verifyUnpacked(func(key *mldsa87.PublicKey, packed []byte) {
+			key.Unpack((*[mldsa87.PublicKeySize]byte)(packed))
+		}, mldsa87.Verify)}
 }
 
 func (m mldsaScheme) Algorithm() string { return m.algorithm }
