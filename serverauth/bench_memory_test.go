@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/fx"
 
 	"github.com/picoauth/picoauth/clientauth"
 	"github.com/picoauth/picoauth/serverauth"
@@ -96,6 +97,35 @@ func BenchmarkDenylistMemory(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRevokedJTIs asks for the one item that is new among so many, and for all of them.
+func BenchmarkRevokedJTIs(b *testing.B) {
+	for _, size := range sizes {
+		store := serverauth.NewInMemoryRevocationStore()
+		items := make([]serverauth.Revocation, size)
+		for i := range items {
+			items[i] = serverauth.Revocation{JTI: fmt.Sprintf("%022d", i), RevokedAt: time.Now().Unix(), Reason: "logout", Exp: 1 << 40}
+		}
+		_, err := store.Add(b.Context(), items)
+		require.NoError(b, err)
+		page, err := store.Since(b.Context(), 0)
+		require.NoError(b, err)
+		e := benchEcho(b, map[string]any{"fleet_mint_secret": benchSecret},
+			fx.Decorate(func() serverauth.RevocationStore { return store }))
+		for name, since := range map[string]int64{"news": page.Seq - 1, "whole": 0} {
+			b.Run(strconv.Itoa(size)+"/"+name, func(b *testing.B) {
+				reader := newCaller(b, e, http.MethodGet, serverauth.Prefix+"/revoked-jtis?since="+strconv.FormatInt(since, 10))
+				reader.request.Header.Set("X-Fleet-Secret", benchSecret)
+				for b.Loop() {
+					reader.call(nil)
+				}
+				b.ReportMetric(float64(reader.reply.Len()), "bytes")
+			})
+		}
+	}
+}
+
+const benchSecret = "a fleet secret that is long enough for anyone"
 
 // BenchmarkChallengeMemory is by how much the resident memory of the process grows while challenges are asked and never
 // used: a hundred thousand, or ten million with PICOAUTH_LONG=1.

@@ -73,17 +73,23 @@ func (s *InMemoryRevocationStore) Since(_ context.Context, seq int64) (Revocatio
 func (s *InMemoryRevocationStore) Prune(_ context.Context, before int64, limit int) (removed int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.entries = slices.DeleteFunc(s.entries, func(e revocationEntry) bool {
-		if removed >= limit || e.item.Exp == 0 || e.item.Exp >= before {
-			return false
+	seen, kept := 0, 0
+	for ; seen < len(s.entries) && removed < limit; seen++ {
+		e := s.entries[seen]
+		if e.item.Exp == 0 || e.item.Exp >= before {
+			s.entries[kept] = e
+			kept++
+			continue
 		}
 		removed++
 		s.pruned = max(s.pruned, e.seq)
 		if k, once := keyOf(e.item); once {
 			delete(s.known, k)
 		}
-		return true
-	})
+	}
+	copy(s.entries[removed:seen], s.entries[:kept]) // what expires first is mostly first: the rest need not move
+	clear(s.entries[:removed])
+	s.entries = s.entries[removed:]
 	return removed, nil
 }
 

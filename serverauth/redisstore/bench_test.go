@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,9 +11,11 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/redisstore"
 	"github.com/picoauth/picoauth/testutil/services"
+	"github.com/picoauth/picoauth/testutil/storetest"
 )
 
 // One operation after the other, with a server that writes each to a file and does not wait for the disk: what is
@@ -122,86 +123,25 @@ func mintRows(after int64, n int) []serverauth.AuditEntry {
 	return rows
 }
 
-// TestGrowth prints what ten thousand and a million sessions and revocations cost.
-func TestGrowth(t *testing.T) {
-	sizes := []int{10_000}
-	if os.Getenv("PICOAUTH_LONG") == "1" {
-		sizes = append(sizes, 1_000_000)
-	}
-	for _, n := range sizes {
-		server := services.Redis(t, "appendonly=no")
-		stores, admin := open(t, redisstore.New(), config(t, server.URL())), client(t, server.URL())
-		memory := func() int { return usedMemory(t, admin) }
-		now := time.Now().UnixMilli()
-
-		empty := memory()
-		createAll(t, stores.Sessions, n, func(i int) serverauth.Session {
-			row := session(fmt.Sprintf("sid-%018d", i), now)
-			row.Subject.ID, row.Subject.WalletID = fmt.Sprintf("0x%040d", i), fmt.Sprintf("%043d", i)
-			return row
-		})
-		sessions := memory()
-		rotations := measure(t, 1000, func(i int) error {
-			r := serverauth.Rotation{SessionID: fmt.Sprintf("sid-%018d", i*(n/1000)), Counter: 1, Now: now, TTL: 1e9}
-			_, outcome, err := stores.Sessions.Rotate(t.Context(), r)
-			if outcome != serverauth.SessionRotated {
-				t.Errorf("outcome %d", outcome)
-			}
-			return err
-		})
-		const batch = 1000
-		forEach(t, n/batch, func(i int) error {
-			items := make([]serverauth.Revocation, batch)
-			for k := range items {
-				items[k] = serverauth.Revocation{
-					JTI: fmt.Sprintf("jti-%018d", i*batch+k), RevokedAt: now / 1000, Reason: "logout", Exp: now/1000 + 3600,
-				}
-			}
-			_, err := stores.Revocations.Add(t.Context(), items)
-			return err
-		})
-		revocations := memory()
-		began := time.Now()
-		page, err := stores.Revocations.Since(t.Context(), 0)
-		if err != nil || len(page.Items) != n {
-			t.Fatalf("%d items, %v", len(page.Items), err)
+// BenchmarkGrowth has a server that writes nothing to a file, and is asked for its memory.
+func BenchmarkGrowth(b *testing.B) {
+	storetest.BenchmarkGrowth(b, func(tb testing.TB, clock app.Clock) storetest.Storage[*serverauth.Stores] {
+		server := services.Redis(tb, "appendonly=no")
+		admin := client(tb, server.URL())
+		return storetest.Storage[*serverauth.Stores]{
+			Open: func(tb testing.TB) *serverauth.Stores {
+				return open(tb, redisstore.New(), with(config(tb, server.URL()), clock))
+			},
+			Used: func(tb testing.TB) int64 { return usedMemory(tb, admin) },
 		}
-		all := time.Since(began)
-		news := measure(t, 1000, func(i int) error {
-			_, err := stores.Revocations.Add(t.Context(), []serverauth.Revocation{{SID: fmt.Sprint(i), Exp: now/1000 + 7200}})
-			if err == nil {
-				page, err = stores.Revocations.Since(t.Context(), page.Seq)
-			}
-			return err
-		})
-		began = time.Now()
-		for removed := batch; removed == batch; {
-			if removed, err = stores.Revocations.Prune(t.Context(), now/1000+3601, batch); err != nil {
-				t.Fatal(err)
-			}
-		}
-		t.Logf("%d: a session %d bytes, a rotation %s; a revocation %d bytes, all of them %s, add and see one %s, prune all %s",
-			n, (sessions-empty)/n, rotations, (revocations-sessions)/n, all, news, time.Since(began))
-	}
+	})
 }
 
-// measure returns how long one of n calls takes.
-func measure(t *testing.T, n int, call func(i int) error) time.Duration {
-	t.Helper()
-	began := time.Now()
-	for i := range n {
-		if err := call(i); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return time.Since(began) / time.Duration(n)
-}
-
-func usedMemory(t *testing.T, admin *redis.Client) int {
+func usedMemory(t testing.TB, admin *redis.Client) int64 {
 	t.Helper()
 	for line := range strings.Lines(admin.Info(t.Context(), "memory").Val()) {
 		if text, found := strings.CutPrefix(line, "used_memory:"); found {
-			n, err := strconv.Atoi(strings.TrimSpace(text))
+			n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -23,7 +23,6 @@ func Benchmark(b *testing.B, fresh Fresh[*serverauth.Stores]) {
 		{"rotate", benchmarkRotate},
 		{"end", benchmarkEnd},
 		{"revoke", benchmarkRevoke},
-		{"since", benchmarkSince},
 	} {
 		b.Run(test.name, func(b *testing.B) {
 			store := fresh(b, time.Now).Open(b)
@@ -127,28 +126,6 @@ func benchmarkItem(i int) serverauth.Revocation {
 func benchmarkRevoke(_ *testing.B, s *serverauth.Stores, _ int) func(int) error {
 	return func(i int) error {
 		_, err := s.Revocations.Add(background, []serverauth.Revocation{benchmarkItem(i)})
-		return err
-	}
-}
-
-// benchmarkSince asks for what is new in a denylist of ten thousand, or of a million: one item.
-func benchmarkSince(b *testing.B, s *serverauth.Stores, _ int) func(int) error {
-	const batch = 500
-	for n := 0; n < many(10_000); n += batch {
-		items := make([]serverauth.Revocation, batch)
-		for i := range items {
-			items[i] = benchmarkItem(n + i)
-		}
-		if _, err := s.Revocations.Add(background, items); err != nil {
-			b.Fatal(err)
-		}
-	}
-	page, err := s.Revocations.Since(background, 1<<62)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return func(int) error {
-		_, err := s.Revocations.Since(background, page.Seq-1)
 		return err
 	}
 }

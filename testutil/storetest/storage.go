@@ -23,6 +23,9 @@ type Storage[Store any] struct {
 	// Expires says that the storage forgets by itself, and by the machine's own time, what has expired: then Prune and
 	// Cleanup need not find it, and marks may last longer than they must.
 	Expires bool
+	// Used returns how many bytes the storage takes, of memory or disk, as far as it says; nil where it does not. Only
+	// BenchmarkGrowth asks.
+	Used func(tb testing.TB) int64
 }
 
 // Fresh makes a storage whose stores go by the clock, which starts at the machine's own time. What it opens ends with the test.

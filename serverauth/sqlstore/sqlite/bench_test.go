@@ -7,3 +7,5 @@ import (
 )
 
 func BenchmarkStores(b *testing.B) { storetest.Benchmark(b, fresh) }
+
+func BenchmarkGrowth(b *testing.B) { storetest.BenchmarkGrowth(b, fresh) }

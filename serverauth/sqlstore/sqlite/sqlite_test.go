@@ -64,5 +64,15 @@ func fresh(tb testing.TB, clock app.Clock) storetest.Storage[*serverauth.Stores]
 			}
 			path = next
 		},
+		Used: func(tb testing.TB) (size int64) {
+			for _, suffix := range []string{"", "-wal"} {
+				file, err := os.Stat(path + suffix)
+				if err != nil {
+					tb.Fatal(err)
+				}
+				size += file.Size()
+			}
+			return size
+		},
 	}
 }
