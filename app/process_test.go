@@ -34,7 +34,7 @@ var programs = map[string][]fx.Option{
 	"slow":  {fx.Invoke(slowRoute)},
 	"file":  {app.ConfigFile("missing.yaml")},
 	"constructor": {
-		fx.Provide(func() (greeter, error) { return nil, errors.New("key_dir\nis not readable") }),
+		fx.Provide(func() (greeter, error) { return nil, errors.New("key_dir:\nis not readable\n\ttwice\ntwice") }),
 		fx.Invoke(func(greeter) {}),
 	},
 	"hang": {fx.StartTimeout(time.Millisecond), fx.Invoke(func(lc fx.Lifecycle) {
@@ -158,7 +158,7 @@ func TestFailureIsOneLineAndExitCodeOne(t *testing.T) {
 		{"missing file", "file", "", `config file "missing.yaml": no such file or directory`},
 		{"busy port", "plain", fmt.Sprintf("APP__PORT=%d", busy.Port),
 			fmt.Sprintf("cannot listen on %s (app.host, app.port): address already in use", busy)},
-		{"constructor", "constructor", "", "key_dir; is not readable"},
+		{"constructor", "constructor", "", "key_dir: is not readable; twice"},
 		{"start hook", "hook", "", "store is unreachable"},
 		{"start hook that hangs", "hang", "", "could not start in time: context deadline exceeded"},
 		{"duplicate route", "duplicate", "", "route GET /x/:b is registered twice, first as /x/:a"},

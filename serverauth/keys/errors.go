@@ -24,7 +24,7 @@ var (
 	// ErrNewerFormat is an undamaged record that a newer version of this program wrote.
 	ErrNewerFormat = errors.New("keys: record of a newer version")
 	// ErrEncryptionKey is an encryption key in none of the accepted forms.
-	ErrEncryptionKey = errors.New("keys: server_auth.key_encryption_key must be 32 bytes, as 64 hex characters or as base64")
+	ErrEncryptionKey = errors.New("server_auth.key_encryption_key must be 32 bytes, as 64 hex characters or as base64")
 	// ErrKeyRequired is an encrypted record read without an encryption key.
 	ErrKeyRequired = errors.New("keys: encrypted, but server_auth.key_encryption_key is not set")
 	// ErrNotEncrypted is a plain record read with an encryption key.
