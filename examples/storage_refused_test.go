@@ -21,9 +21,11 @@ func TestStorageThatRefusesToStart(t *testing.T) {
 		{"keys outlive a memory store", []string{"SERVER_AUTH__STORAGE_URL=memory:", "SERVER_AUTH__KEY_DIR=" + filepath.Join(dir, "keys")},
 			[]string{"server_auth.key_dir: ", "revoked tokens would live again after a restart"}},
 		{"keys outlive a memory store of revocations", []string{"SERVER_AUTH__REVOCATION_STORAGE_URL=memory:", "SERVER_AUTH__DATA_DIR=" + filepath.Join(dir, "a")},
-			[]string{"server_auth.key_dir: "}},
+			[]string{"server_auth.revocation_storage_url: "}},
 		{"keys outlive a memory store of sessions", []string{"SERVER_AUTH__SESSION_STORAGE_URL=memory:", "SERVER_AUTH__DATA_DIR=" + filepath.Join(dir, "b")},
-			[]string{"server_auth.key_dir: "}},
+			[]string{"server_auth.session_storage_url: "}},
+		{"keys elsewhere outlive a memory store", []string{"SERVER_AUTH__STORAGE_URL=memory:", "SERVER_AUTH__KEY_STORAGE_URL=sqlite:" + filepath.Join(dir, "k.db"),
+			"SERVER_AUTH__KEY_ENCRYPTION_KEY=" + encryptionKey}, []string{"server_auth.key_storage_url: "}},
 		{"no such backend", []string{"SERVER_AUTH__STORAGE_URL=mysql://picoauth:hunter2@127.0.0.1/auth"}, []string{"server_auth.storage_url: ", `"mysql"`}},
 		{"no URL", []string{"SERVER_AUTH__STORAGE_URL=hunter2"}, []string{"server_auth.storage_url"}},
 		{"nobody listens, PostgreSQL", []string{"SERVER_AUTH__STORAGE_URL=postgres://picoauth:hunter2@127.0.0.1:1/auth", "SERVER_AUTH__KEY_ENCRYPTION_KEY=" + encryptionKey},
@@ -37,6 +39,10 @@ func TestStorageThatRefusesToStart(t *testing.T) {
 	t.Run("keys in a database without an encryption key", func(t *testing.T) {
 		url := services.Postgres(t).URL()
 		refusesToStart(t, []string{"SERVER_AUTH__STORAGE_URL=" + url}, "server_auth.key_encryption_key is required")
+		for _, role := range []string{"revocation", "session"} {
+			refusesToStart(t, []string{"SERVER_AUTH__STORAGE_URL=" + url, "SERVER_AUTH__KEY_ENCRYPTION_KEY=" + encryptionKey,
+				"SERVER_AUTH__" + strings.ToUpper(role) + "_STORAGE_URL=memory:"}, "server_auth."+role+"_storage_url: ")
+		}
 		first := newReplica(t, replicaSettings("SERVER_AUTH__STORAGE_URL="+url, "SERVER_AUTH__KEY_ENCRYPTION_KEY="+encryptionKey))
 		first.start()
 		first.stop()

@@ -148,14 +148,38 @@ func (s *storage) keys(ctx context.Context) (keys.Store, error) {
 
 // keyStore is files where there is a folder for them, and else in the storage.
 func (s *storage) keyStore(ctx context.Context) (keys.Store, error) {
-	if dir := s.keyFolder(); dir != "" {
-		if s.inMemory(s.settings.RevocationStorage) || s.inMemory(s.settings.SessionStorage) {
-			return nil, fmt.Errorf("%s.key_dir: keys that outlive the process need sessions and revocations that do too, "+
-				"else revoked tokens would live again after a restart; set data_dir or storage_url", SettingsSection)
-		}
+	dir := s.keyFolder()
+	if err := s.checkLifetimes(dir); err != nil {
+		return nil, err
+	}
+	if dir != "" {
 		return keys.OpenFileStore(ctx, dir, s.config.EncryptionKey, s.config.Log)
 	}
 	return role(s, "key_storage_url", s.settings.KeyStorage, func(all *Stores) keys.Store { return all.Keys })
+}
+
+// checkLifetimes refuses keys that outlive the process where sessions or revocations do not.
+func (s *storage) checkLifetimes(dir string) error {
+	keysIn := "key_dir"
+	if dir == "" {
+		if s.inMemory(s.settings.KeyStorage) {
+			return nil
+		}
+		keysIn = "key_storage_url"
+	}
+	for _, role := range []struct{ setting, text string }{
+		{"revocation_storage_url", s.settings.RevocationStorage}, {"session_storage_url", s.settings.SessionStorage},
+	} {
+		if !s.inMemory(role.text) {
+			continue
+		}
+		if role.text == "" { // storage_url is memory, and the keys were put elsewhere
+			role.setting = keysIn
+		}
+		return fmt.Errorf("%s.%s: keys that outlive the process need sessions and revocations that do too, "+
+			"else revoked tokens would live again after a restart; set data_dir or storage_url", SettingsSection, role.setting)
+	}
+	return nil
 }
 
 // keyFolder is key_dir, or the folder beside a SQLite file; empty where keys are in memory or in a database.
