@@ -14,7 +14,8 @@ const (
 
 // unpackedKeys remembers the unpacked keys of up to 64 wallets (K, 22 to 67 KB each) that have lately shown a valid
 // signature: services and agents come again, and to unpack a key of ML-DSA takes longer than to verify with it. What
-// no signature was verified with is never kept, so a stranger's requests displace nothing.
+// no signature was verified with is never kept, so a stranger's requests displace nothing. Whoever has a whole key may
+// tell from the time of a refusal that its wallet has been here.
 type unpackedKeys[K any] struct {
 	seed  maphash.Seed
 	slots [keyGroups][keyWays]atomic.Pointer[unpackedKey[K]]
