@@ -51,6 +51,19 @@ func TestStorageThatRefusesToStart(t *testing.T) {
 	})
 }
 
+// TestARefusedStartTouchesNothing: a process that may not read the keys leaves the rest as it is to those that may.
+func TestARefusedStartTouchesNothing(t *testing.T) {
+	settings := []string{"SERVER_AUTH__DATA_DIR=" + t.TempDir()}
+	sealed := append(settings, "SERVER_AUTH__KEY_ENCRYPTION_KEY="+encryptionKey)
+	a := newReplica(t, replicaSettings(sealed...))
+	a.start()
+	request := a.signInRequest(t, newWallet(t))
+	refusesToStart(t, settings, "key_encryption_key")
+	b := newReplica(t, replicaSettings(sealed...))
+	b.start()
+	assert.Equal(t, 200, b.ask(t, "POST", "/sign-in", "", request).status, "the key of the challenges is the same")
+}
+
 func refusesToStart(t *testing.T, environ []string, want ...string) {
 	t.Helper()
 	p := launch(t, "standalone", nil, append(environ, "APP__PORT=0")...)

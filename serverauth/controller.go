@@ -7,6 +7,7 @@ import (
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/clientauth"
+	"github.com/picoauth/picoauth/serverauth/apidocs"
 )
 
 // Prefix is the path that the issuer's own endpoints begin with.
@@ -30,6 +31,7 @@ type AuthController struct {
 	tokens    *introspection
 	discovery *discovery
 	openAPI   *openAPIDocument
+	docs      *apidocs.Page
 	log       *slog.Logger
 	routes    []*echo.Route
 }
@@ -78,6 +80,10 @@ func NewAuthController(d ControllerDeps) (*AuthController, error) {
 	if err != nil {
 		return nil, err
 	}
+	docs, err := apidocs.New()
+	if err != nil {
+		return nil, err
+	}
 	limiter := newRateLimiter(d.Settings.RateLimitPerMinute, now)
 	guard := &guard{
 		authenticator: authenticator, operatorRoles: d.Settings.OperatorRoles, fleetSecret: d.Settings.FleetMintSecret,
@@ -98,7 +104,7 @@ func NewAuthController(d ControllerDeps) (*AuthController, error) {
 		password:  password,
 		refresh:   &refreshFlow{sessions: d.Sessions, now: now, metrics: d.Instruments, log: d.Log},
 		logout:    &logoutFlow{sessions: d.Sessions, log: d.Log},
-		fleet:     &fleetFlow{settings: d.Settings, issuer: d.Issuer, metrics: d.Instruments, log: d.Log},
+		fleet:     &fleetFlow{settings: d.Settings, sessions: d.Sessions, metrics: d.Instruments, log: d.Log},
 		jwks:      &jwksEndpoint{ring: ring},
 		revoke:    &revokeFlow{guard: guard, revoker: d.Revoker, log: d.Log},
 		revoked:   &revokedList{guard: guard, store: d.Revocations},
@@ -107,6 +113,7 @@ func NewAuthController(d ControllerDeps) (*AuthController, error) {
 		tokens:    &introspection{guard: guard, validator: validator},
 		discovery: &discovery{settings: d.Settings, ring: ring, wallets: d.Settings.SupportedWalletAlgorithms},
 		openAPI:   document,
+		docs:      docs,
 		log:       d.Log,
 	}, nil
 }
@@ -130,6 +137,7 @@ func (a *AuthController) Register(e *echo.Echo) {
 	a.post(e, "/keys/:kid/compromised", a.keys.compromised)
 
 	a.get(e, Prefix+"/openapi.json", a.openAPI.get)
+	a.routes = append(a.routes, a.docs.Register(e, Prefix+"/docs")...)
 	a.get(e, "/.well-known/openid-configuration", a.discovery.document)
 	a.get(e, "/.well-known/oauth-authorization-server", a.discovery.document)
 }

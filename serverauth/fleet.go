@@ -1,6 +1,7 @@
 package serverauth
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -13,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/clientauth"
 	"github.com/picoauth/picoauth/serverauth/wallet"
 )
 
@@ -28,7 +30,7 @@ const (
 // fleetFlow mints tokens for agents that another system runs and vouches for by a shared secret.
 type fleetFlow struct {
 	settings ServerAuthSettings
-	issuer   *TokenIssuer
+	sessions *SessionService
 	metrics  *Instruments
 	log      *slog.Logger
 }
@@ -72,11 +74,45 @@ func (f *fleetFlow) exchange(c echo.Context) (string, Mint, error) {
 	if err := f.check(&request); err != nil {
 		return "", Mint{}, err
 	}
-	return f.issuer.issue(c.Request().Context(), AccessTokenRequest{
+	return f.sessions.issueFleet(c.Request().Context(), AccessTokenRequest{
 		Subject: request.SessionID, SessionID: request.SessionID, Role: request.Role, Scope: request.Scope,
 		TTL: f.ttl(request.TTL), Kind: KindFleet, AgentID: request.AgentID,
 	})
 }
+
+// issueFleet issues a token and looks whether it is revoked already: a session by its name may be, for as long as a
+// token of it could live, and its subject may be in this very second.
+func (s *SessionService) issueFleet(ctx context.Context, r AccessTokenRequest) (string, Mint, error) {
+	for range maxStartTries {
+		r.IssuedAt = s.now()
+		denied, err := s.denylist.Denied(ctx, clientauth.TokenRef{SessionID: r.SessionID})
+		if err != nil {
+			return "", Mint{}, err
+		}
+		if denied {
+			return "", Mint{}, errFleetSessionRevoked
+		}
+		token, mint, err := s.issuer.issue(ctx, r)
+		if err != nil {
+			return "", Mint{}, err
+		}
+		denied, err = s.denylist.Denied(ctx, clientauth.TokenRef{
+			ID: mint.ID, SessionID: mint.SessionID, Subject: mint.Subject, IssuedAt: mint.IssuedAt,
+		})
+		if err != nil {
+			return "", Mint{}, err
+		}
+		if !denied {
+			return token, mint, nil
+		}
+		if _, err := s.beginAfter(ctx, r.IssuedAt.Truncate(time.Second).Add(time.Second)); err != nil {
+			return "", Mint{}, err
+		}
+	}
+	return "", Mint{}, errFleetSessionRevoked
+}
+
+var errFleetSessionRevoked = app.NewProblem(http.StatusForbidden, "session_revoked", "session is revoked")
 
 func (f *fleetFlow) check(r *fleetRequest) error {
 	if r.Role == "" {
@@ -89,7 +125,7 @@ func (f *fleetFlow) check(r *fleetRequest) error {
 		return app.NewProblem(http.StatusBadRequest, "invalid_field", "session_id and agent_id are at most 256 printable ASCII characters without spaces")
 	case len(r.Scope) > maxFleetScopeLength || !isPrintable(r.Scope, ' '):
 		return app.NewProblem(http.StatusBadRequest, "invalid_field", "scope is at most 1024 printable ASCII characters")
-	case namesSomebodyElse(r.SessionID):
+	case namesSomebodyElse(r.SessionID), strings.EqualFold(r.SessionID, f.settings.AdminEmail):
 		return app.NewProblem(http.StatusBadRequest, "invalid_session_id",
 			"session_id must not have the shape of an e-mail or a wallet address")
 	case !slices.Contains(f.settings.FleetRoles, r.Role):
@@ -121,8 +157,11 @@ func isPrintable(text string, from byte) bool {
 }
 
 // namesSomebodyElse tells whether a session's name, which becomes a `sub`, could be taken for that of a person: an
-// e-mail, a wallet address, or the thumbprint that is the address of an ML-DSA wallet.
+// e-mail, a wallet address, alone or as a CAIP-10 account, or the thumbprint that is the address of an ML-DSA wallet.
 func namesSomebodyElse(id string) bool {
+	if strings.HasPrefix(id, wallet.NamespaceEthereum+":") || strings.HasPrefix(id, wallet.NamespaceSolana+":") {
+		id = id[strings.LastIndexByte(id, ':')+1:]
+	}
 	if strings.HasPrefix(id, "0X") {
 		id = "0x" + id[2:]
 	}

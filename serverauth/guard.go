@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -38,14 +39,15 @@ func (g *guard) reader(c echo.Context) error {
 	return err
 }
 
-// fleet compares the fleet secret. Wrong ones empty the client's bucket, and with an empty bucket none is compared.
+// fleet compares the fleet secret. Wrong ones empty the client's bucket of the endpoint, and with an empty bucket none is
+// compared.
 func (g *guard) fleet(c echo.Context) error {
-	client := app.ClientIP(c)
-	if retryAfter, ok := g.limiter.peek(client, fleetSecretHeader); !ok {
-		return rateLimited(c, g.log, g.metrics, fleetSecretHeader, retryAfter)
+	client, endpoint := app.ClientIP(c), strings.TrimPrefix(c.Path(), Prefix)
+	if retryAfter, ok := g.limiter.peek(client, endpoint); !ok {
+		return rateLimited(c, g.log, g.metrics, endpoint, retryAfter)
 	}
 	if !hasFleetSecret(c.Request(), g.fleetSecret) {
-		g.limiter.allow(client, fleetSecretHeader)
+		g.limiter.allow(client, endpoint)
 		g.metrics.refusedFleet(errFleetSecret)
 		refusalEvent(c, g.log, eventFleetRefused, errFleetSecret, "endpoint", c.Path())
 		return errFleetSecret

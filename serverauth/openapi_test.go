@@ -17,7 +17,6 @@ import (
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/serverauth"
-	"github.com/picoauth/picoauth/serverauth/apidocs"
 	"github.com/picoauth/picoauth/testutil"
 	"github.com/picoauth/picoauth/testutil/openapitest"
 )
@@ -46,7 +45,7 @@ func TestOpenAPIDocumentIsValid(t *testing.T) {
 
 func TestOpenAPIHasTheRoutes(t *testing.T) {
 	var e *echo.Echo
-	testutil.NewApp(t, serverauth.Module, apidocs.Module, fx.Populate(&e))
+	testutil.NewApp(t, serverauth.Module, fx.Populate(&e))
 	parameter := regexp.MustCompile(`:(\w+)`)
 	docsFile := regexp.MustCompile(`/docs/[\w.-]+$`)
 	var routed, described []string

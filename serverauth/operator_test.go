@@ -220,7 +220,8 @@ func TestRevokedList(t *testing.T) {
 	assert.Len(t, list("?since=" + number(start)).json(t)["items"], 2)
 	assert.Empty(t, list("?since=" + number(seq)).json(t)["items"])
 	assert.Len(t, list("?since=" + number(seq+1)).json(t)["items"], 2, "a since from the future gets the whole list")
-	for _, bad := range []string{"x", "-1", "1.5", "99999999999999999999"} {
+	assert.Len(t, list("?since=99999999999999999999").json(t)["items"], 2, "however far")
+	for _, bad := range []string{"x", "-1", "1.5", "-99999999999999999999"} {
 		assert.Equal(t, 400, list("?since="+bad).status, bad)
 	}
 }
@@ -245,6 +246,23 @@ func TestFleetSessions(t *testing.T) {
 	}
 }
 
+// A session's name is the fleet's to choose: once it is revoked, no token of it is handed out that nobody would take.
+func TestARevokedFleetSessionIsNotMintedAgain(t *testing.T) {
+	s, admin := operated(t, nil)
+	fleet := func(id string) reply { return s.fleet(map[string]any{"session_id": id, "agent_id": "a"}) }
+	require.Equal(t, 200, fleet("run-1").status)
+	require.Equal(t, 200, s.post("/revoke", map[string]any{"sid": "run-1"}, bearer(admin)...).status)
+	refused := fleet("run-1")
+	refused.problem(t, 403, "session is revoked")
+	assert.Equal(t, "session_revoked", refused.json(t)["code"])
+	assert.Equal(t, 200, s.introspectActive(fleet("run-2").json(t)["session_token"].(string)))
+
+	before := fleet("run-2").json(t)["session_token"].(string)
+	require.Equal(t, 200, s.post("/revoke", map[string]any{"sub": "run-2"}, bearer(admin)...).status)
+	assert.Equal(t, 401, s.introspectActive(before))
+	assert.Equal(t, 200, s.introspectActive(fleet("run-2").json(t)["session_token"].(string)), "a subject is revoked until now only")
+}
+
 func TestFleetRefusals(t *testing.T) {
 	s, _ := operated(t, nil)
 	good := map[string]any{"session_id": "s", "agent_id": "a"}
@@ -258,11 +276,14 @@ func TestFleetRefusals(t *testing.T) {
 	for _, id := range []string{
 		"admin@pico.local", newWallet(t, "eip191").Address, newWallet(t, testutil.SolanaWallet).Address, newWallet(t, "Ed25519").Address,
 		newWallet(t, "secp256k1").Address, "lPKEv3TE2oZGYKqd9ikYOP9vGcXNmpICwVXCPKYp25E",
+		"eip155:1:" + newWallet(t, "eip191").Address, "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp:" + newWallet(t, testutil.SolanaWallet).Address,
 	} {
 		r := s.fleet(map[string]any{"session_id": id, "agent_id": "a"})
 		assert.Equal(t, 400, r.status, id)
 		assert.Equal(t, "invalid_session_id", r.json(t)["code"])
 	}
+	root := startServer(t, map[string]any{"admin_email": "root", "fleet_mint_secret": fleetSecret})
+	assert.Equal(t, 400, root.fleet(map[string]any{"session_id": "Root", "agent_id": "a"}).status, "the administrator's own name")
 	closed := startServer(t, nil)
 	assert.Equal(t, 404, closed.post("/fleet/sessions", good, "X-Fleet-Secret", "").status)
 	assert.Equal(t, 404, closed.post("/fleet/sessions", good, "X-Fleet-Secret", fleetSecret).status)

@@ -120,6 +120,7 @@ func TestWrongFleetSecretsCount(t *testing.T) {
 	l.call("/introspect", "192.0.2.1:1", "X-Fleet-Secret", "wrong").problem(t, 401, "invalid X-Fleet-Secret")
 	assert.Equal(t, 119, l.passes(130, "/introspect", "192.0.2.1:1", "X-Fleet-Secret", "wrong"))
 	assert.Zero(t, l.passes(1, "/introspect", "192.0.2.1:1", "X-Fleet-Secret", fleetSecret), "who guesses on is not told that he is right")
+	l.call("/fleet/sessions", "192.0.2.1:1", "X-Fleet-Secret", "wrong").problem(t, 401, "invalid X-Fleet-Secret") // another endpoint
 	assert.Equal(t, 5, l.passes(5, "/introspect", "192.0.2.1:1", bearer(l.admin)...), "a token needs no secret")
 	assert.Equal(t, 1000, l.passes(1000, "/introspect", "192.0.2.2:1", "X-Fleet-Secret", fleetSecret), "the right one does not count")
 }

@@ -126,7 +126,7 @@ var (
 
 // endWith ends a session that may not go on, with its live access tokens, and returns why.
 func (s *SessionService) endWith(ctx context.Context, sid, reason string, refusal error) error {
-	if _, err := s.revoker.Session(ctx, sid, Cause{By: byIssuer, Reason: reason}); err != nil {
+	if err := s.revoker.OwnSession(ctx, sid, Cause{By: byIssuer, Reason: reason}); err != nil {
 		return err
 	}
 	return refusal

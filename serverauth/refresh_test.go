@@ -81,6 +81,19 @@ func TestRefreshReuseEndsTheSession(t *testing.T) {
 	assert.Equal(t, http.StatusUnauthorized, s.introspectActive(third.Access))
 }
 
+// What reuse puts on the denylist is kept as long as an access token lives, and not as long as a fleet token does.
+func TestRefreshReuseIsForgottenInTime(t *testing.T) {
+	s, admin := operated(t, nil)
+	in := s.signIn(newWallet(t, "Ed25519"))
+	s.refresh(s.refresh(in.Refresh).tokens(t).Refresh)
+	s.refresh(in.Refresh).problem(t, 401, "refresh invalid: token was used before, the session has ended")
+	items := s.get("/revoked-jtis", bearer(admin)...).json(t)["items"].([]any)
+	require.NotEmpty(t, items)
+	for _, item := range items {
+		assert.InDelta(t, time.Now().Unix()+15*60+600, item.(map[string]any)["exp"], 5)
+	}
+}
+
 func TestHundredParallelRefreshesGiveOneRefreshToken(t *testing.T) {
 	s := startServer(t, nil)
 	in := s.signIn(newWallet(t, "Ed25519"))

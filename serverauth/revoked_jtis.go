@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -49,8 +50,8 @@ func sinceParameter(c echo.Context) (int64, error) {
 	if text == "" {
 		return 0, nil
 	}
-	since, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || since < 0 {
+	since, err := strconv.ParseInt(text, 10, 64) // the largest there is for what is larger
+	if err != nil && !errors.Is(err, strconv.ErrRange) || since < 0 {
 		return 0, app.NewProblem(http.StatusBadRequest, "invalid_parameter", "since must be a whole number that is not negative")
 	}
 	return since, nil

@@ -65,6 +65,16 @@ func (r *Revoker) Session(ctx context.Context, sid string, cause Cause) (Revocat
 	return r.ended(ctx, sid, ttl, cause)
 }
 
+// OwnSession is Session for one that is known to be of a sign-in, and may be gone from the store already: its tokens
+// are no fleet tokens, which live longer.
+func (r *Revoker) OwnSession(ctx context.Context, sid string, cause Cause) error {
+	if _, _, err := r.sessions.End(ctx, sid); err != nil {
+		return fmt.Errorf("session store: %w", err)
+	}
+	_, err := r.ended(ctx, sid, r.settings.AccessTokenTTL(), cause)
+	return err
+}
+
 // ended puts a session that is gone from its store on the denylist.
 func (r *Revoker) ended(ctx context.Context, sid string, ttl time.Duration, cause Cause) (Revocation, error) {
 	item := r.item(cause, ttl)

@@ -44,6 +44,7 @@ type storage struct {
 
 	mu     sync.Mutex
 	opened map[string]*Stores
+	files  keys.Store // of keys, once they are open; nil where they are in no files
 }
 
 func newStorage(settings ServerAuthSettings, backends []Backend, clock app.Clock, log *slog.Logger) (*storage, error) {
@@ -82,6 +83,9 @@ func (s *storage) stores(ctx context.Context, setting, text string) (*Stores, er
 	backend, err := s.backend(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s.%s: %w", SettingsSection, setting, err)
+	}
+	if _, err := s.keyFiles(ctx); err != nil {
+		return nil, err
 	}
 	config := s.config
 	config.URL = text
@@ -148,14 +152,28 @@ func (s *storage) keys(ctx context.Context) (keys.Store, error) {
 
 // keyStore is files where there is a folder for them, and else in the storage.
 func (s *storage) keyStore(ctx context.Context) (keys.Store, error) {
-	dir := s.keyFolder()
-	if err := s.checkLifetimes(dir); err != nil {
-		return nil, err
-	}
-	if dir != "" {
-		return keys.OpenFileStore(ctx, dir, s.config.EncryptionKey, s.config.Log)
+	s.mu.Lock()
+	files, err := s.keyFiles(ctx)
+	s.mu.Unlock()
+	if err != nil || files != nil {
+		return files, err
 	}
 	return role(s, "key_storage_url", s.settings.KeyStorage, func(all *Stores) keys.Store { return all.Keys })
+}
+
+// keyFiles opens the files of keys, or returns nil where they are in none. They are opened before any storage is, which
+// is then untouched by a start that they refuse. The caller holds mu.
+func (s *storage) keyFiles(ctx context.Context) (keys.Store, error) {
+	dir := s.keyFolder()
+	if err := s.checkLifetimes(dir); err != nil || dir == "" || s.files != nil {
+		return s.files, err
+	}
+	files, err := keys.OpenFileStore(ctx, dir, s.config.EncryptionKey, s.config.Log)
+	if err != nil {
+		return nil, err
+	}
+	s.files = files
+	return files, nil
 }
 
 // checkLifetimes refuses keys that outlive the process where sessions or revocations do not.

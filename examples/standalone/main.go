@@ -6,7 +6,6 @@ import (
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/serverauth"
-	"github.com/picoauth/picoauth/serverauth/apidocs"
 	"github.com/picoauth/picoauth/serverauth/redisstore"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/postgres"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/sqlite"
@@ -20,6 +19,5 @@ func main() {
 		app.ConfigFlag(*config),
 		serverauth.Module,
 		sqlite.Module, postgres.Module, redisstore.Module, // what storage_url can name
-		apidocs.Module, // the interface, shown at /api/v1/auth/docs
 	).Run()
 }

@@ -3,7 +3,6 @@ package wallet
 import (
 	"bytes"
 	"hash/maphash"
-	"math/rand/v2"
 	"sync/atomic"
 )
 
@@ -18,6 +17,7 @@ const (
 // tell from the time of a refusal that its wallet has been here.
 type unpackedKeys[K any] struct {
 	seed  maphash.Seed
+	kept  atomic.Uint64 // how many there were
 	slots [keyGroups][keyWays]atomic.Pointer[unpackedKey[K]]
 }
 
@@ -42,7 +42,7 @@ func verifyUnpacked[K any](
 			return false
 		}
 		fresh.packed = bytes.Clone(publicKey)
-		keep(group, fresh)
+		keep(group, fresh, known.kept.Add(1)%keyWays)
 		return true
 	}
 }
@@ -56,12 +56,12 @@ func find[K any](group *[keyWays]atomic.Pointer[unpackedKey[K]], packed []byte) 
 	return nil
 }
 
-// keep takes an empty slot, or any.
-func keep[K any](group *[keyWays]atomic.Pointer[unpackedKey[K]], fresh *unpackedKey[K]) {
+// keep takes an empty slot, or the given one.
+func keep[K any](group *[keyWays]atomic.Pointer[unpackedKey[K]], fresh *unpackedKey[K], slot uint64) {
 	for i := range group {
 		if group[i].CompareAndSwap(nil, fresh) {
 			return
 		}
 	}
-	group[rand.IntN(keyWays)].Store(fresh)
+	group[slot].Store(fresh)
 }
