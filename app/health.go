@@ -83,6 +83,7 @@ func (h *Health) ready(c echo.Context) error {
 	default:
 		return writeStatus(c, "ready")
 	}
+	problem.Header = http.Header{"Retry-After": {"1"}}
 	WriteProblem(c.Response(), c.Request(), problem)
 	return nil
 }

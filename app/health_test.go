@@ -63,7 +63,7 @@ func TestNotReady(t *testing.T) {
 	e, _, log := newHealth(clock, check("keys", nil), app.ReadinessCheck{Name: "store", Check: func(context.Context) error { return *failure.Load() }})
 
 	w := get(e, "/readyz")
-	if problem := problemIn(t, w.Header(), w.Body.String()); w.Code != 503 || problem.Code != "not_ready" || strings.Contains(w.Body.String(), "redis") {
+	if problem := problemIn(t, w.Header(), w.Body.String()); w.Code != 503 || problem.Code != "not_ready" || w.Header().Get("Retry-After") != "1" || strings.Contains(w.Body.String(), "redis") {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}
 	if lines := logLines(t, log); len(lines) != 1 || lines[0]["check"] != "store" || lines[0]["error"] != "redis at 10.0.0.3 is down" {

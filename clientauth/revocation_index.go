@@ -172,13 +172,6 @@ func (t *revocationTable) copy(slots int, now uint64) *revocationTable {
 	return next
 }
 
-// Replace makes items the whole content. Readers see the old or the new content, never a mixture.
-func (x *RevocationIndex) Replace(items ...Revocation) {
-	next := x.sibling()
-	next.Apply(items...)
-	x.adopt(next)
-}
-
 // sibling returns an empty index whose table can be adopted.
 func (x *RevocationIndex) sibling() *RevocationIndex {
 	next := &RevocationIndex{seeds: x.seeds}

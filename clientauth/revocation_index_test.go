@@ -85,19 +85,6 @@ func TestPruneForgetsWhatIsOver(t *testing.T) {
 	}
 }
 
-func TestReplaceIsTheWholeContent(t *testing.T) {
-	x := clientauth.NewRevocationIndex()
-	x.Apply(clientauth.Revocation{JTI: "old"})
-	x.Replace(clientauth.Revocation{JTI: "new"})
-	if denied(t, x, clientauth.TokenRef{ID: "old"}) || !denied(t, x, clientauth.TokenRef{ID: "new"}) {
-		t.Error("the content is not what replaced it")
-	}
-	x.Replace()
-	if denied(t, x, clientauth.TokenRef{ID: "new"}) || x.Len() != 0 {
-		t.Error("it is not empty")
-	}
-}
-
 func TestReadersSeeEveryAppliedItem(t *testing.T) {
 	x := clientauth.NewRevocationIndex()
 	x.Apply(clientauth.Revocation{JTI: "first"})

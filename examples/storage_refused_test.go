@@ -45,6 +45,11 @@ func TestStorageThatRefusesToStart(t *testing.T) {
 		}
 		first := newReplica(t, replicaSettings("SERVER_AUTH__STORAGE_URL="+url, "SERVER_AUTH__KEY_ENCRYPTION_KEY="+encryptionKey))
 		first.start()
+		request := first.signInRequest(t, newWallet(t))
+		refusesToStart(t, []string{"SERVER_AUTH__STORAGE_URL=" + url}, "key_encryption_key")
+		second := newReplica(t, replicaSettings("SERVER_AUTH__STORAGE_URL="+url, "SERVER_AUTH__KEY_ENCRYPTION_KEY="+encryptionKey))
+		second.start()
+		assert.Equal(t, 200, second.ask(t, "POST", "/sign-in", "", request).status, "what was refused has replaced nothing")
 		first.stop()
 		other := strings.Repeat("f", len(encryptionKey))
 		refusesToStart(t, []string{"SERVER_AUTH__STORAGE_URL=" + url, "SERVER_AUTH__KEY_ENCRYPTION_KEY=" + other}, "key_encryption_key")

@@ -18,6 +18,7 @@ const (
 	auditBatch        = 1000
 	maxAppendTries    = 100
 	defaultAuditBound = 100_000
+	auditPatience     = 3 * time.Second
 )
 
 // AuditConfig is what an AuditRecorder is made of.
@@ -146,6 +147,8 @@ func (r *AuditRecorder) Flush(ctx context.Context) error {
 	select {
 	case r.turn <- struct{}{}:
 		defer func() { <-r.turn }()
+	case <-time.After(auditPatience): // whoever has the turn waits for the store
+		return errors.New("mint store: it does not answer in time")
 	case <-ctx.Done():
 		return ctx.Err()
 	}

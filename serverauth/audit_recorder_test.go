@@ -252,6 +252,7 @@ func TestFlushWaitsNoLongerThanItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	assert.ErrorIs(t, audit.Flush(ctx), context.Canceled)
+	assert.EqualError(t, audit.Flush(t.Context()), "mint store: it does not answer in time", "nobody waits behind the others")
 	close(leave)
 	assert.NoError(t, <-done)
 }

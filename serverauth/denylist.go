@@ -74,11 +74,10 @@ func (d *Denylist) Sync(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("revocation store: %w", err)
 	}
-	if page.Full {
-		d.index.Replace(page.Items...)
-	} else {
-		d.index.Apply(page.Items...)
+	if page.Full && d.seq != 0 { // as after a restart of a Redis without persistence
+		d.log.ErrorContext(ctx, eventDenylistReset, "event", eventDenylistReset, "known", d.index.Len(), "stored", len(page.Items))
 	}
+	d.index.Apply(page.Items...) // nothing is ever taken off before it expires
 	d.seq = page.Seq
 	d.index.Prune(d.now())
 	d.synced.Store(&began)

@@ -1,6 +1,7 @@
 package serverauth
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -21,7 +22,9 @@ type MintIndex interface {
 	Live(ctx context.Context, jti, sid, sub string) ([]Mint, error)
 }
 
-// Revoker ends tokens, sessions and subjects. Each method returns once the denylist holds what it says.
+// Revoker ends tokens, sessions and subjects. Each method returns once the denylist holds what it says. While the mint
+// audit cannot be read, what was asked for is on the denylist all the same, without items for single tokens of it, and
+// the method returns an error, so that it is asked again.
 type Revoker struct {
 	settings ServerAuthSettings
 	sessions SessionStore
@@ -42,10 +45,7 @@ type Cause struct{ By, Reason string }
 func (r *Revoker) Token(ctx context.Context, jti string, cause Cause) (Revocation, error) {
 	item := r.item(cause, r.settings.LongestTokenTTL())
 	item.JTI = jti
-	known, err := r.mints.Live(ctx, jti, "", "")
-	if err != nil {
-		return Revocation{}, err
-	}
+	known, _ := r.mints.Live(ctx, jti, "", "") // without an answer the item is kept for longer than it must
 	for _, mint := range known {
 		item.Exp = mint.ExpiresAt + int64(revocationMargin/time.Second)
 	}
@@ -79,11 +79,9 @@ func (r *Revoker) OwnSession(ctx context.Context, sid string, cause Cause) error
 func (r *Revoker) ended(ctx context.Context, sid string, ttl time.Duration, cause Cause) (Revocation, error) {
 	item := r.item(cause, ttl)
 	item.SID = sid
-	tokens, err := r.tokens(ctx, cause, sid, "")
-	if err != nil {
-		return Revocation{}, err
-	}
-	return r.add(ctx, append([]Revocation{item}, tokens...))
+	tokens, failed := r.tokens(ctx, cause, sid, "")
+	first, err := r.add(ctx, append([]Revocation{item}, tokens...))
+	return first, cmp.Or(err, failed)
 }
 
 // Subject ends everything of a subject until now: its sessions, and every token of it, or of another subject with the
@@ -102,12 +100,9 @@ func (r *Revoker) Subject(ctx context.Context, sub string, cause Cause) (Revocat
 		if !r.now().Before(over) {
 			continue // sessions may have begun in the next second before theirs were ended
 		}
-		items, err := r.subjectItems(ctx, item, ids)
-		if err != nil {
-			return Revocation{}, err
-		}
+		items, failed := r.subjectItems(ctx, item, ids)
 		first, err := r.add(ctx, items)
-		if err != nil {
+		if err := cmp.Or(err, failed); err != nil {
 			return Revocation{}, err
 		}
 		if r.now().Before(over.Add(signInDelay / 2)) {
@@ -143,19 +138,17 @@ func (r *Revoker) endSessions(ctx context.Context, sub string, cutOff time.Time)
 	return ids, nil
 }
 
-// subjectItems is the denylist's share: an item for each id, and one for each of their live access tokens.
-func (r *Revoker) subjectItems(ctx context.Context, item Revocation, ids []string) ([]Revocation, error) {
-	var items, tokens []Revocation
+// subjectItems is the denylist's share: an item for each id, and one for each of their live access tokens as far as the
+// mint audit can be read, else its error.
+func (r *Revoker) subjectItems(ctx context.Context, item Revocation, ids []string) (items []Revocation, err error) {
+	var tokens []Revocation
 	for _, id := range ids {
 		item.Sub = id
 		items = append(items, item)
-		live, err := r.tokens(ctx, Cause{By: item.RevokedBy, Reason: item.Reason}, "", id)
-		if err != nil {
-			return nil, err
-		}
-		tokens = append(tokens, live...)
+		live, failed := r.tokens(ctx, Cause{By: item.RevokedBy, Reason: item.Reason}, "", id)
+		tokens, err = append(tokens, live...), cmp.Or(err, failed)
 	}
-	return append(items, tokens...), nil
+	return append(items, tokens...), err
 }
 
 // Key puts a compromised key on the denylist, until its last token has expired and no client has it in a cache.

@@ -31,6 +31,7 @@ import (
 //	keys_rotated         INFO   an operator had the keys rotated                         kid state by
 //	key_compromised      WARN   an operator had a key removed                            kid by
 //	signing_key_changed  INFO   another key signs from now on, in this process           kid alg before
+//	denylist_reset       ERROR  the store has forgotten revocations, this process not    known stored
 //	audit_head           INFO   the mint audit has grown: keep it to find a cut later    seq mac
 //	audit_verified       INFO   the mint audit is whole                                  seq mac mints lost pruned
 //	audit_gap            ERROR  mints were lost because the store was away               lost stored [error]
@@ -50,6 +51,7 @@ const (
 	eventRateLimited    = "rate_limited"
 	eventKeysRotated    = "keys_rotated"
 	eventKeyCompromised = "key_compromised"
+	eventDenylistReset  = "denylist_reset"
 )
 
 // securityEvent logs what an operator may want to know.

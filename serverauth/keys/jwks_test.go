@@ -158,3 +158,28 @@ func TestKeySet(t *testing.T) {
 		})
 	}
 }
+
+// The process that has changed the keys publishes them in the order in which the others find them, so that the ETag is one.
+func TestJWKSIsTheSameInEveryProcess(t *testing.T) {
+	c, store := newClock(), keys.NewMemoryStore()
+	a := open(t, store, config(c))
+	b := open(t, store, config(c))
+	for range 5 {
+		if _, err := a.Rotate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		c.Add(time.Minute)
+		tick(t, a, b)
+		here, err := a.JWKS()
+		if err != nil {
+			t.Fatal(err)
+		}
+		there, err := b.JWKS()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if here.ETag != there.ETag || !bytes.Equal(here.Body, there.Body) {
+			t.Errorf("%s\n%s", here.Body, there.Body)
+		}
+	}
+}

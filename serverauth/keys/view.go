@@ -2,6 +2,7 @@ package keys
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"github.com/picoauth/picoauth/clientauth/jose"
@@ -23,6 +24,7 @@ type view struct {
 // newView prepares a view of records read now. It takes the decoded keys of previous where they are the same, and
 // returns [ErrInvalidRecord] for a key that cannot be decoded.
 func newView(cfg *Config, records []Record, previous *view, now time.Time) (*view, error) {
+	slices.SortFunc(records, func(a, b Record) int { return byAge(&a, &b) }) // every process publishes them in one order
 	v := &view{records: records, readAt: now, materials: map[string]*material{}}
 	for i := range records {
 		if records[i].Kind != KindKey {

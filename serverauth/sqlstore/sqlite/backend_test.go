@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"database/sql"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/keys"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/sqlite"
 )
 
@@ -185,5 +187,34 @@ func TestDiskFull(t *testing.T) {
 		if !answered[item.JTI] {
 			t.Errorf("%s is there, and was not answered", item.JTI)
 		}
+	}
+}
+
+// A process without the encryption key takes nothing from those that have it.
+func TestChallengesOfProcessesWithTheEncryptionKey(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "auth.db")
+	plain := config("sqlite:"+path, time.Now)
+	sealed := plain
+	var err error
+	if sealed.EncryptionKey, err = keys.ParseEncryptionKey(strings.Repeat("0123", 16)); err != nil {
+		t.Fatal(err)
+	}
+	opened := func(c serverauth.BackendConfig) *serverauth.Stores {
+		s, err := sqlite.New().Open(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		return s
+	}
+	nonce, err := opened(sealed).Challenges.Create(t.Context(), "address", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.New().Open(t.Context(), plain); !errors.Is(err, keys.ErrKeyRequired) {
+		t.Fatalf("got %v", err)
+	}
+	if won, err := opened(sealed).Challenges.Validate(t.Context(), "address", nonce); err != nil || !won {
+		t.Fatalf("a challenge of before is refused: %v", err)
 	}
 }

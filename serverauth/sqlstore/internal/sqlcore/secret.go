@@ -3,14 +3,16 @@ package sqlcore
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 
 	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/keys"
 )
 
-// challengeKey returns the key of the challenges, which all instances share. The first one makes it. One that this
-// configuration cannot read is replaced: the challenges that it made live for minutes.
+// challengeKey returns the key of the challenges, which all instances share. The first one makes it. One that is damaged,
+// or from before key_encryption_key was set or changed, is replaced: the challenges that it made live for minutes. One
+// that is encrypted is not replaced by a process that has no key_encryption_key: the others need it.
 func challengeKey(ctx context.Context, db *database, c serverauth.BackendConfig) (key [serverauth.NonceKeySize]byte, err error) {
 	const name = "challenge"
 	fresh := keys.Record{ID: "secret." + name, Kind: keys.KindSecret, CreatedAt: c.Clock(), Private: make([]byte, serverauth.NonceKeySize)}
@@ -34,7 +36,7 @@ func challengeKey(ctx context.Context, db *database, c serverauth.BackendConfig)
 			copy(key[:], record.Private)
 			return key, nil
 		}
-		if try == maxKeyTries {
+		if errors.Is(err, keys.ErrKeyRequired) || try == maxKeyTries {
 			return key, fmt.Errorf("the key of the challenges: %w", err)
 		}
 		c.Log.WarnContext(ctx, "the key of the challenges cannot be read and is replaced: challenges asked before are refused", "error", err)
