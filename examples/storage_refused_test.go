@@ -1,11 +1,14 @@
 package examples_test
 
 import (
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/picoauth/picoauth/testutil/services"
 )
@@ -54,6 +57,26 @@ func TestStorageThatRefusesToStart(t *testing.T) {
 		other := strings.Repeat("f", len(encryptionKey))
 		refusesToStart(t, []string{"SERVER_AUTH__STORAGE_URL=" + url, "SERVER_AUTH__KEY_ENCRYPTION_KEY=" + other}, "key_encryption_key")
 	})
+}
+
+// TestKeysWithoutTheirDatabase: a start that cannot know what was revoked says so.
+func TestKeysWithoutTheirDatabase(t *testing.T) {
+	dir := t.TempDir()
+	started := func() *replica {
+		r := newReplica(t, replicaSettings("SERVER_AUTH__DATA_DIR="+dir))
+		r.start()
+		r.stop()
+		return r
+	}
+	warned := func(r *replica) bool {
+		return slices.ContainsFunc(r.events, func(e map[string]any) bool {
+			return strings.HasPrefix(e["msg"].(string), "there are keys but no database")
+		})
+	}
+	assert.False(t, warned(started()), "the first start")
+	assert.False(t, warned(started()), "the next")
+	require.NoError(t, os.Remove(filepath.Join(dir, "picoauth.db")))
+	assert.True(t, warned(started()))
 }
 
 // TestARefusedStartTouchesNothing: a process that may not read the keys leaves the rest as it is to those that may.

@@ -13,6 +13,7 @@ const (
 	folderMode = 0o700
 	forOthers  = 0o077 // permission bits of group and others
 	othersMay  = 0o022 // … to write
+	anybodyMay = 0o002
 )
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
@@ -36,7 +37,11 @@ func (s *FileStore) prepareFolder() error {
 	if !info.IsDir() {
 		return fmt.Errorf("%s is not a folder", s.dir)
 	}
-	if runtime.GOOS == "windows" || info.Mode().Perm()&forOthers == 0 {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	s.checkParent()
+	if info.Mode().Perm()&forOthers == 0 {
 		return nil
 	}
 	entries, err := os.ReadDir(s.dir)
@@ -52,6 +57,16 @@ func (s *FileStore) prepareFolder() error {
 	}
 	s.log.Warn("keys: other users can list the key folder", "folder", s.dir, "mode", info.Mode().Perm().String())
 	return nil
+}
+
+// checkParent warns of a folder around this one in which anybody can put another in its place.
+func (s *FileStore) checkParent() {
+	parent := filepath.Dir(filepath.Clean(s.dir))
+	info, err := os.Stat(parent)
+	if err == nil && info.Mode().Perm()&anybodyMay != 0 && info.Mode()&os.ModeSticky == 0 {
+		s.log.Warn("keys: anybody can replace the key folder: make the one around it private (chmod 700)", "folder", parent,
+			"mode", info.Mode().Perm().String())
+	}
 }
 
 // makePrivate gives a file mode 0600 if others could read it, as after a backup was put back, and says so.

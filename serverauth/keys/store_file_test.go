@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,6 +73,22 @@ func TestFilesArePrivate(t *testing.T) {
 	}
 	openFiles(t, empty, nil)
 	check(empty, 0o700)
+}
+
+func TestFolderThatOthersCanReplaceIsWarnedOf(t *testing.T) {
+	for mode, warned := range map[os.FileMode]bool{0o700: false, 0o755: false, 0o777: true, 0o777 | os.ModeSticky: false} {
+		parent, log := t.TempDir(), &bytes.Buffer{}
+		if err := os.Chmod(parent, mode); err != nil {
+			t.Fatal(err)
+		}
+		logger := slog.New(slog.NewTextHandler(log, nil))
+		if _, err := keys.OpenFileStore(t.Context(), filepath.Join(parent, "keys"), nil, logger); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(log.String(), "anybody can replace the key folder"); got != warned {
+			t.Errorf("%v: %s", mode, log)
+		}
+	}
 }
 
 func TestFolderThatOthersCanWriteIsRefused(t *testing.T) {
