@@ -10,9 +10,11 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/fx"
 
 	"github.com/picoauth/picoauth/clientauth"
 	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/testutil"
 )
 
 // changedRevocations is a store that is another one from some moment on.
@@ -71,4 +73,46 @@ func TestRevokingWhileTheMintAuditIsAway(t *testing.T) {
 	_, err = revoker.Subject(t.Context(), "a subject", cause)
 	require.EqualError(t, err, "the store is away")
 	assert.True(t, denied(clientauth.TokenRef{Subject: "a subject", IssuedAt: time.Now().Unix() - 1}))
+}
+
+// hangUp ends the request's context when a refresh token is presented, as a client does that hangs up.
+type hangUp struct {
+	serverauth.SessionStore
+	cancel func()
+}
+
+func (s *hangUp) Rotate(ctx context.Context, r serverauth.Rotation) (serverauth.Session, serverauth.RotationOutcome, error) {
+	s.cancel()
+	if ctx.Err() != nil {
+		return serverauth.Session{}, 0, ctx.Err()
+	}
+	return s.SessionStore.Rotate(ctx, r)
+}
+
+// strictRevocations does nothing in a context that has ended, as a store elsewhere.
+type strictRevocations struct{ serverauth.RevocationStore }
+
+func (s strictRevocations) Add(ctx context.Context, items []serverauth.Revocation) ([]serverauth.Revocation, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return s.RevocationStore.Add(ctx, items)
+}
+
+// Whoever presents an old refresh token and hangs up ends the session with its access tokens all the same.
+func TestReuseByAClientThatHangsUp(t *testing.T) {
+	var sessions *serverauth.SessionService
+	store := &hangUp{serverauth.NewInMemorySessionStore(), func() {}}
+	revocations := strictRevocations{serverauth.NewInMemoryRevocationStore()}
+	s := startServer(t, nil, testutil.WithSessionStore(store), fx.Populate(&sessions),
+		fx.Decorate(func() serverauth.RevocationStore { return revocations }))
+	in := s.signIn(newWallet(t, "Ed25519"))
+	last := s.refresh(s.refresh(in.Refresh).tokens(t).Refresh).tokens(t)
+	require.Equal(t, 200, s.introspectActive(last.Access))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	store.cancel = cancel
+	_, err := sessions.Refresh(ctx, in.Refresh, time.Now())
+	require.ErrorContains(t, err, "token was used before")
+	assert.Equal(t, 401, s.introspectActive(last.Access))
 }

@@ -89,7 +89,7 @@ func (s *SessionService) Refresh(ctx context.Context, token string, began time.T
 	if _, err := s.issuer.ring.Signer(); err != nil {
 		return Tokens{}, err
 	}
-	row, outcome, err := s.store.Rotate(ctx, s.rotation(claims, began))
+	row, outcome, err := s.store.Rotate(context.WithoutCancel(ctx), s.rotation(claims, began)) // with an answer, whoever hangs up
 	if err != nil {
 		return Tokens{}, fmt.Errorf("session store: %w", err)
 	}
@@ -124,9 +124,10 @@ var (
 		"refresh invalid: token was used before, the session has ended")
 )
 
-// endWith ends a session that may not go on, with its live access tokens, and returns why.
+// endWith ends a session that may not go on, with its live access tokens, and returns why. A thief who hangs up does not
+// keep the tokens.
 func (s *SessionService) endWith(ctx context.Context, sid, reason string, refusal error) error {
-	if err := s.revoker.OwnSession(ctx, sid, Cause{By: byIssuer, Reason: reason}); err != nil {
+	if err := s.revoker.OwnSession(context.WithoutCancel(ctx), sid, Cause{By: byIssuer, Reason: reason}); err != nil {
 		return err
 	}
 	return refusal
