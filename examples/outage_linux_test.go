@@ -2,9 +2,10 @@ package examples_test
 
 import (
 	"fmt"
-	"os"
 	"syscall"
 	"testing"
+
+	"github.com/picoauth/picoauth/testutil/services"
 )
 
 // smallDisk mounts a file system of 4 MiB, which only root may.
@@ -12,9 +13,7 @@ func smallDisk(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m"); err != nil {
-		text := fmt.Sprintf("no small file system can be mounted (%v): what a full disk does was NOT tested", err)
-		fmt.Fprintf(os.Stderr, "\n!!!! SKIPPED: %s: %s !!!!\n\n", t.Name(), text)
-		t.Skip(text)
+		services.Missing(t, fmt.Sprintf("no small file system can be mounted (%v): what a full disk does was NOT tested", err))
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {

@@ -193,7 +193,13 @@ func secret() string {
 // absent skips or fails a test whose server is not installed.
 func absent(tb testing.TB, program, debian string) {
 	tb.Helper()
-	text := fmt.Sprintf("%s is NOT installed, so NOTHING of this test was run (Debian: apt-get install %s)", program, debian)
+	Missing(tb, fmt.Sprintf("%s is NOT installed, so NOTHING of this test was run (Debian: apt-get install %s)", program, debian))
+}
+
+// Missing ends a test for which the machine lacks something: it is skipped so that nobody can miss it, or fails with
+// PICOAUTH_REQUIRE_SERVICES=1.
+func Missing(tb testing.TB, text string) {
+	tb.Helper()
 	if os.Getenv("PICOAUTH_REQUIRE_SERVICES") == "1" {
 		tb.Fatal("services: " + text)
 	}

@@ -136,11 +136,7 @@ func revocationSequence(e revocationEnv) {
 		s.prune(s.seconds()+7200, 10)
 		rises("after pruning everything")
 		s.since(s.store, last, false)
-		if e.Crash != nil {
-			s.store = e.crash()
-		} else {
-			s.store = e.open()
-		}
+		s.store = e.crash()
 		rises("after a restart")
 		item := s.token(3*n + 2)
 		s.addNew(item)
