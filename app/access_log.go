@@ -11,10 +11,10 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// longestLoggedText bounds, in bytes, what a client can put into one field of a log line.
+// longestLoggedText is the maximum length, in bytes, of a text from a client in one field of a log line.
 const longestLoggedText = 128
 
-// logged has errors answered, and writes a line, counts and ends the span for each request.
+// logged handles each request: it replies to errors, writes a log line, updates the metrics and ends the span.
 func (b *base) logged(c echo.Context, next echo.HandlerFunc) error {
 	start := time.Now()
 	span := b.instruments.startSpan(c)
@@ -33,19 +33,22 @@ func (b *base) logged(c echo.Context, next echo.HandlerFunc) error {
 	return nil // it is answered
 }
 
-// writeLine writes a request's line of the log. It has the route's template,
-// so that an identifier in the path stays out of the log, and the path itself
-// only where no route matched; it never has the query, a header or a body.
+// writeLine writes the log line of a request. It contains the route's template, so that identifiers in the path stay out of the log,
+// and the path itself only if no route matched. It never contains the query, a header or a body.
 func (b *base) writeLine(c echo.Context, took time.Duration, aborted bool) {
 	ctx, level := c.Request().Context(), accessLevel(c)
 	if !b.logger.Enabled(ctx, level) {
+		return
+	}
+	leftOut, ok := b.limitLine(c.Response().Status)
+	if !ok {
 		return
 	}
 	where := slog.String("route", c.Path())
 	if c.Path() == "" {
 		where = slog.String("path", shorten(c.Request().URL.Path))
 	}
-	b.logger.LogAttrs(ctx, level, "request",
+	attributes := []slog.Attr{
 		slog.String("method", shorten(c.Request().Method)),
 		where,
 		slog.Int("status", c.Response().Status),
@@ -53,10 +56,27 @@ func (b *base) writeLine(c echo.Context, took time.Duration, aborted bool) {
 		slog.Float64("milliseconds", float64(took.Microseconds())/1000),
 		slog.String("client", ClientIP(c)),
 		slog.Bool("aborted", aborted),
-	)
+	}
+	if leftOut > 0 {
+		attributes = append(attributes, slog.Int64("left_out", leftOut))
+	}
+	b.logger.LogAttrs(ctx, level, "request", attributes...)
 }
 
-// accessLevel keeps probes that find everything well out of an ordinary log.
+// limitLine limits the log lines of requests that were refused with 429 or 503. left_out in the next line is the number of lines
+// that were left out.
+func (b *base) limitLine(status int) (leftOut int64, ok bool) {
+	switch status {
+	case http.StatusTooManyRequests:
+		return b.tooMany.Allow(time.Now())
+	case http.StatusServiceUnavailable:
+		return b.unavailable.Allow(time.Now())
+	default:
+		return 0, true
+	}
+}
+
+// accessLevel returns the level of a request's log line. Successful probes are logged at debug level.
 func accessLevel(c echo.Context) slog.Level {
 	if isProbe(c.Path()) && c.Response().Status < http.StatusBadRequest {
 		return slog.LevelDebug
@@ -64,8 +84,8 @@ func accessLevel(c echo.Context) slog.Level {
 	return slog.LevelInfo
 }
 
-// recovered turns a panic into an error that is answered with a 500. A reply
-// that had begun is broken off instead: its client must not take it for whole.
+// recovered turns a panic into an error, which gets a reply with 500. If the reply has begun already, the connection is closed
+// instead, so that the client does not take the reply for complete.
 func (b *base) recovered(c echo.Context, next echo.HandlerFunc) (err error) {
 	defer func() {
 		cause := recover()
@@ -87,8 +107,7 @@ func (b *base) recovered(c echo.Context, next echo.HandlerFunc) (err error) {
 
 var errPanic = errors.New("handler panicked")
 
-// answerError is echo's error handler: every error becomes a problem, and one
-// that the server is to blame for is logged.
+// answerError is echo's error handler: it replies with a problem, and logs errors of the server (5xx).
 func answerError(logger *slog.Logger) echo.HTTPErrorHandler {
 	return func(err error, c echo.Context) {
 		ctx := c.Request().Context()

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -139,5 +140,24 @@ func TestErrorAfterTheReplyBegan(t *testing.T) {
 	}
 	if lines := logLines(t, log); len(lines) != 2 || lines[0]["error"] != "afterthought" {
 		t.Errorf("log %v", lines)
+	}
+}
+
+func TestAFloodOfRefusalsIsNoFloodOfLines(t *testing.T) {
+	for status, bounded := range map[int]bool{200: false, 401: false, 429: true, 503: true} {
+		e, log := newEcho(t, nil)
+		e.GET("/", func(c echo.Context) error { return c.NoContent(status) })
+		began := time.Now()
+		for range 1000 {
+			request(e, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+		}
+		lines := len(logLines(t, log))
+		most := 10 * (int(time.Since(began).Seconds()) + 2)
+		if bounded && lines > most {
+			t.Errorf("%d requests with status %d made %d lines, want at most %d", 1000, status, lines, most)
+		}
+		if !bounded && lines != 1000 {
+			t.Errorf("1000 requests with status %d made %d lines", status, lines)
+		}
 	}
 }

@@ -22,12 +22,10 @@ type App struct {
 	settings Settings
 }
 
-// New builds an application of the given options: modules, providers, decorators,
-// and the configuration. It builds everything and starts nothing; what went wrong
-// is in Err, and in the errors of Run and Start.
+// New builds an application from the given options: modules, providers, decorators, and the configuration. It calls all
+// constructors and starts nothing. If something fails, Err, Run and Start return the error.
 //
-// The options are applied at the root, so that fx.Decorate replaces a part of any
-// module.
+// The options are applied at the root of the fx graph, so that fx.Decorate replaces a part of any module.
 func New(options ...fx.Option) *App {
 	a := new(App)
 	a.fx = fx.New(fx.Populate(&a.settings), Options(options...))
@@ -37,12 +35,12 @@ func New(options ...fx.Option) *App {
 // Run starts the application, waits for SIGINT, SIGTERM or an fx.Shutdowner,
 // and stops it; running requests finish first. A second signal cuts them off.
 //
-// A failure is one line on standard error and exit code 1. Run returns only if
-// all went well.
+// After a failure it prints one line on standard error, or one for each fault of the configuration, and exits with code 1. It
+// returns only after a successful run.
 func (a *App) Run() {
 	code, err := a.run()
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %s\n", filepath.Base(os.Args[0]), oneLine(err))
+		fmt.Fprintf(os.Stderr, "%s: %s\n", filepath.Base(os.Args[0]), report(err))
 	}
 	if code != 0 {
 		os.Exit(code)
@@ -53,7 +51,7 @@ func (a *App) run() (exitCode int, err error) {
 	if err := a.Err(); err != nil {
 		return 1, err
 	}
-	// Before the start: a signal that comes during it is not lost.
+	// Before the start, so that a signal during the start is not lost.
 	shutdown := a.fx.Wait()
 	startCtx, cancel := context.WithTimeout(context.Background(), a.fx.StartTimeout())
 	defer cancel()
@@ -71,7 +69,7 @@ func (a *App) run() (exitCode int, err error) {
 	return reason.ExitCode, nil
 }
 
-// explain says why ctx ended, if that is all that err has to say.
+// explain adds the cause for which ctx ended to an error that only says that it ended.
 func explain(ctx context.Context, verb string, err error) error {
 	if cause := context.Cause(ctx); cause != nil && errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("could not %s in time: %w", verb, cause)
@@ -79,11 +77,11 @@ func explain(ctx context.Context, verb string, err error) error {
 	return err
 }
 
-// repeatTime is how long after the first signal another is a repeat of it:
-// supervisors signal a process and its group.
+// repeatTime is the time after the first signal in which further ones are ignored, because supervisors signal both a process and
+// its group.
 const repeatTime = 200 * time.Millisecond
 
-// secondSignal returns a context that ends with the next signal that is no repeat.
+// secondSignal returns a context that ends with the next signal after repeatTime.
 func secondSignal() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -104,24 +102,22 @@ func secondSignal() (context.Context, func()) {
 	return ctx, func() { signal.Stop(signals); cancel(nil) }
 }
 
-// stopTimeout leaves all other hooks what fx grants, whatever the server needs.
+// stopTimeout is the time that the server needs to stop, plus the default time-out of fx for all other hooks.
 func (a *App) stopTimeout() time.Duration {
-	return a.settings.ShutdownDelay() + a.settings.ShutdownTimeout() + a.fx.StopTimeout()
+	return a.settings.shutdownDelay() + a.settings.shutdownTimeout() + streamTime + a.fx.StopTimeout()
 }
 
 // Start starts everything and returns once the port is open.
 func (a *App) Start(ctx context.Context) error { return rootCause(a.fx.Start(ctx)) }
 
-// Stop closes the port, lets running requests finish, and stops everything in
-// the reverse order.
+// Stop closes the port, lets running requests finish, and stops everything in reverse order.
 func (a *App) Stop(ctx context.Context) error { return rootCause(a.fx.Stop(ctx)) }
 
-// Err returns why New failed, or nil.
+// Err returns the error of New, or nil.
 func (a *App) Err() error { return rootCause(a.fx.Err()) }
 
-// rootCause takes off what fx says about the path to an error that a constructor
-// returned. A fault of the graph itself, such as a missing type, keeps that
-// path: it is the message.
+// rootCause removes the path through the fx graph from an error that a constructor returned. An error of the graph itself, such as
+// a missing type, keeps the path, because it is the message.
 func rootCause(err error) error {
 	cause := dig.RootCause(err)
 	if graphFault := dig.Error(nil); cause == nil || errors.As(cause, &graphFault) {
@@ -130,7 +126,21 @@ func rootCause(err error) error {
 	return cause
 }
 
-// oneLine joins the lines of an error's text, and a line that comes again is left out.
+// report formats an error as one line, or as one line for each fault of a configuration.
+func report(err error) string {
+	faults := flatten(err)
+	if config := (*ConfigError)(nil); len(faults) < 2 || !errors.As(err, &config) {
+		return oneLine(err)
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "the configuration has %d faults", len(faults))
+	for _, fault := range faults {
+		text.WriteString("\n  " + oneLine(fault))
+	}
+	return text.String()
+}
+
+// oneLine joins the lines of an error's text, without repeated ones.
 func oneLine(err error) string {
 	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
 	for i, line := range lines {

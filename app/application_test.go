@@ -87,7 +87,7 @@ func TestApplicationServes(t *testing.T) {
 	for _, route := range public {
 		open = append(open, route.Method+" "+route.Path)
 	}
-	if !slices.Equal(open, []string{"GET /healthz", "GET /readyz", "GET /metrics"}) {
+	if !slices.Equal(open, []string{"GET /healthz", "GET /readyz", "GET /version", "GET /metrics"}) {
 		t.Errorf("public routes: %v", open)
 	}
 }
@@ -180,7 +180,7 @@ func TestErrIsTheRootCause(t *testing.T) {
 		"decorator":   {fx.Decorate(func(s app.Settings) (app.Settings, error) { return s, sentinel }), "key_dir is not readable"},
 		"invocation":  {fx.Invoke(func() error { return sentinel }), "key_dir is not readable"},
 		"fx.Error":    {fx.Error(sentinel), "key_dir is not readable"},
-		"bad setting": {app.ConfigMap(map[string]any{"app.log_level": "loud"}), `app.log_level: "loud" is not one of debug, info, warn, error`},
+		"bad setting": {app.ConfigMap(map[string]any{"app.log_level": "loud"}), `app.log_level: "loud" is not one of debug, info, warn, error (ConfigMap)`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

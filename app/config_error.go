@@ -4,42 +4,50 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
-// ConfigError says what is wrong with one configuration key. Its text never
-// holds a value that may be a secret.
+// ConfigError is a fault of one configuration key. Its text never contains the value of a secret.
 type ConfigError struct {
-	// Key is the full key, such as "server_auth.challenge_ttl_seconds". A
-	// section's Validate gives the part below the section; Section adds the rest.
+	// Key is the full key, such as "server_auth.challenge_ttl_seconds". A section's Validate sets the part after the section;
+	// Section adds the rest.
 	Key string
 	// Reason completes the sentence that Key begins.
 	Reason string
+	// Source is where the value comes from: a file and its line, an environment variable, or an option in the code. It is empty if
+	// that is unknown or no value was given.
+	Source string
 }
 
-// Error implements error: "server_auth.issuer: must not be empty".
-func (e *ConfigError) Error() string { return e.Key + ": " + e.Reason }
+// Error implements error: "server_auth.issuer: must not be empty (application.yaml:3)".
+func (e *ConfigError) Error() string {
+	text := e.Key + ": " + e.Reason
+	if e.Source != "" {
+		text += " (" + e.Source + ")"
+	}
+	return text
+}
 
-// CheckRange returns a *ConfigError unless least <= value <= most. It prints the
-// value, so it is not for secrets.
+// CheckRange returns a *ConfigError unless least <= value <= most. The error contains the value, so do not use it for secrets.
 func CheckRange[N cmp.Ordered](key string, value, least, most N) error {
 	if value >= least && value <= most {
 		return nil
 	}
-	return &ConfigError{Key: key, Reason: fmt.Sprintf("%v is not within %v to %v", value, least, most)}
+	return &ConfigError{Key: key, Reason: fmt.Sprintf("%v is not within %v to %v%s", value, least, most, unitOf(key, " "))}
 }
 
-// CheckOneOf returns a *ConfigError unless value is one of allowed. It prints
-// the value, so it is not for secrets.
+// CheckOneOf returns a *ConfigError unless value is one of allowed. The error contains the value, so do not use it for secrets.
 func CheckOneOf(key, value string, allowed ...string) error {
 	if slices.Contains(allowed, value) {
 		return nil
 	}
-	return &ConfigError{Key: key, Reason: fmt.Sprintf("%q is not one of %s", value, strings.Join(allowed, ", "))}
+	return &ConfigError{Key: key, Reason: fmt.Sprintf("%q is not one of %s%s", value, strings.Join(allowed, ", "), didYouMean(value, allowed))}
 }
 
-// CheckNotEmpty returns a *ConfigError when value is empty.
+// CheckNotEmpty returns a *ConfigError if value is empty.
 func CheckNotEmpty(key, value string) error {
 	if value != "" {
 		return nil
@@ -47,18 +55,123 @@ func CheckNotEmpty(key, value string) error {
 	return &ConfigError{Key: key, Reason: "must not be empty"}
 }
 
-// qualify puts the section's name before the key of err, or of each error that
-// errors.Join put into it, and before the text of any other error.
-func qualify(section string, err error) error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok && errors.Join(joined.Unwrap()...).Error() == err.Error() {
-		var all []error
-		for _, one := range joined.Unwrap() {
-			all = append(all, qualify(section, one))
+// CheckOneValue returns a *ConfigError if value is a list, because a key for one text would match none of its items.
+func CheckOneValue(key, value string) error {
+	if !strings.Contains(value, ",") {
+		return nil
+	}
+	return &ConfigError{Key: key, Reason: fmt.Sprintf("%q is a list; this key takes one value", value)}
+}
+
+// CheckSecret returns a *ConfigError for a secret that is set and has fewer than least characters. The error does not contain the
+// secret.
+func CheckSecret(key, value string, least int) error {
+	if length := len([]rune(value)); length > 0 && length < least {
+		return &ConfigError{Key: key, Reason: fmt.Sprintf("is too short to be a secret: %d characters, of at least %d", length, least)}
+	}
+	return nil
+}
+
+// CheckTexts returns a *ConfigError for each text in settings, a struct with koanf tags, that has white space or quotes around it or
+// contains a control character. Such a text matches nothing, and comes from a mistake in a file or a shell. The errors name the keys
+// with the prefix. The keys in except are not checked.
+func CheckTexts(prefix string, settings any, except ...string) error {
+	var faults []error
+	value := reflect.ValueOf(settings)
+	for key, one := range settingsFields(value.Type()) {
+		if slices.Contains(except, key) {
+			continue
 		}
-		return errors.Join(all...)
+		switch field := value.FieldByIndex(one.Index); {
+		case field.Kind() == reflect.String:
+			faults = append(faults, checkText(prefix+key, field.String()))
+		case field.Kind() == reflect.Slice && field.Type().Elem().Kind() == reflect.String:
+			for item := range field.Len() {
+				faults = append(faults, checkText(fmt.Sprintf("%s%s[%d]", prefix, key, item), field.Index(item).String()))
+			}
+		}
 	}
-	if config, ok := err.(*ConfigError); ok { //nolint:errorlint // each part of a joined error is looked at on its own
-		return &ConfigError{Key: section + "." + config.Key, Reason: config.Reason}
+	return errors.Join(faults...)
+}
+
+func checkText(key, text string) error {
+	var reason string
+	switch {
+	case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		reason = "has a line break or another control character"
+	case strings.TrimSpace(text) != text:
+		reason = "has white space around it"
+	case len(text) > 1 && text[0] == text[len(text)-1] && (text[0] == '"' || text[0] == '\''):
+		reason = "has quotes around it"
+	default:
+		return nil
 	}
-	return fmt.Errorf("%s: %w", section, err)
+	return &ConfigError{Key: key, Reason: reason + shown(": ", key, text)}
+}
+
+// longestShownValue is the maximum length, in bytes, of a value in an error.
+const longestShownValue = 64
+
+// shown returns the separator and the value for an error, or nothing if the value may be a secret.
+func shown(separator, key string, value any) string {
+	source := reflect.ValueOf(value)
+	switch {
+	case isSecretKey(key):
+		return ""
+	case source.Kind() == reflect.String:
+		text := WithoutUserinfo(source.String())
+		if len(text) > longestShownValue {
+			text = text[:longestShownValue] + "…"
+		}
+		return separator + strconv.Quote(text)
+	case source.Kind() == reflect.Bool || source.CanInt() || source.CanUint() || source.CanFloat():
+		return separator + fmt.Sprint(value)
+	}
+	return ""
+}
+
+// WithoutUserinfo hides the userinfo of a URL (RFC 3986), which may contain a password. It accepts any text, because a value in an
+// error may be no valid URL.
+func WithoutUserinfo(text string) string {
+	scheme, rest, found := strings.Cut(text, "//")
+	at := strings.LastIndexByte(rest, '@')
+	if !found || at < 0 {
+		return text
+	}
+	return scheme + "//…" + rest[at:]
+}
+
+// isSecretKey decides by the name of the key, so that no key is forgotten. A storage URL may contain a password, and the URL of a
+// JSON-RPC endpoint an API key.
+func isSecretKey(key string) bool {
+	name := key[strings.LastIndex(key, keyDelimiter)+1:]
+	for _, word := range []string{"secret", "password", "passphrase", "bearer", "credential", "encryption_key", "private_key", "api_key", "storage_url", "rpc_url"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return name == "token" || strings.HasSuffix(name, "_token")
+}
+
+// unitOf returns the separator and the unit in the name of a key; "" for none.
+func unitOf(key, separator string) string {
+	for _, unit := range []string{"seconds", "minutes", "days", "bytes"} {
+		if strings.HasSuffix(key, "_"+unit) {
+			return separator + unit
+		}
+	}
+	return ""
+}
+
+// qualify adds the section's name to the key of err, or of each error joined in it, and to the text of any other error.
+func qualify(section string, err error) error {
+	all := flatten(err)
+	for i, one := range all {
+		if config, ok := one.(*ConfigError); ok { //nolint:errorlint // each part of a joined error is looked at on its own
+			all[i] = &ConfigError{Key: section + keyDelimiter + config.Key, Reason: config.Reason, Source: config.Source}
+		} else {
+			all[i] = fmt.Errorf("%s: %w", section, one)
+		}
+	}
+	return errors.Join(all...)
 }

@@ -2,8 +2,8 @@ package app
 
 import "go.uber.org/fx"
 
-// ConfigFlag adds the file that a program's --config flag names, which must exist.
-// For an empty value, no flag, it adds ConventionalConfigFile, which need not.
+// ConfigFlag adds the file that a program's flag --config names, which must exist. For an empty value it adds
+// ConventionalConfigFile, which need not exist.
 func ConfigFlag(value string) fx.Option {
 	switch value {
 	case "":

@@ -9,14 +9,13 @@ import (
 
 const (
 	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
-	corsExposed = "ETag, Retry-After, WWW-Authenticate, X-Request-ID"
+	corsExposed = "DPoP-Nonce, ETag, Retry-After, WWW-Authenticate, X-Request-ID"
 	corsMaxAge  = "600" // seconds that a browser may keep the answer to a preflight
 )
 
-// cors lets pages of the given origins call this server. Only a preflight, an
-// OPTIONS with Origin and Access-Control-Request-Method, is answered here; any
-// other request goes on to whatever guards it. Credentials are never allowed:
-// a bearer token needs none, and a cookie would come without the page's doing.
+// cors lets pages of the given origins call this server. It answers preflights (OPTIONS with Origin and
+// Access-Control-Request-Method); all other requests continue to authentication. Credentials are never allowed: bearer tokens do not
+// need them, and a browser would send cookies without the page's intent.
 type cors struct {
 	origins []string // empty: CORS is off
 	any     bool
@@ -24,7 +23,7 @@ type cors struct {
 
 func newCORS(origins []string) cors { return cors{origins, slices.Contains(origins, "*")} }
 
-// answers sets the headers of a reply, and reports whether they are all of it.
+// answers sets the CORS headers of a reply, and reports whether the reply is complete.
 func (o cors) answers(c echo.Context) bool {
 	if len(o.origins) == 0 {
 		return false
@@ -39,7 +38,7 @@ func (o cors) answers(c echo.Context) bool {
 		}
 		reply.Set(echo.HeaderAccessControlAllowOrigin, origin)
 	}
-	if !isPreflight(c.Request()) {
+	if !IsPreflight(c.Request()) {
 		if allowed {
 			reply.Set(echo.HeaderAccessControlExposeHeaders, corsExposed)
 		}
@@ -57,7 +56,9 @@ func (o cors) answers(c echo.Context) bool {
 	return true
 }
 
-func isPreflight(r *http.Request) bool {
+// IsPreflight reports whether a request is a CORS preflight: an OPTIONS request with the headers Origin and
+// Access-Control-Request-Method. A browser sends it without credentials.
+func IsPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get(echo.HeaderOrigin) != "" &&
 		r.Header.Get(echo.HeaderAccessControlRequestMethod) != ""
 }

@@ -2,67 +2,90 @@ package app
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 )
 
-// MaxJSONBody is the size in bytes of the largest body that DecodeJSON reads.
+// MaxJSONBody is the maximum size, in bytes, of a body that DecodeJSON reads.
 const MaxJSONBody = 64 << 10
 
-// DecodeJSON reads the request's body, one JSON object, into dst, a pointer to
-// a struct whose fields have json tags; a field without a name in its tag is not
-// set, and one that is embedded is not supported. Members that dst does not know
-// are ignored. It is stricter than encoding/json about the members of that object
-// (not about those of objects inside it): "Address" does not set "address", and a
-// name given twice is refused instead of the last one winning.
+// DecodeJSON reads the request's body, one JSON object, into dst, a pointer to a struct whose fields have json tags.
+// Unknown members are ignored. Names are case-sensitive ("Address" does not set "address"). A name that is given twice in one object,
+// invalid UTF-8 and data after the object are refused. null sets the zero value.
 //
-// The error is a *Problem: 415 unless the content type is application/json, 413
-// for a body above MaxJSONBody, and 400 for a body that is empty, truncated, not
-// UTF-8, not one object, followed by anything, or that has a field of the wrong
-// type, which the detail names.
+// The error is a *Problem: 415 unless the content type is application/json, 413 for a body above MaxJSONBody, and 400 for
+// a body that is empty, truncated, not one object, or that has a field of the wrong type, which the detail names.
 func DecodeJSON(w http.ResponseWriter, r *http.Request, dst any) error {
 	if err := checkJSONContentType(r.Header.Get("Content-Type")); err != nil {
 		return err
 	}
-	target, err := targetOf(dst)
-	if err != nil {
+	body := bodies.Get().(*bytes.Buffer)
+	defer wipe(body)
+	if err := readBody(w, r, body); err != nil {
 		return err
 	}
-	buffer := texts.Get().(*[]byte)
-	defer wipe(buffer)
-	body := bytes.NewBuffer((*buffer)[:0])
-	err = readBody(w, r, body)
-	*buffer = body.Bytes()
-	if err != nil {
-		return err
+	return DecodeObject(body.Bytes(), dst)
+}
+
+// DecodeOptionalJSON is DecodeJSON for a body that may be absent: then dst is unchanged, and no content type is needed.
+func DecodeOptionalJSON(w http.ResponseWriter, r *http.Request, dst any) error {
+	if r.Body == nil || r.ContentLength == 0 {
+		return nil
 	}
-	return target.decode(body.Bytes())
+	if r.ContentLength < 0 {
+		var first [1]byte
+		n, err := io.ReadFull(r.Body, first[:])
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		r.Body = prefixedBody{io.MultiReader(bytes.NewReader(first[:n]), r.Body), r.Body}
+	}
+	return DecodeJSON(w, r, dst)
+}
+
+// prefixedBody is a body whose beginning was read already.
+type prefixedBody struct {
+	io.Reader
+	io.Closer
 }
 
 // DecodeObject decodes text, one JSON object, into dst by the rules of DecodeJSON.
 func DecodeObject(text []byte, dst any) error {
-	target, err := targetOf(dst)
-	if err != nil {
-		return err
+	if !isObject(text) {
+		return objectProblem(text, nil)
 	}
-	return target.decode(text)
+	if err := json.Unmarshal(text, dst); err != nil {
+		return objectProblem(text, err)
+	}
+	return nil
 }
 
-// texts are buffers, *[]byte, for the bodies of requests and replies. Nothing of one is kept after its use.
-var texts = sync.Pool{New: func() any { return new([]byte) }}
+func isObject(text []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(text, jsonSpace), []byte{'{'})
+}
 
-// wipe gives a buffer back. It may have held a password or a token.
-func wipe(buffer *[]byte) {
-	clear(*buffer)
-	texts.Put(buffer)
+// jsonSpace is the white space of JSON (RFC 8259, section 2).
+const jsonSpace = " \t\r\n"
+
+// bodies are buffers for the bodies of requests and replies. They are wiped after use.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// wipe clears a buffer, which may contain a password or a token, and returns it to the pool.
+func wipe(buffer *bytes.Buffer) {
+	clear(buffer.Bytes())
+	buffer.Reset()
+	bodies.Put(buffer)
 }
 
 func checkJSONContentType(value string) error {
@@ -95,7 +118,7 @@ func readBody(w http.ResponseWriter, r *http.Request, into *bytes.Buffer) error 
 		}
 		return badBody("body_unreadable", "request body could not be read to its end")
 	}
-	if skipSpace(into.Bytes(), 0) == into.Len() {
+	if len(bytes.TrimLeft(into.Bytes(), jsonSpace)) == 0 {
 		return badBody("body_empty", "request body is empty")
 	}
 	return nil
@@ -106,18 +129,80 @@ func bodyTooLarge() *Problem {
 		fmt.Sprintf("request body is larger than %d bytes", MaxJSONBody))
 }
 
-// objectProblem explains why body is not one JSON object.
-func objectProblem(body []byte) *Problem {
-	var value json.RawMessage
-	switch err := json.NewDecoder(bytes.NewReader(body)).Decode(&value); {
-	case json.Valid(body):
+// objectProblem returns the problem for a decoding error. For a mistake in the program, such as a dst that is no pointer, it returns
+// an error that is not a problem.
+func objectProblem(text []byte, err error) error {
+	var syntax *jsontext.SyntacticError
+	var meaning *json.SemanticError
+	switch {
+	case !utf8.Valid(text):
+		return badBody("invalid_json", "request body is not valid UTF-8")
+	case !isObject(text) && jsontext.Value(text).IsValid():
 		return badBody("invalid_json", "request body must be a JSON object")
-	case err == nil && bytes.HasPrefix(value, []byte{'{'}):
-		return badBody("trailing_data", "request body has data after its JSON object")
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return badBody("invalid_json", "request body ends before its JSON object does")
-	default:
+	case !isObject(text):
 		return badBody("invalid_json", "request body is not valid JSON")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return badBody("invalid_json", "request body ends before its JSON object does")
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return badBody("duplicate_field", "field "+printable(duplicateName(err))+" is given twice")
+	case errors.As(err, &syntax):
+		if hasTrailingData(text) {
+			return badBody("trailing_data", "request body has data after its JSON object")
+		}
+		return badBody("invalid_json", "request body is not valid JSON")
+	case errors.As(err, &meaning) && meaning.JSONPointer != "":
+		return fieldProblem(meaning)
+	default:
+		return fmt.Errorf("decode JSON: %w", err)
+	}
+}
+
+func duplicateName(err error) string {
+	var syntax *jsontext.SyntacticError
+	if errors.As(err, &syntax) {
+		return syntax.JSONPointer.LastToken()
+	}
+	return ""
+}
+
+func hasTrailingData(text []byte) bool {
+	_, err := jsontext.NewDecoder(bytes.NewBuffer(text)).ReadValue()
+	return err == nil
+}
+
+// fieldProblem names the field that has the wrong type.
+func fieldProblem(err *json.SemanticError) *Problem {
+	var names []string
+	for name := range err.JSONPointer.Tokens() {
+		names = append(names, name)
+	}
+	field := strings.Trim(printable(strings.Join(names, ".")), `"`)
+	if err.GoType == nil || decodesItself(err.GoType) {
+		// The type's own error may contain the value, so it is not for clients.
+		return badBody("invalid_value", "field "+field+" has an invalid value")
+	}
+	return badBody("wrong_type", fmt.Sprintf("field %s must be %s", field, jsonTypeName(err.GoType)))
+}
+
+func decodesItself(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && t.NumField() > 0 && !t.Field(0).IsExported() // time.Time and its like
+}
+
+func jsonTypeName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return "a whole number within range"
+	default:
+		return "an object"
 	}
 }
 
@@ -125,7 +210,7 @@ func badBody(code, detail string) *Problem {
 	return NewProblem(http.StatusBadRequest, code, detail)
 }
 
-// printable makes text of a client's safe and short enough for a message.
+// printable makes a client's text safe and short enough for a message.
 func printable(text string) string {
 	const longest = 64
 	if len(text) > longest {

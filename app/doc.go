@@ -1,5 +1,4 @@
-// Package app is the ground that an application of this project stands on:
-// configuration, logs, an HTTP server with its base middleware, and their
+// Package app is the base of an application of this project: configuration, logging, an HTTP server with basic middleware, and their
 // lifecycle.
 //
 //	app.New(
@@ -8,15 +7,13 @@
 //		fx.Invoke(registerRoutes),
 //	).Run()
 //
-// New supplies *koanf.Koanf, *echo.Echo and *slog.Logger to the fx graph, and
-// that is all the other packages of this project ask of it: whoever has an fx
-// application and an echo of their own needs no New.
+// New provides a *koanf.Koanf, an *echo.Echo and a *slog.Logger to the fx graph. The other packages of this project need nothing else
+// of it, so an application that has fx and echo already does not need New.
 //
-// New also supplies a *prometheus.Registry, which /metrics shows, and takes what
-// the graph has of a prometheus.Registerer and a trace.TracerProvider of
-// OpenTelemetry; see Telemetry.
+// New also provides a *prometheus.Registry, which GET /metrics serves. If the graph has a prometheus.Registerer or an OpenTelemetry
+// trace.TracerProvider, New uses those; see Telemetry.
 //
-// Whatever is wrong, be it a key that nobody knows, a value out of range or a
-// busy port, is one line on standard error and exit code 1, and the port opens
-// only when everything else has started.
+// If the application cannot start, for example because of an unknown key, an invalid value or a port in use, it prints one line on
+// standard error and exits with code 1. All faults of a configuration are reported at once, each with its place. The port opens only
+// when everything else has started.
 package app

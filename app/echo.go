@@ -6,12 +6,14 @@ import (
 	"net/http"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/picoauth/picoauth/app/loglimit"
 )
 
-// NewEcho returns an echo with the base middleware and the error handler, but
+// newEcho returns an echo with the base middleware and the error handler, but
 // without routes. Whatever is added to it with Use runs inside the base.
 //
-// The order is the point of this function, outermost first:
+// The order of the base middleware, from the outside in:
 //
 //  1. request id: every line that follows can carry it
 //  2. access log, with metrics and the request's span if there are instruments:
@@ -20,7 +22,7 @@ import (
 //  4. secure headers: on every reply, also on errors of the steps below
 //  5. CORS: a preflight has no token, and is answered before anything asks for one
 //  6. body limit
-func NewEcho(settings Settings, logger *slog.Logger, instruments ...*Instruments) (*echo.Echo, error) {
+func newEcho(settings Settings, logger *slog.Logger, instruments ...*instruments) (*echo.Echo, error) {
 	proxies, err := parseProxies(settings.TrustedProxies)
 	if err != nil {
 		return nil, err
@@ -29,29 +31,35 @@ func NewEcho(settings Settings, logger *slog.Logger, instruments ...*Instruments
 	e.HideBanner = true
 	e.HidePort = true
 	e.HTTPErrorHandler = answerError(logger)
-	e.IPExtractor = ipExtractor(proxies)
+	e.IPExtractor = ipExtractor(proxies, logger)
 	answerHead(e)
-	base := base{logger, cmp.Or(instruments...), newCORS(settings.CORSOrigins), settings.BodyLimitBytes}
+	base := base{
+		logger: logger, instruments: cmp.Or(instruments...), cors: newCORS(settings.CORSOrigins), bodyLimit: settings.BodyLimitBytes,
+	}
 	e.Use(base.middleware)
 	return e, nil
 }
 
-// base is the base middleware: one for echo, which makes a closure of each middleware for each request.
+// base is all base middleware in one, because echo allocates a closure per middleware and request.
 type base struct {
 	logger      *slog.Logger
-	instruments *Instruments // nil: none
+	instruments *instruments // nil: none
 	cors        cors
 	bodyLimit   int64 // bytes
+
+	tooMany, unavailable loglimit.Limit // of the lines of requests that were refused with 429 and 503
 }
 
 func (b *base) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		setRequestID(c)
+		ctx := setRequestID(c)
+		ctx.watchForStream(c.Response())
+		defer ctx.finish()
 		return b.logged(c, next)
 	}
 }
 
-// guarded is what runs inside log and recovery.
+// guarded runs the steps inside log and recovery.
 func (b *base) guarded(c echo.Context, next echo.HandlerFunc) error {
 	setSecureHeaders(c.Response().Header())
 	if b.cors.answers(c) {
@@ -63,7 +71,7 @@ func (b *base) guarded(c echo.Context, next echo.HandlerFunc) error {
 	return next(c)
 }
 
-// The values of the secure headers are shared by all replies; a handler that sets another puts a list of its own.
+// The values of the secure headers, which all replies share.
 var (
 	noSniff       = []string{"nosniff"}
 	denyFrames    = []string{"DENY"}
@@ -71,9 +79,8 @@ var (
 	contentPolicy = []string{"frame-ancestors 'none'; base-uri 'none'; object-src 'none'"}
 )
 
-// setSecureHeaders sets what is right for an API and harmless for a page; a
-// handler may set others. Strict-Transport-Security is left to whoever
-// terminates TLS.
+// setSecureHeaders sets headers that suit an API and do not harm a page. A handler may set other values. Strict-Transport-Security is the
+// task of the proxy that terminates TLS.
 func setSecureHeaders(header http.Header) {
 	header[echo.HeaderXContentTypeOptions] = noSniff
 	header[echo.HeaderXFrameOptions] = denyFrames
@@ -81,8 +88,7 @@ func setSecureHeaders(header http.Header) {
 	header[echo.HeaderContentSecurityPolicy] = contentPolicy
 }
 
-// limitBody refuses a body that says it is too large and breaks off one that
-// turns out to be.
+// limitBody refuses a body whose Content-Length is above the limit, and stops reading one that exceeds it.
 func limitBody(c echo.Context, limit int64) error {
 	r := c.Request()
 	if r.ContentLength > limit {

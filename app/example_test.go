@@ -71,7 +71,7 @@ func ExampleSection() {
 	fmt.Println(err)
 	// Output:
 	// noreply@example.org 2 <nil>
-	// mail.retry_seconds: 600 is not within 1 to 60
+	// mail.retry_seconds: 600 is not within 1 to 60 seconds
 }
 
 func ExampleDecodeJSON() {

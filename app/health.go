@@ -18,30 +18,26 @@ const (
 	healthPath = "/healthz"
 	readyPath  = "/readyz"
 
-	// readinessTimeout bounds all checks of one probe together.
+	// readinessTimeout is the time-out of all checks of one probe together.
 	readinessTimeout = 2 * time.Second
-	// readinessLife is how long a result is kept: anybody may ask, and must not
-	// be able to load what the checks ask in turn.
+	// readinessLife is how long a result is cached, because probes are anonymous and must not be able to overload what the checks use.
 	readinessLife = time.Second
 )
 
-// ReadinessCheck is one thing that must work for /readyz to succeed. Modules add
-// theirs to the fx value group "readiness".
+// ReadinessCheck is a condition for GET /readyz to succeed. Modules add theirs to the fx value group "readiness".
 type ReadinessCheck struct {
-	// Name is what the log calls it.
+	// Name is its name in the log.
 	Name string
-	// Check returns nil if all is well. Its context ends after two seconds, and
-	// it must end with it.
+	// Check returns nil on success. Its context ends after two seconds; Check must return then.
 	Check func(ctx context.Context) error
 }
 
-// PublicRoutes are the routes that the app itself registers for everybody.
-// Whatever guards all other routes leaves these open, by these very values.
+// PublicRoutes are the routes of the app itself, which need no token. clientauth lets exactly these routes pass.
 type PublicRoutes []*echo.Route
 
-// Health answers /healthz (the process runs) and /readyz (it should get
-// requests: all checks pass and it is not shutting down).
-type Health struct {
+// health answers /healthz (the process runs) and /readyz (it should get
+// 503).
+type health struct {
 	checks   []ReadinessCheck
 	logger   *slog.Logger
 	clock    Clock
@@ -52,28 +48,28 @@ type Health struct {
 	failed  string // names of the checks that failed, sorted; "" if none did
 }
 
-// NewHealth returns a Health over checks; clock may be nil.
-func NewHealth(checks []ReadinessCheck, logger *slog.Logger, clock Clock) *Health {
-	return &Health{checks: checks, logger: logger, clock: clock}
+// newHealth returns a health over checks; clock may be nil.
+func newHealth(checks []ReadinessCheck, logger *slog.Logger, clock Clock) *health {
+	return &health{checks: checks, logger: logger, clock: clock}
 }
 
-// Register adds the two routes to e.
-func (h *Health) Register(e *echo.Echo) PublicRoutes {
+// register adds the two routes to e.
+func (h *health) register(e *echo.Echo) PublicRoutes {
 	return PublicRoutes{
 		e.GET(healthPath, func(c echo.Context) error { return writeStatus(c, "ok") }),
 		e.GET(readyPath, h.ready),
 	}
 }
 
-// StartShutdown makes /readyz fail from now on.
-func (h *Health) StartShutdown() { h.stopping.Store(true) }
+// startShutdown makes /readyz fail from now on.
+func (h *health) startShutdown() { h.stopping.Store(true) }
 
-// isProbe tells the routes that a machine asks for again and again.
+// isProbe reports whether a route is one that machines request again and again.
 func isProbe(route string) bool {
 	return route == healthPath || route == readyPath || route == metricsPath
 }
 
-func (h *Health) ready(c echo.Context) error {
+func (h *health) ready(c echo.Context) error {
 	var problem *Problem
 	switch {
 	case h.stopping.Load():
@@ -93,15 +89,14 @@ func writeStatus(c echo.Context, status string) error {
 	return WriteJSON(c.Response(), http.StatusOK, map[string]string{"status": status})
 }
 
-// passes runs the checks, or returns their last result if it is fresh. It logs
-// what failed when that changes, not with each probe.
-func (h *Health) passes(ctx context.Context) bool {
+// passes runs the checks, or returns their last result if it is recent. It logs failures when they change, not at each probe.
+func (h *health) passes(ctx context.Context) bool {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	if !h.checked.IsZero() && h.clock.Now().Sub(h.checked) < readinessLife {
 		return h.failed == ""
 	}
-	// The result is for every client, so it must not end with this one's request.
+	// The result is cached for all clients, so the checks must not end with this client's request.
 	failures := h.run(context.WithoutCancel(ctx))
 	names := make([]string, 0, len(failures))
 	for name := range failures {
@@ -122,7 +117,7 @@ func (h *Health) passes(ctx context.Context) bool {
 }
 
 // run returns the error of each check that failed or did not end in time.
-func (h *Health) run(ctx context.Context) map[string]error {
+func (h *health) run(ctx context.Context) map[string]error {
 	ctx, cancel := context.WithTimeout(ctx, readinessTimeout)
 	defer cancel()
 	results := make([]chan error, len(h.checks))

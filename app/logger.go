@@ -4,15 +4,16 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/fx/fxevent"
 )
 
-// NewLogger returns the logger that settings describe, writing to w. A record
-// that is logged with a request's context carries its request_id, and the
-// trace_id and span_id of the span that it belongs to, if there is one.
+// NewLogger returns a logger that writes to w, with the format and level of the settings. A record that is logged with a request's
+// context contains request_id and, if there is a span, trace_id and span_id.
 func NewLogger(settings Settings, w io.Writer) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(settings.LogLevel)); err != nil {
@@ -25,7 +26,7 @@ func NewLogger(settings Settings, w io.Writer) *slog.Logger {
 	return slog.New(requestHandler{slog.NewTextHandler(w, options)})
 }
 
-// requestHandler adds the request's id, and the trace's, to each record.
+// requestHandler adds the ids of the request and of the trace to each record.
 type requestHandler struct{ slog.Handler }
 
 func (h requestHandler) Handle(ctx context.Context, record slog.Record) error {
@@ -46,11 +47,11 @@ func (h requestHandler) WithGroup(name string) slog.Handler {
 	return requestHandler{h.Handler.WithGroup(name)}
 }
 
-// eventLogger passes fx's events to the application's logger, all at debug
-// level: whatever fails reaches the user as the error of New, Start or Stop.
-// Until that logger exists the events are dropped; fx's own fallback would
-// write pages to standard error when the configuration is wrong.
+// eventLogger writes fx's events to the application's logger, all at debug level, because New, Start and Stop return the errors. It drops
+// events until that logger exists: fx's default logger would write many lines to standard error if the configuration is invalid.
 type eventLogger struct {
+	mu     sync.Mutex
+	graph  graphEvents
 	target atomic.Pointer[fxevent.SlogLogger]
 }
 
@@ -61,8 +62,25 @@ func (l *eventLogger) use(logger *slog.Logger) {
 	l.target.Store(target)
 }
 
+// checkGraph refuses decorators without effect.
+func (l *eventLogger) checkGraph() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.graph.check()
+}
+
+// modules returns the names of the modules in the graph.
+func (l *eventLogger) modules() modules {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.graph.modules)
+}
+
 // LogEvent implements fxevent.Logger.
 func (l *eventLogger) LogEvent(event fxevent.Event) {
+	l.mu.Lock()
+	l.graph.note(event)
+	l.mu.Unlock()
 	if target := l.target.Load(); target != nil {
 		target.LogEvent(event)
 	}

@@ -15,31 +15,31 @@ import (
 
 const metricsPath = "/metrics"
 
-// Labels of what has no bounded name of its own.
+// Labels for methods and routes that are not known.
 const (
 	unknownRoute = "unknown"
 	otherLabel   = "other"
 )
 
-// Instruments measure the requests of an echo:
+// instruments measure the requests of an echo:
 //
 //	picoauth_http_request_duration_seconds{method,route,status}
 //
-// The route is its template and the status its class, such as 2xx, so that no client can add to the number of series. And
-// they start a span for each request. nil measures nothing.
-type Instruments struct {
+// route is the path template and status the class, such as 2xx, so that clients cannot create series. Instruments also start a span for
+// each request. A nil *Instruments measures nothing.
+type instruments struct {
 	requests *prometheus.HistogramVec
 	series   Memo[requestKind, prometheus.Observer]
 	traces   trace.TracerProvider // nil: the global one
 }
 
-// requestKind has the labels of a request.
+// requestKind are the labels of a request.
 type requestKind struct{ method, route, status string }
 
-// NewInstruments registers the metrics. Without a tracer provider the global one of OpenTelemetry is used, from whenever
+// newInstruments registers the metrics. Without a tracer provider the global one of OpenTelemetry is used, from whenever
 // the program sets one.
-func NewInstruments(metrics prometheus.Registerer, traces trace.TracerProvider) (*Instruments, error) {
-	i := &Instruments{
+func newInstruments(metrics prometheus.Registerer, traces trace.TracerProvider) (*instruments, error) {
+	i := &instruments{
 		traces: traces,
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "picoauth_http_request_duration_seconds",
@@ -53,8 +53,8 @@ func NewInstruments(metrics prometheus.Registerer, traces trace.TracerProvider) 
 	return i, nil
 }
 
-// observe counts a request that was answered.
-func (i *Instruments) observe(c echo.Context, took time.Duration) {
+// observe records a finished request.
+func (i *instruments) observe(c echo.Context, took time.Duration) {
 	if i == nil {
 		return
 	}
@@ -62,7 +62,7 @@ func (i *Instruments) observe(c echo.Context, took time.Duration) {
 	i.series.Get(kind, i.seriesOf).Observe(took.Seconds())
 }
 
-func (i *Instruments) seriesOf(kind requestKind) prometheus.Observer {
+func (i *instruments) seriesOf(kind requestKind) prometheus.Observer {
 	return i.requests.WithLabelValues(kind.method, kind.route, kind.status)
 }
 
@@ -89,15 +89,15 @@ func statusLabel(status int) string {
 	return otherLabel
 }
 
-// newRegistry returns a registry that has the metrics of the process and of its Go runtime.
+// newRegistry returns a registry with the metrics of the process, of its Go runtime and of its build.
 func newRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newBuildMetric())
 	return registry
 }
 
-// metricsHandler answers a scrape. Anybody may ask, so that scrapes at one time share what was gathered, and a collector
-// that fails is logged and left out.
+// metricsHandler serves the metrics. The route is anonymous, so concurrent scrapes share one result. A collector that fails is logged and
+// left out.
 func metricsHandler(metrics prometheus.Gatherer, logger *slog.Logger) http.Handler {
 	return promhttp.HandlerFor(metrics, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelError), ErrorHandling: promhttp.ContinueOnError, CoalesceGather: true,

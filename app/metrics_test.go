@@ -15,6 +15,7 @@ import (
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/testutil"
+	"github.com/picoauth/picoauth/testutil/services"
 )
 
 // requestCount is the name of the series that counts requests.
@@ -29,17 +30,6 @@ func scrape(t *testing.T, url string) map[string]float64 {
 		t.Fatal(err)
 	}
 	return series
-}
-
-// freePort returns a port that nobody listens on.
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 func TestMetricsOfRequests(t *testing.T) {
@@ -148,7 +138,7 @@ func TestMetricsInTheRegistryOfTheHost(t *testing.T) {
 }
 
 func TestAdminPort(t *testing.T) {
-	port := freePort(t)
+	port := services.FreePort(t)
 	var public app.PublicRoutes
 	var server *app.Server
 	application := app.New(quiet(fx.Populate(&public, &server)), app.ConfigMap(map[string]any{"app.admin_port": port}))
@@ -159,7 +149,7 @@ func TestAdminPort(t *testing.T) {
 	if reply, _ := fetch(t, "GET", url+"/metrics"); reply.StatusCode != 404 {
 		t.Errorf("on the main port: %s", reply.Status)
 	}
-	if len(public) != 2 {
+	if len(public) != 3 {
 		t.Errorf("%d public routes", len(public))
 	}
 	if series := scrape(t, admin); series[requestCount("GET", "unknown", "4xx")] != 1 {
@@ -209,7 +199,7 @@ func TestBusyPortWithAdminPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = listener.Close() }()
-	port := freePort(t)
+	port := services.FreePort(t)
 	application := app.New(quiet(), app.ConfigMap(map[string]any{
 		"app.port": listener.Addr().(*net.TCPAddr).Port, "app.admin_port": port,
 	}))

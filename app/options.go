@@ -6,32 +6,35 @@ import (
 	"go.uber.org/fx"
 )
 
-// ConfigFile adds a YAML file. A later file wins over an earlier one. A file that
-// does not exist is an error, unless path is exactly ConventionalConfigFile.
+// ConfigFile adds a YAML file. A later file overrides an earlier one. A file that does not exist is an error, unless path is exactly
+// ConventionalConfigFile.
 func ConfigFile(path string) fx.Option {
 	return configOption(func(sources *ConfigSources) { sources.Files = append(sources.Files, path) })
 }
 
-// ConfigMap adds values that win over file and environment. Keys are nested or
-// joined by dots.
+// ConfigMap adds values that override files and environment. Keys are nested or joined by dots.
 func ConfigMap(values map[string]any) fx.Option {
 	return configOption(func(sources *ConfigSources) { sources.Maps = append(sources.Maps, values) })
 }
 
-// ConfigDefaults adds a program's own defaults, below file and environment. Keys
-// are nested or joined by dots.
+// ConfigDefaults adds defaults of the program, which files and environment override. Keys are nested or joined by dots.
 func ConfigDefaults(values map[string]any) fx.Option {
 	return configOption(func(sources *ConfigSources) { sources.Defaults = append(sources.Defaults, values) })
 }
 
-// RegisterSection makes name a section that may be configured. A module does this
-// for each section that it reads; doing so twice is harmless.
+// RegisterSection adds a section to the configuration, without checking its keys; see RegisterSettings. A module calls it for each
+// section that it reads. Calling it twice is harmless.
 func RegisterSection(name string) fx.Option {
 	return configOption(func(sources *ConfigSources) { sources.Sections = append(sources.Sections, name) })
 }
 
-// configStep is one of the options above on its way through an fx value group,
-// which shuffles: order brings the steps back into the order they were written in.
+// RegisterSettings adds a section with the settings of defaults, a struct as for Section. Its faults are found together with all other
+// faults of the configuration, before anything is built, and SECTION__KEY_FILE works for each of its keys.
+func RegisterSettings[T any](name string, defaults T) fx.Option {
+	return configOption(func(sources *ConfigSources) { AddSettings(sources, name, defaults) })
+}
+
+// configStep is one of the options above in an fx value group. fx does not keep the order of a group; the field order restores it.
 type configStep struct {
 	order uint64
 	apply func(*ConfigSources)

@@ -26,6 +26,8 @@ func TestWriteProblem(t *testing.T) {
 	}{
 		"problem": {expired, 401,
 			`{"type":"about:blank","title":"Unauthorized","status":401,"detail":"token has expired","code":"token_expired"}`},
+		"problem with a hint": {&app.Problem{Status: 400, Code: "wrong_length", Detail: "wrong", Hint: "63 bytes came, 64 are wanted"}, 400,
+			`{"type":"about:blank","title":"Bad Request","status":400,"detail":"wrong","code":"wrong_length","hint":"63 bytes came, 64 are wanted"}`},
 		"wrapped problem": {fmt.Errorf("sign in: %w", expired), 401,
 			`{"type":"about:blank","title":"Unauthorized","status":401,"detail":"token has expired","code":"token_expired"}`},
 		"problem of few words": {&app.Problem{Status: 418}, 418,

@@ -40,6 +40,11 @@ var programs = map[string][]fx.Option{
 	"hang": {fx.StartTimeout(time.Millisecond), fx.Invoke(func(lc fx.Lifecycle) {
 		lc.Append(fx.StartHook(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }))
 	})},
+	"sections": {app.ConfigMap(map[string]any{"server_auth.issuer": "x"})},
+	"hijack":   {fx.Invoke(hijack)},
+	"deaf": {fx.Invoke(func(e *echo.Echo) {
+		e.GET("/events", streaming("text/event-stream", func(echo.Context) { select {} }))
+	})},
 	"graph": {fx.Invoke(func(greeter) {})},
 	"hook":  {onStart(func(*app.Server, fx.Shutdowner) error { return errors.New("store is unreachable") })},
 	"stop": {fx.Invoke(func(lc fx.Lifecycle) {
@@ -89,7 +94,13 @@ type process struct {
 
 func launch(t *testing.T, program string, environ ...string) *process {
 	t.Helper()
-	p := &process{t: t, command: exec.CommandContext(t.Context(), os.Args[0])}
+	return launchCommand(t, program, exec.CommandContext(t.Context(), os.Args[0]), environ...)
+}
+
+// launchCommand runs a program by a command that ends in this test binary.
+func launchCommand(t *testing.T, program string, command *exec.Cmd, environ ...string) *process {
+	t.Helper()
+	p := &process{t: t, command: command}
 	p.command.Dir = t.TempDir()
 	p.command.Env = append([]string{programVariable + "=" + program, "APP__PORT=0", "APP__LOG_FORMAT=json",
 		"GOCOVERDIR=" + p.command.Dir}, environ...) // without it a binary built for coverage complains on standard error
@@ -152,9 +163,9 @@ func TestFailureIsOneLineAndExitCodeOne(t *testing.T) {
 		name, program, environ string
 		want                   string
 	}{
-		{"bad value", "plain", "APP__PORT=hunter2", "app.port: must be a whole number"},
-		{"value out of range", "plain", "APP__PORT=65536", "app.port: 65536 is not within 0 to 65535"},
-		{"unknown key", "plain", "APP__PRT=hunter2", "app.prt: unknown key"},
+		{"bad value", "plain", "APP__PORT=hunter2", `app.port: must be a whole number, not "hunter2" (environment variable APP__PORT)`},
+		{"value out of range", "plain", "APP__PORT=65536", "app.port: 65536 is not within 0 to 65535 (environment variable APP__PORT)"},
+		{"unknown key", "plain", "APP__PRT=hunter2", `app.prt: unknown key; did you mean "port"? (environment variable APP__PRT)`},
 		{"missing file", "file", "", `config file "missing.yaml": no such file or directory`},
 		{"busy port", "plain", fmt.Sprintf("APP__PORT=%d", busy.Port),
 			fmt.Sprintf("cannot listen on %s (app.host, app.port): address already in use", busy)},

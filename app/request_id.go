@@ -8,27 +8,12 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// longestRequestID bounds, in bytes, the id that a client may choose.
+// longestRequestID is the maximum length, in bytes, of an id that a client may choose.
 const longestRequestID = 64
 
 type requestIDKey struct{}
 
-// requestContext is a request's context with its id, which stands in a list as
-// the reply's header wants it.
-type requestContext struct {
-	context.Context
-	id [1]string
-}
-
-// Value implements context.Context.
-func (c *requestContext) Value(key any) any {
-	if _, asked := key.(requestIDKey); asked {
-		return c
-	}
-	return c.Context.Value(key)
-}
-
-// RequestID returns the id of the request that ctx belongs to, or "".
+// RequestID returns the id of the request to which ctx belongs, or "".
 func RequestID(ctx context.Context) string {
 	if request, ok := ctx.Value(requestIDKey{}).(*requestContext); ok {
 		return request.id[0]
@@ -36,9 +21,9 @@ func RequestID(ctx context.Context) string {
 	return ""
 }
 
-// setRequestID gives a request an id, in its context and in the reply's
-// X-Request-ID. A client's own id is kept if it is short and plain.
-func setRequestID(c echo.Context) {
+// setRequestID gives a request an id, in its context and in the header X-Request-ID of the reply. It keeps the client's id if that is short
+// and consists of plain characters.
+func setRequestID(c echo.Context) *requestContext {
 	r := c.Request()
 	id := r.Header.Get(echo.HeaderXRequestID)
 	if !isPlainID(id) {
@@ -47,6 +32,7 @@ func setRequestID(c echo.Context) {
 	ctx := &requestContext{Context: r.Context(), id: [1]string{id}}
 	c.SetRequest(r.WithContext(ctx))
 	c.Response().Header()[echo.HeaderXRequestID] = ctx.id[:]
+	return ctx
 }
 
 func isPlainID(id string) bool {

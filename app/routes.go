@@ -10,35 +10,33 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// DuplicateRouteError says that two handlers were registered for one route, the
+// duplicateRouteError says that two handlers were registered for one route, the
 // second of which silently replaced the first.
-type DuplicateRouteError struct {
+type duplicateRouteError struct {
 	Method string
-	// First and Second are the templates. They may differ in the names of their
-	// parameters, which make no other route.
+	// First and Second are the path templates. They may differ in the names of their parameters, which echo does not distinguish.
 	First, Second string
 }
 
 // Error implements error.
-func (e *DuplicateRouteError) Error() string {
+func (e *duplicateRouteError) Error() string {
 	if e.First == e.Second {
 		return fmt.Sprintf("route %s %s is registered twice", e.Method, e.Second)
 	}
 	return fmt.Sprintf("route %s %s is registered twice, first as %s", e.Method, e.Second, e.First)
 }
 
-// RouteWatch remembers the routes of an echo. It is safe for concurrent use.
+// RouteWatch finds duplicate routes of an echo. It is safe for concurrent use.
 type RouteWatch struct {
 	mutex      sync.Mutex
-	seen       map[string]string // host, method and normal form of the template, to the template
+	seen       map[string]echo.Route // by host, method and normal form of the template
 	duplicates []error
 }
 
-// WatchRoutes starts to watch e for routes that are registered twice. It works
-// on any echo, also on one that has routes; of those, a duplicate of the same
-// spelling was lost before and cannot be found.
+// WatchRoutes starts to watch e for routes that are registered twice. It works on any echo, also on one that has routes; duplicates among
+// these with the same template cannot be found any more.
 func WatchRoutes(e *echo.Echo) *RouteWatch {
-	watch := &RouteWatch{seen: make(map[string]string)}
+	watch := &RouteWatch{seen: make(map[string]echo.Route)}
 	for _, route := range e.Routes() {
 		watch.add("", *route)
 	}
@@ -53,7 +51,7 @@ func WatchRoutes(e *echo.Echo) *RouteWatch {
 	return watch
 }
 
-// Err returns the duplicates found so far, each a *DuplicateRouteError, or nil.
+// Err returns the duplicates found so far, each a *duplicateRouteError, or nil.
 func (w *RouteWatch) Err() error {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
@@ -68,15 +66,14 @@ func (w *RouteWatch) add(host string, route echo.Route) {
 	defer w.mutex.Unlock()
 	key := routeKey(host, route.Method, route.Path)
 	first, exists := w.seen[key]
-	if !exists {
-		w.seen[key] = route.Path
+	if !exists || yields(first) {
+		w.seen[key] = route
 		return
 	}
-	w.duplicates = append(w.duplicates, &DuplicateRouteError{Method: route.Method, First: first, Second: route.Path})
+	w.duplicates = append(w.duplicates, &duplicateRouteError{Method: route.Method, First: first.Path, Second: route.Path})
 }
 
-// routeKey is equal for two routes exactly if echo's router cannot tell them
-// apart: the names of parameters do not count.
+// routeKey is equal for two routes exactly if echo's router does not distinguish them: the names of parameters do not matter.
 func routeKey(host, method, path string) string {
 	var normal strings.Builder
 	for i := 0; i < len(path); i++ {
@@ -90,9 +87,8 @@ func routeKey(host, method, path string) string {
 	return host + " " + method + " " + normal.String()
 }
 
-// answerHead makes HEAD work wherever a GET is registered from now on, with the
-// same handler; net/http leaves out the body. A HEAD route of the application's
-// own wins, whichever comes first.
+// answerHead makes every GET route that is registered from now on answer HEAD too, with the same handler; net/http leaves out the body. A
+// HEAD route of the application takes precedence, whichever is registered first.
 func answerHead(e *echo.Echo) {
 	own := make(map[string]bool)
 	onAddRoute(e, func(host string, route echo.Route, handler echo.HandlerFunc, middleware []echo.MiddlewareFunc) {
@@ -105,7 +101,7 @@ func answerHead(e *echo.Echo) {
 			if !hasOwn {
 				router = e.Router()
 			}
-			// Past e.Add, so that the route is not listed, nor taken for the application's own.
+			// Not by e.Add, so that the route is neither listed nor taken for one of the application.
 			router.Add(http.MethodHead, route.Path, chain(handler, middleware))
 		}
 	})
@@ -118,7 +114,7 @@ func chain(handler echo.HandlerFunc, middleware []echo.MiddlewareFunc) echo.Hand
 	return handler
 }
 
-// onAddRoute calls hook for each new route, after the hooks that e has already.
+// onAddRoute calls hook for each new route, after the existing hooks of e.
 func onAddRoute(e *echo.Echo, hook func(string, echo.Route, echo.HandlerFunc, []echo.MiddlewareFunc)) {
 	earlier := e.OnAddRouteHandler
 	e.OnAddRouteHandler = func(host string, route echo.Route, handler echo.HandlerFunc, middleware []echo.MiddlewareFunc) {

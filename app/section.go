@@ -1,7 +1,10 @@
 package app
 
 import (
+	"errors"
 	"fmt"
+	"iter"
+	stdmaps "maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -10,38 +13,53 @@ import (
 	"github.com/knadh/koanf/v2"
 )
 
-// Section decodes the section called name over defaults, a struct whose fields
-// carry `koanf:"key"` tags, and then calls Validate if T or *T has it.
+// Section decodes the section with the given name over defaults, a struct whose fields have `koanf:"key"` tags, and then calls Validate if T
+// or *T has that method.
 //
-// Decoding is strict. A key that T does not have is refused, and so is a value of
-// another type, with these exceptions, which the environment needs: text becomes
-// a number or a boolean when it spells one, and a list when it holds items
-// separated by commas. A number without a fraction (60.0) fits an integer; an
-// empty text empties a string or a list and is an error for everything else.
+// Decoding is strict: an unknown key and a value of another type are errors. The exceptions are for the environment: text is converted to a
+// number or a boolean, and to a list if its items are separated by commas. A number without a fraction (60.0) is a valid integer. An empty
+// text sets a string or a list to empty, and is an error for all other types.
 //
-// Errors are *ConfigError where one key is at fault. They name the key in full
-// and never print a value of the wrong type, which may be a misplaced secret.
+// The error joins all faults, each a *ConfigError if it concerns one key. It contains the full key, and the value unless it is a secret.
 //
-// Section works with any koanf, not only with one that New made.
+// Section works with any koanf, not only with that of New.
 func Section[T any](k *koanf.Koanf, name string, defaults T) (T, error) {
+	return decodeSection(k, name, defaults, true)
+}
+
+func decodeSection[T any](k *koanf.Koanf, name string, defaults T, validate bool) (T, error) {
 	settings := defaults
 	values, err := sectionValues(k, name)
 	if err != nil {
 		return defaults, err
 	}
-	if err := decodeStruct(reflect.ValueOf(&settings).Elem(), values, name); err != nil {
-		return defaults, err
+	faults := decodeStruct(reflect.ValueOf(&settings).Elem(), values, name)
+	if validator, ok := any(&settings).(interface{ Validate() error }); ok && validate {
+		faults = joinFaults(faults, qualify(name, validator.Validate()))
 	}
-	if validator, ok := any(&settings).(interface{ Validate() error }); ok {
-		if err := validator.Validate(); err != nil {
-			return defaults, qualify(name, err)
-		}
+	if faults != nil {
+		return defaults, faults
 	}
 	return settings, nil
 }
 
-// sectionValues returns what k holds below name as nested maps, however its
-// sources spelled the keys.
+// joinFaults keeps the first fault of each key. For a key that could not be decoded, Validate saw the default, so its fault does not count.
+func joinFaults(decoding, validation error) error {
+	var all []error
+	seen := make(map[string]bool)
+	for _, fault := range append(flatten(decoding), flatten(validation)...) {
+		config := (*ConfigError)(nil)
+		if !errors.As(fault, &config) {
+			all = append(all, fault)
+		} else if !seen[config.Key] {
+			seen[config.Key] = true
+			all = append(all, fault)
+		}
+	}
+	return errors.Join(all...)
+}
+
+// sectionValues returns the values of a section as nested maps, whether its keys were nested or joined by dots.
 func sectionValues(k *koanf.Koanf, name string) (map[string]any, error) {
 	flat := make(map[string]any)
 	for key, value := range k.All() {
@@ -64,22 +82,31 @@ func decodeStruct(dst reflect.Value, values map[string]any, path string) error {
 		return fmt.Errorf("%s: settings are a %s, not a struct", path, dst.Type())
 	}
 	fields := make(map[string]reflect.Value)
-	for i := range dst.NumField() {
-		if key := dst.Type().Field(i).Tag.Get("koanf"); key != "" && key != "-" {
-			fields[key] = dst.Field(i)
-		}
+	for key, field := range settingsFields(dst.Type()) {
+		fields[key] = dst.FieldByIndex(field.Index)
 	}
+	known := slices.Sorted(stdmaps.Keys(fields))
+	var faults []error
 	for _, key := range sortedKeys(values) {
 		full := path + "." + key
-		field, known := fields[key]
-		if !known {
-			return &ConfigError{Key: full, Reason: "unknown key"}
-		}
-		if err := decodeValue(field, values[key], full); err != nil {
-			return err
+		if field, ok := fields[key]; ok {
+			faults = append(faults, decodeValue(field, values[key], full))
+		} else {
+			faults = append(faults, unknownKey(full, key, known))
 		}
 	}
-	return nil
+	return errors.Join(faults...)
+}
+
+// settingsFields returns the fields of a struct that have a key, with the key, including those of embedded structs.
+func settingsFields(t reflect.Type) iter.Seq2[string, reflect.StructField] {
+	return func(yield func(string, reflect.StructField) bool) {
+		for _, field := range reflect.VisibleFields(t) {
+			if key := field.Tag.Get("koanf"); key != "" && key != "-" && !yield(key, field) {
+				return
+			}
+		}
+	}
 }
 
 func decodeValue(dst reflect.Value, value any, key string) error {
@@ -102,33 +129,44 @@ func decodeValue(dst reflect.Value, value any, key string) error {
 	case reflect.Struct:
 		values, isMap := value.(map[string]any)
 		if !isMap {
-			return &ConfigError{Key: key, Reason: "must be a section of keys"}
+			return wrongType(key, "must be a section of keys", value)
 		}
 		return decodeStruct(dst, values, key)
+	case reflect.Interface:
+		dst.Set(reflect.ValueOf(value)) // a value of the user's own, such as a free claim
+		return nil
 	default:
 		return fmt.Errorf("%s: settings of type %s are not supported", key, dst.Type())
 	}
 }
 
+// TextOrList is a setting that is a text or, in a file, a list of texts. A text is one item, including its commas and spaces.
+type TextOrList []string
+
 func decodeList(dst reflect.Value, value any, key string) error {
 	source := reflect.ValueOf(value)
-	if source.Kind() == reflect.String {
+	switch {
+	case source.Kind() != reflect.String:
+	case dst.Type() != reflect.TypeFor[TextOrList]():
 		source = reflect.ValueOf(splitList(source.String()))
+	case source.String() == "":
+		source = reflect.ValueOf([]string{})
+	default:
+		source = reflect.ValueOf([]string{source.String()})
 	}
 	if source.Kind() != reflect.Slice {
-		return &ConfigError{Key: key, Reason: "must be a list, or text with commas between its items"}
+		return wrongType(key, "must be a list, or text with commas between its items", value)
 	}
 	list := reflect.MakeSlice(dst.Type(), source.Len(), source.Len())
+	var faults []error
 	for i := range source.Len() {
-		if err := decodeValue(list.Index(i), source.Index(i).Interface(), fmt.Sprintf("%s[%d]", key, i)); err != nil {
-			return err
-		}
+		faults = append(faults, decodeValue(list.Index(i), source.Index(i).Interface(), fmt.Sprintf("%s[%d]", key, i)))
 	}
 	dst.Set(list)
-	return nil
+	return errors.Join(faults...)
 }
 
-// splitList takes "a, b" apart; empty items are dropped.
+// splitList splits "a, b" at the commas and drops empty items.
 func splitList(text string) []string {
 	items := []string{}
 	for item := range strings.SplitSeq(text, ",") {
@@ -142,25 +180,15 @@ func splitList(text string) []string {
 func decodeMap(dst reflect.Value, value any, key string) error {
 	values, isMap := value.(map[string]any)
 	if !isMap || dst.Type().Key().Kind() != reflect.String {
-		return &ConfigError{Key: key, Reason: "must be a section of keys"}
+		return wrongType(key, "must be a section of keys", value)
 	}
 	decoded := reflect.MakeMapWithSize(dst.Type(), len(values))
+	var faults []error
 	for _, name := range sortedKeys(values) {
 		element := reflect.New(dst.Type().Elem()).Elem()
-		if err := decodeValue(element, values[name], key+"."+name); err != nil {
-			return err
-		}
+		faults = append(faults, decodeValue(element, values[name], key+"."+name))
 		decoded.SetMapIndex(reflect.ValueOf(name).Convert(dst.Type().Key()), element)
 	}
 	dst.Set(decoded)
-	return nil
-}
-
-func sortedKeys(values map[string]any) []string {
-	keys := make([]string, 0, len(values))
-	for key := range values {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
+	return errors.Join(faults...)
 }

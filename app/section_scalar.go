@@ -7,10 +7,15 @@ import (
 	"strings"
 )
 
+// wrongType is the error for a value that does not fit its key.
+func wrongType(key, reason string, value any) error {
+	return &ConfigError{Key: key, Reason: reason + shown(", not ", key, value)}
+}
+
 func decodeString(dst reflect.Value, value any, key string) error {
 	text := reflect.ValueOf(value)
 	if text.Kind() != reflect.String {
-		return &ConfigError{Key: key, Reason: "must be text (in YAML, put it in quotes)"}
+		return wrongType(key, "must be text (in YAML, put it in quotes)", value)
 	}
 	dst.SetString(text.String())
 	return nil
@@ -28,16 +33,16 @@ func decodeBool(dst reflect.Value, value any, key string) error {
 			return nil
 		}
 	}
-	return &ConfigError{Key: key, Reason: "must be true or false"}
+	return wrongType(key, "must be true or false", value)
 }
 
 func decodeInt(dst reflect.Value, value any, key string) error {
 	number, ok := wholeNumber(value)
 	if !ok {
-		return &ConfigError{Key: key, Reason: "must be a whole number"}
+		return wrongType(key, "must be a whole number"+unitOf(key, " of "), value)
 	}
 	if dst.OverflowInt(number) {
-		return &ConfigError{Key: key, Reason: "is too large a number"}
+		return wrongType(key, "is too large a number", value)
 	}
 	dst.SetInt(number)
 	return nil
@@ -52,7 +57,7 @@ func wholeNumber(value any) (number int64, ok bool) {
 		return int64(source.Uint()), source.Uint() <= math.MaxInt64
 	case source.CanFloat():
 		float := source.Float()
-		// 2^63 itself is a float64, and the first that an int64 cannot hold.
+		// 2^63 is the smallest positive float64 that does not fit into an int64.
 		whole := float == math.Trunc(float) && float >= math.MinInt64 && float < math.MaxInt64
 		return int64(float), whole
 	case source.Kind() == reflect.String:
@@ -79,7 +84,7 @@ func decodeFloat(dst reflect.Value, value any, key string) error {
 		ok = false
 	}
 	if !ok || math.IsNaN(number) || math.IsInf(number, 0) || dst.OverflowFloat(number) {
-		return &ConfigError{Key: key, Reason: "must be a number"}
+		return wrongType(key, "must be a number"+unitOf(key, " of "), value)
 	}
 	dst.SetFloat(number)
 	return nil

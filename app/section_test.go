@@ -16,6 +16,8 @@ import (
 
 type storeSettings struct {
 	URL      string            `koanf:"url"`
+	Password string            `koanf:"password"`
+	Secret   int               `koanf:"secret"`
 	Enabled  bool              `koanf:"enabled"`
 	TTL      int               `koanf:"ttl_seconds"`
 	Small    int8              `koanf:"small"`
@@ -110,40 +112,45 @@ func TestSectionRefuses(t *testing.T) {
 		values map[string]any
 		want   string
 	}{
-		"unknown key":               {map[string]any{"urll": secret}, "store.urll: unknown key"},
-		"unknown key inside":        {map[string]any{"tls.fil": secret}, "store.tls.fil: unknown key"},
-		"field without a tag":       {map[string]any{"Ignored": secret}, "store.Ignored: unknown key"},
-		"field that is excluded":    {map[string]any{"-": secret}, "store.-: unknown key"},
-		"another case":              {map[string]any{"URL": secret}, "store.URL: unknown key"},
-		"text for number":           {map[string]any{"ttl_seconds": secret}, "store.ttl_seconds: must be a whole number"},
-		"empty text for number":     {map[string]any{"ttl_seconds": ""}, "store.ttl_seconds: must be a whole number"},
-		"fraction":                  {map[string]any{"ttl_seconds": 1.5}, "store.ttl_seconds: must be a whole number"},
-		"fraction as text":          {map[string]any{"ttl_seconds": "1.5"}, "store.ttl_seconds: must be a whole number"},
-		"not a number":              {map[string]any{"ttl_seconds": math.NaN()}, "store.ttl_seconds: must be a whole number"},
-		"infinite":                  {map[string]any{"ttl_seconds": math.Inf(1)}, "store.ttl_seconds: must be a whole number"},
-		"two to the 63rd":           {map[string]any{"ttl_seconds": 0x1p63}, "store.ttl_seconds: must be a whole number"},
-		"unsigned too large":        {map[string]any{"ttl_seconds": uint64(math.MaxUint64)}, "store.ttl_seconds: must be a whole number"},
-		"boolean for number":        {map[string]any{"ttl_seconds": true}, "store.ttl_seconds: must be a whole number"},
-		"list for number":           {map[string]any{"ttl_seconds": []any{secret}}, "store.ttl_seconds: must be a whole number"},
-		"too large for its type":    {map[string]any{"small": 128}, "store.small: is too large a number"},
-		"number for text":           {map[string]any{"url": 12345}, "store.url: must be text (in YAML, put it in quotes)"},
-		"section for text":          {map[string]any{"url.x": secret}, "store.url: must be text (in YAML, put it in quotes)"},
-		"text for boolean":          {map[string]any{"enabled": secret}, "store.enabled: must be true or false"},
-		"number for boolean":        {map[string]any{"enabled": 1}, "store.enabled: must be true or false"},
-		"text for float":            {map[string]any{"rate": secret}, "store.rate: must be a number"},
-		"NaN as text":               {map[string]any{"rate": "NaN"}, "store.rate: must be a number"},
-		"boolean for float":         {map[string]any{"rate": true}, "store.rate: must be a number"},
-		"number for list":           {map[string]any{"roles": 5}, "store.roles: must be a list, or text with commas between its items"},
-		"number in a list":          {map[string]any{"roles": []any{"a", 5}}, "store.roles[1]: must be text (in YAML, put it in quotes)"},
+		"unknown key":               {map[string]any{"urll": secret}, `store.urll: unknown key; did you mean "url"?`},
+		"unknown key inside":        {map[string]any{"tls.fil": secret}, `store.tls.fil: unknown key; did you mean "file"?`},
+		"field without a tag":       {map[string]any{"Ignored": secret}, `store.Ignored: unknown key`},
+		"field that is excluded":    {map[string]any{"-": secret}, `store.-: unknown key`},
+		"another case":              {map[string]any{"URL": secret}, `store.URL: unknown key; did you mean "url"?`},
+		"text for number":           {map[string]any{"ttl_seconds": secret}, `store.ttl_seconds: must be a whole number of seconds, not "hunter2"`},
+		"empty text for number":     {map[string]any{"ttl_seconds": ""}, `store.ttl_seconds: must be a whole number of seconds, not ""`},
+		"fraction":                  {map[string]any{"ttl_seconds": 1.5}, `store.ttl_seconds: must be a whole number of seconds, not 1.5`},
+		"fraction as text":          {map[string]any{"ttl_seconds": "1.5"}, `store.ttl_seconds: must be a whole number of seconds, not "1.5"`},
+		"not a number":              {map[string]any{"ttl_seconds": math.NaN()}, `store.ttl_seconds: must be a whole number of seconds, not NaN`},
+		"infinite":                  {map[string]any{"ttl_seconds": math.Inf(1)}, `store.ttl_seconds: must be a whole number of seconds, not +Inf`},
+		"two to the 63rd":           {map[string]any{"ttl_seconds": 0x1p63}, `store.ttl_seconds: must be a whole number of seconds, not 9.223372036854776e+18`},
+		"unsigned too large":        {map[string]any{"ttl_seconds": uint64(math.MaxUint64)}, `store.ttl_seconds: must be a whole number of seconds, not 18446744073709551615`},
+		"boolean for number":        {map[string]any{"ttl_seconds": true}, `store.ttl_seconds: must be a whole number of seconds, not true`},
+		"list for number":           {map[string]any{"ttl_seconds": []any{secret}}, `store.ttl_seconds: must be a whole number of seconds`},
+		"too large for its type":    {map[string]any{"small": 128}, `store.small: is too large a number, not 128`},
+		"number for text":           {map[string]any{"url": 12345}, `store.url: must be text (in YAML, put it in quotes), not 12345`},
+		"section for text":          {map[string]any{"url.x": secret}, `store.url: must be text (in YAML, put it in quotes)`},
+		"text for boolean":          {map[string]any{"enabled": secret}, `store.enabled: must be true or false, not "hunter2"`},
+		"number for boolean":        {map[string]any{"enabled": 1}, `store.enabled: must be true or false, not 1`},
+		"text for float":            {map[string]any{"rate": secret}, `store.rate: must be a number, not "hunter2"`},
+		"NaN as text":               {map[string]any{"rate": "NaN"}, `store.rate: must be a number, not "NaN"`},
+		"boolean for float":         {map[string]any{"rate": true}, `store.rate: must be a number, not true`},
+		"number for list":           {map[string]any{"roles": 5}, `store.roles: must be a list, or text with commas between its items, not 5`},
+		"number in a list":          {map[string]any{"roles": []any{"a", 5}}, `store.roles[1]: must be text (in YAML, put it in quotes), not 5`},
 		"nothing in a list":         {map[string]any{"roles": []any{nil}}, `store.roles[0]: has no value; write "" or [] for an empty one`},
-		"text in a list of numbers": {map[string]any{"ports": "1," + secret}, "store.ports[1]: must be a whole number"},
-		"text for section":          {map[string]any{"tls": secret}, "store.tls: must be a section of keys"},
-		"text for map":              {map[string]any{"labels": secret}, "store.labels: must be a section of keys"},
-		"number in a map":           {map[string]any{"labels.a": 1}, "store.labels.a: must be text (in YAML, put it in quotes)"},
+		"text in a list of numbers": {map[string]any{"ports": "1," + secret}, `store.ports[1]: must be a whole number, not "hunter2"`},
+		"text for section":          {map[string]any{"tls": secret}, `store.tls: must be a section of keys, not "hunter2"`},
+		"text for map":              {map[string]any{"labels": secret}, `store.labels: must be a section of keys, not "hunter2"`},
+		"number in a map":           {map[string]any{"labels.a": 1}, `store.labels.a: must be text (in YAML, put it in quotes), not 1`},
 		"no value":                  {map[string]any{"url": nil}, `store.url: has no value; write "" or [] for an empty one`},
-		"out of range":              {map[string]any{"ttl_seconds": 0}, "store.ttl_seconds: 0 is not within 1 to 3600"},
+		"several": {map[string]any{"ttl_seconds": "x", "rate": "y", "small": 1000, "url": ""},
+			"store.rate: must be a number, not \"y\"\nstore.small: is too large a number, not 1000\nstore.ttl_seconds: must be a whole number of seconds, not \"x\"\nstore.url: must not be empty"},
+		"secret of another type":   {map[string]any{"password": 12345}, "store.password: must be text (in YAML, put it in quotes)"},
+		"secret that is no number": {map[string]any{"secret": secret}, "store.secret: must be a whole number"},
+		"long text for number":     {map[string]any{"small": strings.Repeat("x", 100)}, `store.small: must be a whole number, not "` + strings.Repeat("x", 64) + `…"`},
+		"out of range":             {map[string]any{"ttl_seconds": 0}, `store.ttl_seconds: 0 is not within 1 to 3600 seconds`},
 		"two that Validate refuses": {map[string]any{"ttl_seconds": 3601, "url": ""},
-			"store.ttl_seconds: 3601 is not within 1 to 3600\nstore.url: must not be empty"},
+			"store.ttl_seconds: 3601 is not within 1 to 3600 seconds\nstore.url: must not be empty"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -158,9 +165,6 @@ func TestSectionRefuses(t *testing.T) {
 			var config *app.ConfigError
 			if !errors.As(err, &config) || !strings.HasPrefix(config.Key, "store.") {
 				t.Errorf("not a ConfigError with its full key: %#v", err)
-			}
-			if strings.Contains(err.Error(), secret) || strings.Contains(fmt.Sprintf("%+v", err), "12345") {
-				t.Errorf("shows the value: %v", err)
 			}
 			if !reflect.DeepEqual(got, defaultStore()) {
 				t.Errorf("half decoded: %+v", got)
@@ -221,6 +225,26 @@ func TestCheckOneOf(t *testing.T) {
 	}
 	err := app.CheckOneOf("level", "x\n", "info", "warn")
 	if err == nil || err.Error() != `level: "x\n" is not one of info, warn` {
+		t.Error(err)
+	}
+}
+
+// PartSettings are shared by sections.
+type PartSettings struct {
+	URL string `koanf:"url"`
+}
+
+func TestAnEmbeddedStructsKeysAreTheSections(t *testing.T) {
+	type whole struct {
+		PartSettings
+		Parts []PartSettings `koanf:"parts"`
+	}
+	values := map[string]any{"store.url": "a", "store.parts": []any{map[string]any{"url": "b"}}}
+	got, err := app.Section(load(t, values, "."), "store", whole{})
+	if want := (whole{PartSettings{"a"}, []PartSettings{{"b"}}}); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := app.CheckTexts("", whole{PartSettings: PartSettings{" a"}}); err == nil || !strings.HasPrefix(err.Error(), "url: ") {
 		t.Error(err)
 	}
 }

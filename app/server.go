@@ -13,52 +13,66 @@ import (
 	"time"
 )
 
-// maxHeaderBytes bounds a request's header. The largest token that this project
-// signs, with ML-DSA-87, is some 8 KiB.
+// maxHeaderBytes is the maximum size of a request's header. The largest tokens of this project, signed with ML-DSA-87, have about 8 KiB.
 const maxHeaderBytes = 64 << 10
 
-// Server listens and serves one handler. It is used once: Listen, Serve, Shutdown.
+// Server listens on a port and serves one handler. It can be used once: Listen, Serve, Shutdown.
 type Server struct {
 	http            http.Server
 	portKey         string
 	shutdownTimeout time.Duration
 	listener        net.Listener
+	logger          *slog.Logger
 	stopping        atomic.Bool
+	draining        context.Context // ends when the drain begins
+	beginDrain      context.CancelCauseFunc
 
-	mu   sync.Mutex
-	busy map[net.Conn]struct{} // accepted, and not idle
+	slots        chan struct{} // one for each open connection
+	limitWarning string
+	fullWarning  sync.Once
+
+	mu          sync.Mutex
+	connections map[net.Conn]*connection
+	began       time.Time // of the drain
 }
 
-// NewServer returns a server of handler at the address of settings.
-func NewServer(settings Settings, handler http.Handler, logger *slog.Logger) *Server {
+// newServer returns a server of handler at the address of settings.
+func newServer(settings Settings, handler http.Handler, logger *slog.Logger) *Server {
+	limit, warning := connectionLimit(settings.MaxConnections, descriptorLimit())
 	s := &Server{
-		busy:            make(map[net.Conn]struct{}),
+		slots:           make(chan struct{}, limit),
+		limitWarning:    warning,
+		connections:     make(map[net.Conn]*connection),
+		logger:          logger,
 		portKey:         "app.port",
-		shutdownTimeout: settings.ShutdownTimeout(),
+		shutdownTimeout: settings.shutdownTimeout(),
 		http: http.Server{
 			Addr:              settings.Address(),
-			Handler:           handler,
-			ReadHeaderTimeout: settings.ReadHeaderTimeout(),
-			ReadTimeout:       settings.ReadTimeout(),
-			WriteTimeout:      settings.WriteTimeout(),
-			IdleTimeout:       settings.IdleTimeout(),
+			Handler:           counted(handler),
+			ReadHeaderTimeout: settings.readHeaderTimeout(),
+			ReadTimeout:       settings.readTimeout(),
+			WriteTimeout:      settings.writeTimeout(),
+			IdleTimeout:       settings.idleTimeout(),
 			MaxHeaderBytes:    maxHeaderBytes,
 			ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 		},
 	}
-	s.http.ConnState = s.track
+	s.draining, s.beginDrain = context.WithCancelCause(context.Background())
+	s.http.ConnContext, s.http.ConnState = s.meet, s.track
+	s.http.Protocols = protocols(settings)
 	return s
 }
 
-// NewAdminServer returns a server of handler at the admin address of settings.
-func NewAdminServer(settings Settings, handler http.Handler, logger *slog.Logger) *Server {
-	s := NewServer(settings, handler, logger)
-	s.http.Addr, s.portKey = settings.AdminAddress(), "app.admin_port"
+// newAdminServer returns a server of handler at the admin address of settings.
+func newAdminServer(settings Settings, handler http.Handler, logger *slog.Logger) *Server {
+	s := newServer(settings, handler, logger)
+	s.http.Addr, s.portKey = settings.adminAddress(), "app.admin_port"
+	s.slots, s.limitWarning = make(chan struct{}, min(adminConnections, cap(s.slots))), ""
 	return s
 }
 
-// Listen opens the port. Connections wait until Serve.
-func (s *Server) Listen(ctx context.Context) error {
+// listen opens the port. Connections wait until Serve.
+func (s *Server) listen(ctx context.Context) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.http.Addr)
 	if err != nil {
 		var cause *os.SyscallError
@@ -71,8 +85,7 @@ func (s *Server) Listen(ctx context.Context) error {
 	return nil
 }
 
-// Addr returns the address that Listen opened, with the real port where the
-// settings say 0, or nil before that.
+// Addr returns the address on which the server listens, with the actual port if the settings have port 0. It returns nil before Listen.
 func (s *Server) Addr() net.Addr {
 	if s.listener == nil {
 		return nil
@@ -80,72 +93,52 @@ func (s *Server) Addr() net.Addr {
 	return s.listener.Addr()
 }
 
-// Serve answers requests until Shutdown, after which it returns nil. Any error is
+// serve answers requests until Shutdown, after which it returns nil. Any error is
 // one that the server cannot go on from.
-func (s *Server) Serve() error {
-	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) && !s.stopping.Load() {
+func (s *Server) serve() error {
+	if err := s.http.Serve(limitedListener{s.listener, s}); !errors.Is(err, http.ErrServerClosed) && !s.stopping.Load() {
 		return fmt.Errorf("serve %s: %w", s.http.Addr, err)
 	}
 	return nil
 }
 
-// Shutdown closes the port and waits for running requests to finish, at most for
-// the shutdown time-out of the settings and as long as ctx lasts. What still
-// runs then is cut off, and that is an error.
-func (s *Server) Shutdown(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.shutdownTimeout)
-	defer cancel()
-	if s.listener != nil {
-		defer func() { _ = s.listener.Close() }() // open still if Serve had not begun
-	}
-	s.drain(ctx)
-	if err := s.http.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) { // drain closed the port
-		_ = s.http.Close() // nothing is left to save
-		return fmt.Errorf("running requests were cut off: %w", err)
-	}
-	return nil
+// protocols returns HTTP/1 and, if the settings enable it, HTTP/2 without TLS.
+func protocols(settings Settings) *http.Protocols {
+	all := new(http.Protocols)
+	all.SetHTTP1(true)
+	all.SetUnencryptedHTTP2(settings.H2C)
+	return all
+}
+
+func (s *Server) cutOff(err error) error {
+	_ = s.http.Close() // nothing is left to save
+	return fmt.Errorf("running requests were cut off: %w", err)
+}
+
+// meet is the ConnContext of the http.Server.
+func (s *Server) meet(ctx context.Context, conn net.Conn) context.Context {
+	c := &connection{drain: s.draining, since: time.Now(), forget: func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.connections, conn)
+	}}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.connections[conn] = c
+	return context.WithValue(ctx, connectionKey{}, c)
 }
 
 // track is the ConnState of the http.Server.
 func (s *Server) track(conn net.Conn, state http.ConnState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch state {
-	case http.StateNew, http.StateActive:
-		s.busy[conn] = struct{}{}
+	switch c := s.connections[conn]; {
+	case c == nil:
+	case state == http.StateHijacked:
+		c.takenOver.Store(true)
+	case state == http.StateClosed:
+		delete(s.connections, conn)
 	default:
-		delete(s.busy, conn)
+		c.state, c.since = state, time.Now()
 	}
-}
-
-const (
-	drainPoll = 5 * time.Millisecond
-	// drainTime bounds the wait for a connection that was opened and sends nothing.
-	drainTime = time.Second
-)
-
-// drain closes the port, and waits until whoever had come in has an answer:
-// http.Server.Shutdown drops without one a request that it reads after it has begun.
-func (s *Server) drain(ctx context.Context) {
-	if s.listener == nil {
-		return
-	}
-	s.stopping.Store(true)
-	_ = s.listener.Close()
-	s.http.SetKeepAlivesEnabled(false)
-	ticker := time.NewTicker(drainPoll)
-	defer ticker.Stop()
-	for began := time.Now(); time.Since(began) < drainTime && s.isBusy(); {
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func (s *Server) isBusy() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.busy) > 0
 }

@@ -21,9 +21,8 @@ const tracerName = "github.com/picoauth/picoauth"
 
 var noSpan trace.Span = noop.Span{}
 
-// StartSpan starts a span below the one in ctx, by the same tracer provider: the span of the request, whether app or
-// other middleware started it. Without one that is recorded it does nothing, and costs nothing: what runs in the
-// background has no spans. End the span with EndSpan.
+// StartSpan starts a child of the span in ctx with the same tracer provider. The span in ctx is that of the request, whether app or other
+// middleware started it. If ctx has no span that is recorded, as in background tasks, StartSpan does nothing. End the span with EndSpan.
 func StartSpan(ctx context.Context, name string) (context.Context, trace.Span) {
 	parent := trace.SpanFromContext(ctx)
 	if !parent.IsRecording() {
@@ -32,7 +31,7 @@ func StartSpan(ctx context.Context, name string) (context.Context, trace.Span) {
 	return parent.TracerProvider().Tracer(tracerName).Start(ctx, name)
 }
 
-// EndSpan ends a span. Of err it records the kind only, a problem's code or the type: the text may name somebody.
+// EndSpan ends a span. Of err it records only the code of a problem or the type, because the text may contain personal data.
 func EndSpan(span trace.Span, err error) {
 	if err != nil && span.IsRecording() {
 		kind := fmt.Sprintf("%T", err)
@@ -45,9 +44,9 @@ func EndSpan(span trace.Span, err error) {
 	span.End()
 }
 
-// startSpan starts the span of a request, below that of its caller if the global propagator finds one in the header.
-// The attributes are those of OpenTelemetry's conventions for an HTTP server that name nobody.
-func (i *Instruments) startSpan(c echo.Context) trace.Span {
+// startSpan starts the span of a request, as a child of the caller's span if the global propagator finds one in the header. The attributes
+// follow OpenTelemetry's semantic conventions for HTTP servers, without those that contain personal data.
+func (i *instruments) startSpan(c echo.Context) trace.Span {
 	if i == nil {
 		return noSpan
 	}
@@ -80,8 +79,8 @@ func endRequestSpan(span trace.Span, status int) {
 	span.End()
 }
 
-// isPlaceholder tells whether a provider is the one that OpenTelemetry has until the program sets its own: its spans
-// record nothing and yet are not free.
+// isPlaceholder reports whether a provider is the default one of OpenTelemetry, used until the program sets another: its spans record
+// nothing but still cost time.
 func isPlaceholder(provider trace.TracerProvider) bool {
 	if provider == nil {
 		return true

@@ -17,23 +17,22 @@ import (
 	"go.uber.org/fx/fxevent"
 )
 
-// Options returns all that New gives to fx, for those who call fx themselves:
-// fx.ValidateApp(app.Options(…)) in a test, for one.
+// Options returns the fx options of New, for programs that call fx themselves, for example fx.ValidateApp(app.Options(…)) in a test.
 //
-// The options stay at the root of the application, never inside an fx.Module:
-// there a decorator would not reach the other modules.
+// Use the options at the root of the application, not inside an fx.Module, where a decorator would not reach the other modules.
 func Options(options ...fx.Option) fx.Option {
 	events := new(eventLogger)
 	return fx.Options(
 		fx.WithLogger(func() fxevent.Logger { return events }),
-		RegisterSection(SectionName),
+		RegisterSettings(SectionName, DefaultSettings()),
 		fx.Provide(
 			provideConfig, LoadSettings, provideLogger, newRegistry, provideEcho, provideHealth, provideMetrics,
-			providePublicRoutes, provideServer, provideAdminServer,
+			providePublicRoutes, provideServer, provideAdminServer, events.modules,
 		),
-		fx.Invoke(events.use),
+		fx.Module("app", fx.Invoke(events.checkGraph, awaitStreams)), // a module's are invoked before the root's
+		fx.Invoke(events.use, logConfigWarnings),
 		fx.Options(options...),
-		// Last, so that its hook starts after all others and stops before them.
+		// This is last, so that its hook starts after all others and stops before them.
 		fx.Invoke(serve),
 	)
 }
@@ -43,29 +42,35 @@ type configParams struct {
 	Steps []configStep `group:"app_config"`
 }
 
-func provideConfig(params configParams) (*koanf.Koanf, error) {
+func provideConfig(params configParams) (*koanf.Koanf, configWarnings, error) {
 	slices.SortFunc(params.Steps, func(a, b configStep) int { return cmp.Compare(a.order, b.order) })
 	sources := ConfigSources{Environ: os.Environ()}
 	for _, step := range params.Steps {
 		step.apply(&sources)
 	}
-	return LoadConfig(sources)
+	return loadConfig(sources)
 }
 
-// provideLogger writes to standard output: standard error is for the one line
-// that says why the program does not run.
+type configWarnings []configWarning
+
+func logConfigWarnings(warnings configWarnings, logger *slog.Logger) {
+	for _, warning := range warnings {
+		logger.Warn(warning.message, "name", warning.name, "source", warning.source)
+	}
+}
+
+// provideLogger returns a logger for standard output. Standard error is only for the line that explains why the program does not run.
 func provideLogger(settings Settings) *slog.Logger { return NewLogger(settings, os.Stdout) }
 
-// Telemetry is where metrics and spans go. A module takes it as a field of its fx.In parameters; what the graph has not
-// is left out.
+// Telemetry has the registry for metrics and the tracer provider for spans. A module embeds it in its fx.In parameters. Values that the fx
+// graph does not provide are nil.
 type Telemetry struct {
 	fx.In
-	// Registerer is the host's own; it wins over Registry.
+	// Registerer is that of the application; it takes precedence over Registry.
 	Registerer prometheus.Registerer `optional:"true"`
-	// Registry is that of New, or of a host without a Registerer.
+	// Registry is that of New, or of an application without a Registerer.
 	Registry *prometheus.Registry `optional:"true"`
-	// TracerProvider makes the spans of requests, and so those that StartSpan puts below them; without it the global
-	// one does.
+	// TracerProvider is for the spans of requests and those of StartSpan; nil: the global one.
 	TracerProvider trace.TracerProvider `optional:"true"`
 }
 
@@ -77,7 +82,7 @@ func (t Telemetry) Metrics() prometheus.Registerer {
 	return t.Registerer
 }
 
-// gatherer returns what /metrics shows: the host's registry, if its Registerer is one, or else that of New.
+// gatherer returns the source of /metrics: the application's registry, if its Registerer is one, or else that of New.
 func (t Telemetry) gatherer() prometheus.Gatherer {
 	if registry, ok := t.Registerer.(prometheus.Gatherer); ok {
 		return registry
@@ -85,13 +90,13 @@ func (t Telemetry) gatherer() prometheus.Gatherer {
 	return t.Registry
 }
 
-// provideEcho watches the routes from the first on.
+// provideEcho returns the echo, and a watch that sees all of its routes.
 func provideEcho(settings Settings, logger *slog.Logger, telemetry Telemetry) (*echo.Echo, *RouteWatch, error) {
-	instruments, err := NewInstruments(telemetry.Metrics(), telemetry.TracerProvider)
+	instruments, err := newInstruments(telemetry.Metrics(), telemetry.TracerProvider)
 	if err != nil {
 		return nil, nil, err
 	}
-	e, err := NewEcho(settings, logger, instruments)
+	e, err := newEcho(settings, logger, instruments)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -105,19 +110,19 @@ type healthParams struct {
 	Clock  Clock `optional:"true"`
 }
 
-func provideHealth(params healthParams) *Health {
-	return NewHealth(params.Checks, params.Logger, params.Clock)
+func provideHealth(params healthParams) *health {
+	return newHealth(params.Checks, params.Logger, params.Clock)
 }
 
-// metrics answers GET /metrics.
+// metrics is the handler of GET /metrics.
 type metrics http.Handler
 
 func provideMetrics(telemetry Telemetry, logger *slog.Logger) metrics {
 	return metricsHandler(telemetry.gatherer(), logger)
 }
 
-func providePublicRoutes(settings Settings, e *echo.Echo, health *Health, m metrics) PublicRoutes {
-	routes := health.Register(e)
+func providePublicRoutes(settings Settings, e *echo.Echo, probes *health, m metrics) PublicRoutes {
+	routes := append(probes.register(e), registerVersion(e)...)
 	if settings.AdminPort == 0 {
 		routes = append(routes, e.GET(metricsPath, echo.WrapHandler(m)))
 	}
@@ -125,10 +130,10 @@ func providePublicRoutes(settings Settings, e *echo.Echo, health *Health, m metr
 }
 
 func provideServer(settings Settings, e *echo.Echo, logger *slog.Logger) *Server {
-	return NewServer(settings, http.Handler(e), logger)
+	return newServer(settings, http.Handler(e), logger)
 }
 
-// adminServer has a nil Server where there is none.
+// adminServer has a nil Server if there is no second server.
 type adminServer struct{ *Server }
 
 func provideAdminServer(settings Settings, m metrics, logger *slog.Logger) adminServer {
@@ -137,7 +142,7 @@ func provideAdminServer(settings Settings, m metrics, logger *slog.Logger) admin
 	}
 	routes := http.NewServeMux()
 	routes.Handle("GET "+metricsPath, m)
-	return adminServer{NewAdminServer(settings, routes, logger)}
+	return adminServer{newAdminServer(settings, routes, logger)}
 }
 
 type serveParams struct {
@@ -146,38 +151,49 @@ type serveParams struct {
 	Echo       *echo.Echo
 	Routes     *RouteWatch
 	Public     PublicRoutes
-	Health     *Health
+	Health     *health
 	Server     *Server
 	Admin      adminServer
 	Logger     *slog.Logger
 	Lifecycle  fx.Lifecycle
 	Shutdowner fx.Shutdowner
+	Modules    modules
+	Facts      []StartFacts `group:"picoauth.start"`
 }
 
+// serve opens the port after everything else has started, and drains the server before anything else stops.
 func serve(p serveParams) {
 	if admin := p.Admin.Server; admin != nil {
 		p.Lifecycle.Append(fx.Hook{
 			OnStart: func(ctx context.Context) error { return p.run(ctx, admin, "listening for scrapes") },
-			OnStop:  admin.Shutdown,
+			OnStop:  admin.shutdown,
 		})
 	}
 	p.Lifecycle.Append(fx.Hook{OnStart: p.start, OnStop: p.stop})
+}
+
+// awaitStreams adds the first hook, which therefore stops last: before it, all other hooks could end the streams that had not ended by
+// themselves.
+func awaitStreams(lifecycle fx.Lifecycle, server *Server) {
+	lifecycle.Append(fx.StopHook(server.shutdown))
 }
 
 func (p serveParams) start(ctx context.Context) error {
 	if err := p.Routes.Err(); err != nil {
 		return err
 	}
-	return p.run(ctx, p.Server, "listening")
+	p.Server.warnOfLimit()
+	p.warnOfOpenRoutes()
+	return p.run(ctx, p.Server, "listening", p.record()...)
 }
 
-func (p serveParams) run(ctx context.Context, server *Server, message string) error {
-	if err := server.Listen(ctx); err != nil {
+func (p serveParams) run(ctx context.Context, server *Server, message string, facts ...any) error {
+	if err := server.listen(ctx); err != nil {
 		return err
 	}
-	p.Logger.Info(message, "address", server.Addr().String())
+	p.Logger.Info(message, append([]any{"address", server.Addr().String()}, facts...)...)
 	go func() {
-		if err := server.Serve(); err != nil {
+		if err := server.serve(); err != nil {
 			p.Logger.Error("server failed", "error", err)
 			_ = p.Shutdowner.Shutdown(fx.ExitCode(1)) // fails only if it shuts down already
 		}
@@ -186,11 +202,11 @@ func (p serveParams) run(ctx context.Context, server *Server, message string) er
 }
 
 func (p serveParams) stop(ctx context.Context) error {
-	p.Health.StartShutdown()
+	p.Health.startShutdown()
 	p.Logger.Info("shutting down")
 	select {
-	case <-time.After(p.Settings.ShutdownDelay()):
+	case <-time.After(p.Settings.shutdownDelay()):
 	case <-ctx.Done():
 	}
-	return p.Server.Shutdown(ctx)
+	return p.Server.drain(ctx)
 }

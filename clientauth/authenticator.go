@@ -1,133 +1,79 @@
 package clientauth
 
 import (
-	"context"
-	"errors"
 	"log/slog"
-	"net/http"
-	"strings"
+
+	"github.com/labstack/echo/v4"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/clientauth/verify"
 )
 
 // AuthenticatorConfig configures an [Authenticator].
 type AuthenticatorConfig struct {
-	// Validator judges the tokens.
+	// Validator validates the tokens. It is required.
 	Validator *TokenValidator
-	// Policy says which echo routes need no token; nil is none. The net/http handlers do not use it.
+	// Policy has the echo routes that need no token; nil: every route needs one. The net/http handlers do not use it.
 	Policy *Policy
-	// Realm is named in WWW-Authenticate; empty is "api".
+	// Realm is the realm in WWW-Authenticate; empty: "api".
 	Realm string
-	// Logger gets what could not be judged (warnings) and what was refused (debug), never a token; nil is
-	// slog.Default().
+	// DPoP configures the validation of DPoP proofs (RFC 9449).
+	DPoP verify.DPoPConfig
+	// Resource adds the URL of its metadata to replies with 401 and 403 (RFC 9728); nil: none. [Module] serves the metadata.
+	Resource *verify.Resource
+	// Logger gets a warning for requests that could not be decided, and an info record for refused ones, with the reason, each
+	// at most ten times a second. It never gets a token. nil: slog.Default().
 	Logger *slog.Logger
 }
 
-// Authenticator puts who asks into the request's context, or answers 401 or 503 as application/problem+json with the
-// WWW-Authenticate of RFC 6750. It reads the Authorization header and [AgentHeader], never a query or a body. It is
-// safe for concurrent use.
+// Authenticator is a [verify.Authenticator] that also works with echo. It is safe for concurrent use.
 type Authenticator struct {
-	validator *TokenValidator
-	policy    *Policy
-	realm     string
-	log       *slog.Logger
+	*verify.Authenticator
+	policy *Policy
 }
 
-// NewAuthenticator returns an error when there is no validator.
+// NewAuthenticator returns an authenticator. It returns an error if there is no Validator, or if Resource or DPoP is invalid.
 func NewAuthenticator(cfg AuthenticatorConfig) (*Authenticator, error) {
-	if cfg.Validator == nil {
-		return nil, errors.New("clientauth: an authenticator needs a validator")
+	plain, err := verify.NewAuthenticator(verify.AuthenticatorConfig{Validator: cfg.Validator, Realm: cfg.Realm, DPoP: cfg.DPoP,
+		Resource: cfg.Resource, Logger: cfg.Logger})
+	if err != nil {
+		return nil, err
 	}
-	a := &Authenticator{cfg.Validator, cfg.Policy, cfg.Realm, loggerOr(cfg.Logger)}
+	a := &Authenticator{plain, cfg.Policy}
 	if a.policy == nil {
 		a.policy = NewPolicy()
 	}
 	return a, nil
 }
 
-// Handler is net/http middleware: next is reached with a valid token only.
-func (a *Authenticator) Handler(next http.Handler) http.Handler { return a.handler(next, accessToken) }
-
-// OptionalHandler is net/http middleware: next is reached with a valid token or with none; an invalid one is answered
-// 401.
-func (a *Authenticator) OptionalHandler(next http.Handler) http.Handler {
-	return a.handler(next, accessOptional)
-}
-
-func (a *Authenticator) handler(next http.Handler, asked access) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, err := a.authenticate(r, asked)
-		if err != nil {
-			app.WriteProblem(w, r, err)
-			return
-		}
-		next.ServeHTTP(w, r.WithContext(ctx))
-	})
-}
-
-// Authenticate is the middleware as a function, for handlers that decide for themselves: it returns the request's
-// context with who asks in it, or the *[app.Problem] to answer with, also when there is no token.
-func (a *Authenticator) Authenticate(r *http.Request) (context.Context, error) {
-	return a.authenticate(r, accessToken)
-}
-
-// authenticate returns the request's context with the identity in it, or the *app.Problem to answer with.
-func (a *Authenticator) authenticate(r *http.Request, asked access) (context.Context, error) {
-	ctx, id := r.Context(), identity{realm: a.realm}
-	token, err := bearer(r.Header["Authorization"])
-	if err == nil && token != "" {
-		id.caller, err = a.validator.Validate(ctx, token)
-	}
-	if err != nil {
-		return nil, a.refuse(ctx, err, false)
-	}
-	if token == "" && asked != accessOptional {
-		return nil, missing(a.realm, codeTokenRequired, "a bearer token is required")
-	}
-	if sent := r.Header[AgentHeader]; len(sent) > 0 {
-		if id.agent, err = a.agent(ctx, sent); err != nil {
-			return nil, a.refuse(ctx, err, true)
+// Echo returns the authenticator as echo middleware. Install it with echo's Use, not with Pre and not on a group, so that it
+// sees every route with its path template, and unknown paths too. Install it before middleware that changes the method or host of
+// a request, because the [Policy] uses them. It writes its own replies and does not use the error handler of the app.
+//
+// A CORS preflight passes without a caller, whatever token it has, so that the app's own CORS middleware can answer it. If nothing
+// answers it, the route's handler for OPTIONS or for any method is called.
+func (a *Authenticator) Echo() echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			r := c.Request()
+			if app.IsPreflight(r) {
+				return next(c)
+			}
+			authenticate := a.Authenticate
+			switch a.policy.access(c) {
+			case accessAnonymous:
+				return next(c)
+			case accessOptional:
+				authenticate = a.AuthenticateOptional
+			}
+			ctx, err := authenticate(r)
+			if err != nil {
+				app.WriteProblem(c.Response(), r, err)
+				return nil
+			}
+			verify.WriteNonce(ctx, c.Response().Header())
+			c.SetRequest(r.WithContext(ctx))
+			return next(c)
 		}
 	}
-	return withIdentity(ctx, id), nil
-}
-
-// agent validates the second token. The header is for nothing else, so any value that is no token is an invalid one.
-func (a *Authenticator) agent(ctx context.Context, sent []string) (*AgentContext, error) {
-	token, err := bearer(sent)
-	if err != nil {
-		return nil, err
-	}
-	if token == "" {
-		return nil, because(ErrMalformedToken, "no bearer token in %s", AgentHeader)
-	}
-	return a.validator.ValidateAgent(ctx, token)
-}
-
-func (a *Authenticator) refuse(ctx context.Context, err error, ofAgent bool) error {
-	if errors.Is(err, ErrInvalidToken) {
-		a.log.DebugContext(ctx, "token refused", "code", codeOf(err), "error", err, "agent", ofAgent)
-	} else {
-		a.log.WarnContext(ctx, "token could not be judged", "code", codeOf(err), "error", err, "agent", ofAgent)
-	}
-	return refusal(a.realm, err, ofAgent)
-}
-
-// bearer returns the token of an Authorization header (RFC 6750 section 2.1), or "" when there is none or it is of
-// another scheme. Two headers, or a Bearer without a token, are [ErrMalformedToken].
-func bearer(headers []string) (string, error) {
-	if len(headers) == 0 {
-		return "", nil
-	}
-	if len(headers) > 1 {
-		return "", because(ErrMalformedToken, "%d headers", len(headers))
-	}
-	scheme, token, _ := strings.Cut(headers[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", nil
-	}
-	if token = strings.Trim(token, " "); token == "" {
-		return "", because(ErrMalformedToken, "Bearer without a token")
-	}
-	return token, nil
 }

@@ -6,93 +6,120 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/picoauth/picoauth/app"
-	"github.com/picoauth/picoauth/clientauth/jose"
+	"github.com/picoauth/picoauth/clientauth/verify"
 )
 
-// IssuersConfig is what [NewIssuers] makes trusted issuers of.
-type IssuersConfig struct {
+// LocalIssuer is the issuer in the same app. serverauth provides it to fx, and [Module] uses it for the default issuer, audience,
+// algorithms, keys and denylist, without HTTP requests to the app itself.
+type LocalIssuer struct {
+	TrustedIssuer
+}
+
+// issuersConfig configures [newIssuers].
+type issuersConfig struct {
 	Settings Settings
 	// Local is the issuer in the same app, or nil.
 	Local *LocalIssuer
 	// Clock is for tests; nil is the system's.
 	Clock app.Clock
-	// Logger gets failed fetches; nil is slog.Default().
+	// Logger gets failed fetches; nil: slog.Default().
 	Logger *slog.Logger
-	// Instruments count the fetches; nil is none.
-	Instruments *Instruments
+	// Observer is notified of the fetches; nil: none.
+	Observer verify.Observer
+
+	client *http.Client // nil: each endpoint has its own
 }
 
-// refreshable is what can be fetched before the first request needs it.
+// refreshable is a key set or denylist that can be fetched before the first request needs it.
 type refreshable interface{ Refresh(context.Context) error }
 
-// Issuers are the issuers that the settings name, ready for a [ValidatorConfig].
-type Issuers struct {
-	Trusted []TrustedIssuer
-	remote  []refreshable
+// issuers are the trusted issuers in the settings, for a [ValidatorConfig].
+type issuers struct {
+	Trusted   []TrustedIssuer
+	remote    []refreshable
+	keys      []*RemoteKeySet
+	denylists []*RemoteDenylist
 }
 
-// NewIssuers returns the issuer of the flat keys, or the local one, and those of the list. An issuer that is the local
-// one is read in process: no request is made. It returns an error that names each key that is missing or wrong. When
-// the section is not enabled, no issuer at all is no error, and flat keys that are incomplete are left out.
-func NewIssuers(cfg IssuersConfig) (*Issuers, error) {
-	issuers := &Issuers{}
+// newIssuers returns the issuer of the top-level keys, or the local one, and those of the list. Keys and denylist of the local
+// issuer are read in process. The error names each key that is missing or invalid. If the section is not enabled, having no
+// issuer is no error, and incomplete top-level keys are ignored.
+func newIssuers(cfg issuersConfig) (*issuers, error) {
+	all := &issuers{}
 	var problems []error
+	var err error
+	if cfg.client, err = verify.ClientTrusting(cfg.Settings.CAFile); err != nil {
+		problems = append(problems, &app.ConfigError{Key: SettingsSection + ".ca_file", Reason: err.Error()})
+	}
 	if flat := cfg.flat(); cfg.wants(flat) {
-		problems = append(problems, issuers.add(cfg, flat, ""))
+		problems = append(problems, all.add(cfg, flat, ""))
 	}
 	for i, one := range cfg.Settings.Issuers {
-		problems = append(problems, issuers.add(cfg, one.withDefaults(), listKey(i, "")))
+		problems = append(problems, all.add(cfg, one.withDefaults(), listKey(i, "")))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
-	return issuers, nil
+	return all, nil
 }
 
 func listKey(i int, key string) string { return fmt.Sprintf("issuers[%d].%s", i, key) }
 
-// flat returns the issuer of the flat keys; the local issuer fills what they leave out.
-func (cfg IssuersConfig) flat() IssuerSettings {
-	flat := cfg.Settings.flat()
+// flat returns the issuer of the top-level keys, with the local issuer as the default.
+func (cfg issuersConfig) flat() IssuerSettings {
+	flat := cfg.Settings.IssuerSettings
 	if cfg.Local != nil {
 		flat.Issuer = cmp.Or(flat.Issuer, cfg.Local.Issuer)
 	}
 	return cfg.localised(flat)
 }
 
-// wants says whether the flat keys are meant as an issuer: then they must be complete.
-func (cfg IssuersConfig) wants(flat IssuerSettings) bool {
+// wants reports whether the top-level keys configure an issuer; then they must be complete.
+func (cfg issuersConfig) wants(flat IssuerSettings) bool {
 	if !cfg.Settings.Enabled {
-		return flat.Issuer != "" && flat.Audience != ""
+		return flat.Issuer != "" && len(flat.Audience) > 0
 	}
-	return flat.Issuer != "" || flat.Audience != "" || len(cfg.Settings.Issuers) == 0
+	return flat.Issuer != "" || len(flat.Audience) > 0 || len(cfg.Settings.Issuers) == 0
 }
 
-func (cfg IssuersConfig) isLocal(s IssuerSettings) bool {
+func (cfg issuersConfig) isLocal(s IssuerSettings) bool {
 	return cfg.Local != nil && s.Issuer == cfg.Local.Issuer
 }
 
-// localised fills in the audience of the local issuer.
-func (cfg IssuersConfig) localised(s IssuerSettings) IssuerSettings {
-	if cfg.isLocal(s) {
-		s.Audience = cmp.Or(s.Audience, cfg.Local.Audience)
+// localised sets the audience if there is none: the resource, or that of the local issuer.
+func (cfg issuersConfig) localised(s IssuerSettings) IssuerSettings {
+	switch {
+	case len(s.Audience) > 0:
+	case cfg.Settings.Resource != "" && s.Issuer != "":
+		s.Audience = []string{cfg.Settings.Resource}
+	case cfg.isLocal(s):
+		s.Audience = []string{cfg.Local.Audience}
 	}
 	return s
 }
 
-// add makes one issuer; prefix stands before its keys in errors.
-func (i *Issuers) add(cfg IssuersConfig, s IssuerSettings, prefix string) error {
+// add adds one issuer. prefix is the prefix of its keys in errors.
+func (i *issuers) add(cfg issuersConfig, s IssuerSettings, prefix string) error {
 	s = cfg.localised(s)
 	section := SettingsSection + "." + prefix
-	if err := errors.Join(app.CheckNotEmpty(section+"issuer", s.Issuer), app.CheckNotEmpty(section+"audience", s.Audience)); err != nil {
+	claims, err := app.FlatTexts(section+"required_claims", s.RequiredClaims)
+	err = errors.Join(err, app.CheckNotEmpty(section+"issuer", s.Issuer), app.CheckNotEmpty(section+"audience", strings.Join(s.Audience, "")))
+	if err != nil {
 		return err
 	}
-	trusted := TrustedIssuer{Issuer: s.Issuer, Audience: s.Audience}
+	trusted := TrustedIssuer{Issuer: s.Issuer, Tenants: s.Tenants, Audience: s.Audience[0], Audiences: s.Audience[1:], AudienceClaim: s.AudienceClaim,
+		RequiredClaims: claims, SubjectClaim: s.SubjectClaim, RolePath: s.RolePath, GroupsPath: s.GroupsPath, ScopePath: s.ScopePath}
 	if cfg.isLocal(s) {
-		trusted.Algorithms = s.algorithms(cfg.Local.Algorithms...)
+		trusted.Algorithms = s.AcceptedAlgorithms
+		if len(trusted.Algorithms) == 0 {
+			trusted.Algorithms = cfg.Local.Algorithms
+		}
 		trusted.Keys, trusted.Denylist = cfg.Local.Keys, cfg.Local.Denylist
 	} else if err := i.connect(cfg, s, &trusted, section); err != nil {
 		return err
@@ -101,32 +128,54 @@ func (i *Issuers) add(cfg IssuersConfig, s IssuerSettings, prefix string) error 
 	return nil
 }
 
-// connect gives an issuer elsewhere its keys and its denylist.
-func (i *Issuers) connect(cfg IssuersConfig, s IssuerSettings, trusted *TrustedIssuer, section string) error {
-	keys, err := NewRemoteKeySet(RemoteKeySetConfig{URL: s.jwksURL(), TTL: time.Duration(s.JWKSTTLSeconds) * time.Second,
-		InsecureAllowHTTP: cfg.Settings.InsecureAllowHTTP, Clock: cfg.Clock, Logger: cfg.Logger, Instruments: cfg.Instruments})
-	if err != nil {
-		return fmt.Errorf("%sjwks_url: %w", section, err)
+// connect creates the key set and the denylist of a remote issuer.
+func (i *issuers) connect(cfg issuersConfig, s IssuerSettings, trusted *TrustedIssuer, section string) error {
+	where, discovered, key := s.jwksURL(), "", "jwks_url"
+	if s.Discovery {
+		where, discovered, key = "", s.Issuer, "discovery"
 	}
-	trusted.Algorithms, trusted.Keys = s.algorithms(jose.RS256), keys
-	i.remote = append(i.remote, keys)
+	keys, err := NewRemoteKeySet(RemoteKeySetConfig{URL: where, Issuer: discovered, TTL: time.Duration(s.JWKSTTLSeconds) * time.Second, Client: cfg.client,
+		InsecureAllowHTTP: cfg.Settings.InsecureAllowHTTP, Clock: cfg.Clock, Logger: cfg.Logger, Observer: cfg.Observer})
+	if err != nil {
+		return fmt.Errorf("%s%s: %w", section, key, err)
+	}
+	trusted.Algorithms, trusted.Keys = s.AcceptedAlgorithms, keys
+	i.remote, i.keys = append(i.remote, keys), append(i.keys, keys)
 	if s.RevocationEndpoint == "" {
 		return nil
 	}
 	denylist, err := NewRemoteDenylist(RemoteDenylistConfig{URL: s.RevocationEndpoint, Bearer: s.RevocationBearer,
-		Secret: s.RevocationSecret, TTL: time.Duration(s.RevocationTTLSeconds) * time.Second, FailOpen: s.RevocationFailOpen,
-		InsecureAllowHTTP: cfg.Settings.InsecureAllowHTTP, Clock: cfg.Clock, Logger: cfg.Logger, Instruments: cfg.Instruments})
+		Secret: s.RevocationSecret, ClientID: s.RevocationClientID, ClientSecret: s.RevocationClientSecret, Client: cfg.client, TTL: time.Duration(s.RevocationTTLSeconds) * time.Second, FailOpen: s.RevocationFailOpen,
+		InsecureAllowHTTP: cfg.Settings.InsecureAllowHTTP, Clock: cfg.Clock, Logger: cfg.Logger, Observer: cfg.Observer})
 	if err != nil {
 		return fmt.Errorf("%srevocation_endpoint: %w", section, err)
 	}
 	trusted.Denylist = denylist
-	i.remote = append(i.remote, denylist)
+	i.remote, i.denylists = append(i.remote, denylist), append(i.denylists, denylist)
 	return nil
 }
 
-// Warm starts fetching keys and denylists, and returns at once: a service starts whether or not its issuers are up.
-func (i *Issuers) Warm() {
+// warm starts fetching keys and denylists, and returns at once: a service starts whether or not its issuers can be reached.
+func (i *issuers) warm() {
 	for _, remote := range i.remote {
 		go func() { _ = remote.Refresh(context.Background()) }()
 	}
+}
+
+// keysReady returns nil once the keys of every remote issuer have been fetched. It fetches missing ones again, because a service
+// that is not ready gets no requests that would do so.
+func (i *issuers) keysReady(ctx context.Context) error { return allReady(ctx, i.keys) }
+
+// denylistsReady returns nil while no denylist is older than its TTL. It fetches one that is too old.
+func (i *issuers) denylistsReady(ctx context.Context) error { return allReady(ctx, i.denylists) }
+
+// allReady checks all concurrently.
+func allReady[T interface{ Ready(context.Context) error }](ctx context.Context, all []T) error {
+	missing := make([]error, len(all))
+	var asked sync.WaitGroup
+	for n, one := range all {
+		asked.Go(func() { missing[n] = one.Ready(ctx) })
+	}
+	asked.Wait()
+	return errors.Join(missing...)
 }

@@ -6,11 +6,14 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/picoauth/picoauth/clientauth/verify"
 )
 
-// Instruments count what validators do, and the fetches of keys and denylists from issuers elsewhere:
+// Instruments are a [verify.Observer] with Prometheus metrics of token validation, and of the fetches of keys and denylists from
+// remote issuers:
 //
-//	picoauth_token_validations_total{outcome}        valid, or the code of the reason why not
+//	picoauth_token_validations_total{outcome}        valid, or the code of the error
 //	picoauth_token_cache_lookups_total{result}       hit or miss
 //	picoauth_jwks_fetches_total{outcome}             success or failure
 //	picoauth_jwks_age_seconds                        since the keys in use were fetched
@@ -18,16 +21,16 @@ import (
 //	picoauth_remote_denylist_age_seconds             since the denylist in use was up to date
 //	picoauth_remote_denylist_entries
 //
-// Of several issuers the ages are those of the oldest, and the entries their sum; there are none before the first fetch.
-// nil counts nothing.
+// With several issuers the ages are those of the oldest, and the entries are the sum. There are none before the first fetch. A nil
+// *Instruments counts nothing.
 type Instruments struct {
 	validations, lookups, keyFetches, polls *prometheus.CounterVec
 	valid, hits, misses                     prometheus.Counter // of the above; every request counts in them
 	keysAge, denylistAge, denylistEntries   *prometheus.Desc
 
 	mu        sync.Mutex
-	keySets   []*RemoteKeySet
-	denylists []*RemoteDenylist
+	keySets   map[*RemoteKeySet]struct{} // that were fetched
+	denylists map[*RemoteDenylist]struct{}
 }
 
 // NewInstruments registers the metrics. It returns nil for a nil registerer.
@@ -39,6 +42,9 @@ func NewInstruments(metrics prometheus.Registerer) (*Instruments, error) {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
 	}
 	i := &Instruments{
+		keySets:   map[*RemoteKeySet]struct{}{},
+		denylists: map[*RemoteDenylist]struct{}{},
+
 		validations: counter("picoauth_token_validations_total", "Access tokens that were judged, by outcome.", "outcome"),
 		lookups:     counter("picoauth_token_cache_lookups_total", "Lookups in the cache of verified tokens, by result.", "result"),
 		keyFetches:  counter("picoauth_jwks_fetches_total", "Fetches of issuers' keys, by outcome.", "outcome"),
@@ -78,14 +84,16 @@ func (i *Instruments) Collect(to chan<- prometheus.Metric) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	keysAge, denylistAge, entries := time.Duration(-1), time.Duration(-1), 0
-	for _, keys := range i.keySets {
-		if snapshot := keys.current.Load(); snapshot != nil {
-			keysAge = max(keysAge, snapshot.age(keys.clock.Now()))
+	for keys := range i.keySets {
+		if age, fetched := keys.Age(); fetched {
+			keysAge = max(keysAge, age)
 		}
 	}
-	for _, denylist := range i.denylists {
-		denylistAge = max(denylistAge, denylist.age(denylist.clock.Now()))
-		entries += denylist.index.Len()
+	for denylist := range i.denylists {
+		if age, fetched := denylist.Age(); fetched {
+			denylistAge = max(denylistAge, age)
+		}
+		entries += denylist.Len()
 	}
 	if keysAge >= 0 {
 		to <- prometheus.MustNewConstMetric(i.keysAge, prometheus.GaugeValue, keysAge.Seconds())
@@ -96,54 +104,38 @@ func (i *Instruments) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-func (i *Instruments) watchKeys(s *RemoteKeySet) {
-	if i == nil {
-		return
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.keySets = append(i.keySets, s)
-}
-
-func (i *Instruments) watchDenylist(d *RemoteDenylist) {
-	if i == nil {
-		return
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.denylists = append(i.denylists, d)
-}
-
-func (i *Instruments) validated(err error) {
-	switch {
-	case i == nil:
-	case err == nil:
+// Validated implements [verify.Observer].
+func (i *Instruments) Validated(err error) {
+	if err == nil {
 		i.valid.Inc()
-	default:
-		i.validations.WithLabelValues(codeOf(err)).Inc()
+		return
 	}
+	i.validations.WithLabelValues(verify.Code(err)).Inc()
 }
 
-func (i *Instruments) lookedUp(found bool) {
-	switch {
-	case i == nil:
-	case found:
+// LookedUp implements [verify.Observer].
+func (i *Instruments) LookedUp(hit bool) {
+	if hit {
 		i.hits.Inc()
-	default:
-		i.misses.Inc()
+		return
 	}
+	i.misses.Inc()
 }
 
-func (i *Instruments) fetchedKeys(err error) {
-	if i != nil {
-		i.keyFetches.WithLabelValues(fetchResult(err)).Inc()
-	}
+// FetchedKeys implements [verify.Observer].
+func (i *Instruments) FetchedKeys(keys *RemoteKeySet, err error) {
+	i.keyFetches.WithLabelValues(fetchResult(err)).Inc()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.keySets[keys] = struct{}{}
 }
 
-func (i *Instruments) polledDenylist(err error) {
-	if i != nil {
-		i.polls.WithLabelValues(fetchResult(err)).Inc()
-	}
+// PolledDenylist implements [verify.Observer].
+func (i *Instruments) PolledDenylist(denylist *RemoteDenylist, err error) {
+	i.polls.WithLabelValues(fetchResult(err)).Inc()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.denylists[denylist] = struct{}{}
 }
 
 func fetchResult(err error) string {

@@ -58,20 +58,20 @@ func TestValidationsAreCounted(t *testing.T) {
 	index := clientauth.NewRevocationIndex()
 	index.Apply(clientauth.Revocation{JTI: "revoked"})
 	cfg := trusting(c, s)
-	cfg.Instruments, cfg.Issuers[0].Denylist = m.Instruments, index
+	cfg.Observer, cfg.Issuers[0].Denylist = m.Instruments, index
 	v := newValidator(t, cfg)
 	for _, token := range []string{
-		s.token(claims(nil)), s.token(claims(nil)), // RS256 signs alike: the second is in the cache
-		"x", "y.y.y", s.token(claims(object{"exp": epoch.Unix() - 31})), s.token(claims(object{"aud": "other"})),
-		s.token(claims(object{"iss": "https://evil.example"})), s.token(claims(object{"nbf": epoch.Unix() + 31})),
-		s.token(claims(object{"jti": "revoked"})), s.sign(s.header(object{"typ": "rt+jwt"}), claims(nil)),
-		s.sign(s.header(object{"kid": "other"}), claims(nil)), s.sign(s.header(object{"alg": "none"}), claims(nil)),
-		s.token(claims(nil))[:20] + "A" + s.token(claims(nil))[21:], fresh(jose.ES256).token(claims(nil)),
-		s.token(claims(nil)) + "AAAA",
+		s.Token(claims(nil)), s.Token(claims(nil)), // RS256 signs alike: the second is in the cache
+		"x", "y.y.y", s.Token(claims(object{"exp": epoch.Unix() - 31})), s.Token(claims(object{"aud": "other"})),
+		s.Token(claims(object{"iss": "https://evil.example"})), s.Token(claims(object{"nbf": epoch.Unix() + 31})),
+		s.Token(claims(object{"jti": "revoked"})), s.Sign(s.Header(object{"typ": "rt+jwt"}), claims(nil)),
+		s.Sign(s.Header(object{"kid": "other"}), claims(nil)), s.Sign(s.Header(object{"alg": "none"}), claims(nil)),
+		s.Token(claims(nil))[:20] + "A" + s.Token(claims(nil))[21:], fresh(jose.ES256).Token(claims(nil)),
+		s.Token(claims(nil)) + "AAAA",
 	} {
 		_, _ = v.Validate(context.Background(), token)
 	}
-	_, _ = v.ValidateAgent(context.Background(), s.token(claims(nil)))
+	_, _ = v.ValidateAgent(context.Background(), s.Token(claims(nil)))
 	got := series(t, m)
 	lookups := got["picoauth_token_cache_lookups_total{hit}"] + got["picoauth_token_cache_lookups_total{miss}"]
 	if lookups != 16 || got["picoauth_token_cache_lookups_total{hit}"] != 2 {
@@ -102,9 +102,9 @@ func TestWhatCannotBeJudgedIsCounted(t *testing.T) {
 	}
 	for outcome, change := range tests {
 		m, cfg := newMeter(t), trusting(newClock(), s)
-		cfg.Instruments = m.Instruments
+		cfg.Observer = m.Instruments
 		change(&cfg)
-		_, _ = newValidator(t, cfg).Validate(context.Background(), s.token(claims(nil)))
+		_, _ = newValidator(t, cfg).Validate(context.Background(), s.Token(claims(nil)))
 		if got := series(t, m); got["picoauth_token_validations_total{"+outcome+"}"] != 1 || got["picoauth_token_validations_total{valid}"] != 0 {
 			t.Errorf("%s: %v", outcome, got)
 		}
@@ -122,14 +122,14 @@ func TestFetchesAreCounted(t *testing.T) {
 	}
 	t.Run("keys", func(t *testing.T) {
 		m := newMeter(t)
-		r := newRemote(t, serveKeys([]signer{signers()[jose.EdDSA]}))
-		set := r.set(t, clientauth.RemoteKeySetConfig{Instruments: m.Instruments})
+		server, clock := newServer(t, serveKeys([]signer{signers()[jose.EdDSA]})), newClock()
+		set := must(clientauth.NewRemoteKeySet(clientauth.RemoteKeySetConfig{URL: server.URL, Clock: clock.Now, Logger: quiet, Observer: m}))
 		m.expect(t, "before the first fetch", none)
 		_ = set.Refresh(context.Background())
-		r.clock.move(42 * time.Second)
+		clock.Move(42 * time.Second)
 		want := with(map[string]float64{"picoauth_jwks_fetches_total{success}": 1, "picoauth_jwks_age_seconds": 42})
 		m.expect(t, "fetched", want)
-		r.server.become(serveStatus(http.StatusBadGateway))
+		server.Become(serveStatus(http.StatusBadGateway))
 		_ = set.Refresh(context.Background())
 		want["picoauth_jwks_fetches_total{failure}"] = 1
 		m.expect(t, "failed", want)
@@ -137,15 +137,18 @@ func TestFetchesAreCounted(t *testing.T) {
 	t.Run("denylist", func(t *testing.T) {
 		m, l := newMeter(t), &list{}
 		l.revoke(clientauth.Revocation{JTI: "a"})
-		r := newRemoteList(t, l.serve, clientauth.RemoteDenylistConfig{Instruments: m.Instruments})
-		r.expect(t, "first", "a", true, nil)
-		r.clock.move(3 * time.Second)
+		server, clock := newServer(t, l.serve), newClock()
+		remote := must(clientauth.NewRemoteDenylist(clientauth.RemoteDenylistConfig{URL: server.URL, Clock: clock.Now, Logger: quiet, Observer: m}))
+		if !must(remote.Denied(context.Background(), clientauth.TokenRef{ID: "a"})) {
+			t.Error("a revoked token is not denied")
+		}
+		clock.Move(3 * time.Second)
 		want := with(map[string]float64{
 			"picoauth_remote_denylist_polls_total{success}": 1, "picoauth_remote_denylist_age_seconds": 3, "picoauth_remote_denylist_entries": 1,
 		})
 		m.expect(t, "polled", want)
-		r.server.become(serveStatus(http.StatusBadGateway))
-		_ = r.Refresh(context.Background())
+		server.Become(serveStatus(http.StatusBadGateway))
+		_ = remote.Refresh(context.Background())
 		want["picoauth_remote_denylist_polls_total{failure}"] = 1
 		m.expect(t, "failed", want)
 	})
@@ -164,7 +167,7 @@ func TestModuleCountsInTheRegistryOfTheHost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(newClock(), section, option)
 			startHost(t, h)
-			if w := h.me(s.token(claims(nil))); w.Code != 200 {
+			if w := h.me(s.Token(claims(nil))); w.Code != 200 {
 				t.Error(w.Code, w.Body)
 			}
 		})

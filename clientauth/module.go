@@ -9,23 +9,26 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/clientauth/verify"
 )
 
-// Module protects every route of an fx app's echo. It needs *koanf.Koanf, *echo.Echo and *slog.Logger in the graph,
-// reads the section auth_client, and provides *[Policy], [RoleResolver] and *[TokenValidator]. When serverauth.Module is
-// in the same app, its issuer is trusted by default and its keys and denylist are read in process. The start fails when
-// the section is enabled and names no issuer or audience. Its metrics ([Instruments]) go where [app.Telemetry] says.
+// Module protects every route of an app with fx and echo. It needs a *koanf.Koanf, an *echo.Echo and a *slog.Logger in the graph,
+// reads the section auth_client, and provides a *[Policy], a [RoleResolver] and a *[TokenValidator]. If serverauth.Module is in
+// the same app, its issuer is trusted by default, and its keys and denylist are read in process. The start fails if the section
+// is enabled and has no issuer or audience. /readyz of package app is 503 until the keys of every remote issuer were fetched
+// once. The metrics ([Instruments]) are registered as [app.Telemetry] says.
 //
-// To replace the RoleResolver, put an fx.Decorate at the root of the app: inside another fx.Module, or when it returns a
-// concrete type, fx ignores it.
+// To replace the RoleResolver, add an fx.Decorate at the root of the app. fx ignores a decorator inside another fx.Module, and one
+// that returns a concrete type.
 var Module fx.Option = fx.Module("clientauth",
-	app.RegisterSection(SettingsSection),
+	app.RegisterSettings(SettingsSection, DefaultSettings()),
 	fx.Provide(
-		NewPolicy,
+		newPolicy,
 		func() RoleResolver { return ClaimRoles{} },
 		provideValidator,
+		fx.Annotate(provideReadiness, fx.ResultTags(`group:"readiness,flatten"`)),
 	),
-	fx.Provide(provideSettings, provideInstruments, provideIssuers, fx.Private),
+	fx.Provide(provideSettings, provideInstruments, provideIssuers, newRedisProofs, fx.Private),
 	fx.Invoke(install),
 )
 
@@ -37,6 +40,14 @@ func provideInstruments(telemetry app.Telemetry) (*Instruments, error) {
 	return NewInstruments(telemetry.Metrics())
 }
 
+// observerOf returns nil for nil instruments.
+func observerOf(i *Instruments) verify.Observer {
+	if i == nil {
+		return nil
+	}
+	return i
+}
+
 type issuersParams struct {
 	fx.In
 	Settings    Settings
@@ -46,29 +57,48 @@ type issuersParams struct {
 	Clock       app.Clock    `optional:"true"`
 }
 
-func provideIssuers(p issuersParams) (*Issuers, error) {
-	return NewIssuers(IssuersConfig{Settings: p.Settings, Local: p.Local, Clock: p.Clock, Logger: p.Log, Instruments: p.Instruments})
+func provideIssuers(p issuersParams) (*issuers, error) {
+	return newIssuers(issuersConfig{Settings: p.Settings, Local: p.Local, Clock: p.Clock, Logger: p.Log, Observer: observerOf(p.Instruments)})
+}
+
+// provideReadiness makes /readyz fail until the keys are there, and while a denylist is too old. An issuer in the same app has
+// readiness checks of its own.
+func provideReadiness(settings Settings, issuers *issuers, used *redisProofs) (checks []app.ReadinessCheck) {
+	if settings.Enabled && len(issuers.keys) > 0 {
+		checks = append(checks, app.ReadinessCheck{Name: "keys", Check: issuers.keysReady})
+	}
+	if settings.Enabled && len(issuers.denylists) > 0 {
+		checks = append(checks, app.ReadinessCheck{Name: "denylist", Check: issuers.denylistsReady})
+	}
+	if settings.Enabled && used != nil {
+		checks = append(checks, app.ReadinessCheck{Name: "dpop", Check: used.ready})
+	}
+	return checks
 }
 
 type validatorParams struct {
 	fx.In
 	Settings    Settings
-	Issuers     *Issuers
+	Issuers     *issuers
 	Roles       RoleResolver
 	Instruments *Instruments
 	Clock       app.Clock `optional:"true"`
 }
 
 func provideValidator(p validatorParams) (*TokenValidator, error) {
-	return newTokenValidator(ValidatorConfig{Issuers: p.Issuers.Trusted, Leeway: p.Settings.Leeway(),
-		CacheSize: p.Settings.TokenCacheSize, RequireTyp: p.Settings.RequireTyp, Roles: p.Roles, Instruments: p.Instruments, Clock: p.Clock})
+	if len(p.Issuers.Trusted) == 0 {
+		return new(TokenValidator), nil // the section is not enabled
+	}
+	return NewTokenValidator(ValidatorConfig{Issuers: p.Issuers.Trusted, Leeway: p.Settings.Leeway(),
+		CacheSize: p.Settings.TokenCacheSize, RequireTyp: p.Settings.RequireTyp, Roles: p.Roles, Observer: observerOf(p.Instruments), Clock: p.Clock})
 }
 
 type installParams struct {
 	fx.In
 	Lifecycle fx.Lifecycle
 	Settings  Settings
-	Issuers   *Issuers
+	Issuers   *issuers
+	Used      *redisProofs
 	Validator *TokenValidator
 	Policy    *Policy
 	Echo      *echo.Echo
@@ -84,12 +114,21 @@ func install(p installParams) error {
 	for _, route := range p.Public {
 		p.Policy.AllowAnonymous(route)
 	}
+	resource := p.Settings.resource(p.Issuers.Trusted)
 	authenticator, err := NewAuthenticator(AuthenticatorConfig{Validator: p.Validator, Policy: p.Policy,
-		Realm: p.Issuers.Trusted[0].Audience, Logger: p.Log})
+		Realm: p.Issuers.Trusted[0].Audience, DPoP: p.Settings.dpop(p.Echo, p.Used), Resource: resource, Logger: p.Log})
 	if err != nil {
 		return err
 	}
+	if resource != nil {
+		for _, path := range resource.Paths() {
+			p.Policy.AllowAnonymous(p.Echo.GET(path, echo.WrapHandler(authenticator.MetadataHandler())))
+		}
+	}
 	p.Echo.Use(authenticator.Echo())
-	p.Lifecycle.Append(fx.Hook{OnStart: func(context.Context) error { p.Issuers.Warm(); return nil }})
+	if p.Used != nil {
+		p.Lifecycle.Append(fx.StopHook(p.Used.close))
+	}
+	p.Lifecycle.Append(fx.Hook{OnStart: func(context.Context) error { p.Issuers.warm(); return nil }})
 	return nil
 }

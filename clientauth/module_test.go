@@ -2,10 +2,18 @@ package clientauth_test
 
 import (
 	"context"
+	"encoding/json"
+	"encoding/pem"
 	"errors"
+	"fmt"
+	"io"
+	"log"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +40,7 @@ func newHost(c *clock, section map[string]any, options ...fx.Option) *host {
 	h := &host{echo: echo.New()}
 	k := koanf.New(".")
 	_ = k.Load(confmap.Provider(map[string]any{"auth_client": section}, ""), nil)
-	h.App = fx.New(append([]fx.Option{fx.NopLogger, fx.Supply(k, h.echo, quiet), fx.Supply(app.Clock(c.now)), clientauth.Module,
+	h.App = fx.New(append([]fx.Option{fx.NopLogger, fx.Supply(k, h.echo, quiet), fx.Supply(app.Clock(c.Now)), clientauth.Module,
 		fx.Populate(&h.policy, &h.valid)}, options...)...)
 	h.echo.GET("/me", func(c echo.Context) error {
 		caller, ok := clientauth.FromContext(c.Request().Context())
@@ -66,18 +74,14 @@ func TestAPlainFxApp(t *testing.T) {
 	jwks := newServer(t, serveKeys([]signer{s}))
 	h := newHost(newClock(), map[string]any{"issuer": issuerName, "audience": audience, "jwks_url": jwks.URL})
 	startHost(t, h)
-	eventually(t, "the keys are fetched before the first request", func() bool { return jwks.requests.Load() == 1 })
-	if w := h.me(s.token(claims(nil))); w.Code != 200 || w.Body.String() != "alice wallet" {
+	eventually(t, "the keys are fetched before the first request", func() bool { return jwks.Requests.Load() == 1 })
+	if w := h.me(s.Token(claims(nil))); w.Code != 200 || w.Body.String() != "alice wallet" {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	if w := call(h.echo, "GET", "/me"); w.Code != 401 || w.Header().Get("WWW-Authenticate") != `Bearer realm="pico"` {
 		t.Errorf("%d %v", w.Code, w.Header())
 	}
-	es := signers()[jose.ES256]
-	if w := h.me(es.token(claims(nil))); w.Code != 401 {
-		t.Errorf("ES256 is not accepted by default: %d", w.Code)
-	}
-	if n := jwks.requests.Load(); n != 1 {
+	if n := jwks.Requests.Load(); n != 1 {
 		t.Errorf("%d requests", n)
 	}
 }
@@ -92,8 +96,36 @@ func TestTheDefaultJWKSURL(t *testing.T) {
 	for _, name := range []string{issuer.URL, issuer.URL + "/"} {
 		h := newHost(newClock(), map[string]any{"issuer": name, "audience": audience})
 		startHost(t, h)
-		if w := h.me(s.token(claims(object{"iss": name}))); w.Code != 200 {
+		if w := h.me(s.Token(claims(object{"iss": name}))); w.Code != 200 {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+}
+
+func TestAPrivateAuthorityIsTrusted(t *testing.T) {
+	s, l := signers()[jose.EdDSA], &list{}
+	l.revoke(clientauth.Revocation{JTI: "gone"})
+	mux := http.NewServeMux()
+	mux.HandleFunc("/jwks", serveKeys([]signer{s}))
+	mux.HandleFunc("/revoked", l.serve)
+	server := httptest.NewUnstartedServer(mux)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	caFile := filepath.Join(t.TempDir(), "ca.pem")
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(caFile, certificate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]int{caFile: 200, "": 503} {
+		h := newHost(newClock(), map[string]any{"issuer": issuerName, "audience": audience, "jwks_url": server.URL + "/jwks",
+			"revocation_endpoint": server.URL + "/revoked", "ca_file": file})
+		startHost(t, h)
+		if w := h.me(s.Token(claims(nil))); w.Code != want {
+			t.Errorf("ca_file %q: %d %s", file, w.Code, w.Body)
+		}
+		if w := h.me(s.Token(claims(object{"jti": "gone"}))); want == 200 && w.Code != 401 {
+			t.Errorf("revoked: %d %s", w.Code, w.Body)
 		}
 	}
 }
@@ -104,10 +136,10 @@ func TestItStartsWhileItsIssuerIsDown(t *testing.T) {
 	jwks := newServer(t, serveStatus(http.StatusBadGateway))
 	h := newHost(c, map[string]any{"issuer": issuerName, "audience": audience, "jwks_endpoint": jwks.URL})
 	startHost(t, h)
-	eventually(t, "503", func() bool { return h.me(s.token(claims(nil))).Code == 503 })
-	jwks.become(serveKeys([]signer{s}))
-	c.move(2 * time.Second)
-	if w := h.me(s.token(claims(nil))); w.Code != 200 {
+	eventually(t, "503", func() bool { return h.me(s.Token(claims(nil))).Code == 503 })
+	jwks.Become(serveKeys([]signer{s}))
+	c.Move(2 * time.Second)
+	if w := h.me(s.Token(claims(nil))); w.Code != 200 {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
@@ -126,8 +158,8 @@ func TestStartIsRefused(t *testing.T) {
 		"http issuer":       {with(good, object{"issuer": "http://auth.example.com"}), "auth_client.jwks_url"},
 		"http denylist":     {with(good, object{"revocation_endpoint": "http://auth.example.com"}), "auth_client.revocation_endpoint"},
 		"two URLs":          {with(good, object{"jwks_url": "https://a", "jwks_endpoint": "https://b"}), "auth_client.jwks_endpoint"},
-		"HS256":             {with(good, object{"accepted_algorithms": "RS256, HS256"}), `auth_client.accepted_algorithms: "HS256"`},
-		"none":              {with(good, object{"accepted_algorithms": []string{"none"}}), `auth_client.accepted_algorithms: "none"`},
+		"HS256":             {with(good, object{"accepted_algorithms": "RS256, HS256"}), `auth_client.accepted_algorithms[1]: "HS256"`},
+		"none":              {with(good, object{"accepted_algorithms": []string{"none"}}), `auth_client.accepted_algorithms[0]: "none"`},
 		"leeway":            {with(good, object{"leeway_seconds": 601}), "auth_client.leeway_seconds: 601 is not within 0 to 600"},
 		"negative leeway":   {with(good, object{"leeway_seconds": -1}), "auth_client.leeway_seconds"},
 		"jwks ttl":          {with(good, object{"jwks_ttl_seconds": 0}), "auth_client.jwks_ttl_seconds"},
@@ -135,8 +167,33 @@ func TestStartIsRefused(t *testing.T) {
 		"cache":             {with(good, object{"token_cache_size": -1}), "auth_client.token_cache_size"},
 		"bearer and secret": {with(good, object{"revocation_bearer": "a", "revocation_secret": "b"}), "auth_client.revocation_secret"},
 		"secret with a CR":  {with(good, object{"revocation_secret": "a\rb"}), "auth_client.revocation_secret"},
+		"client, bearer":    {with(good, object{"revocation_client_id": "a", "revocation_client_secret": "b", "revocation_bearer": "c"}), "auth_client.revocation_client_id: is set beside"},
+		"client, no secret": {with(good, object{"revocation_client_id": "a"}), "auth_client.revocation_client_secret: must not be empty"},
+		"secret, no client": {with(good, object{"revocation_client_secret": "a"}), "auth_client.revocation_client_id: must not be empty"},
+		"client with a CR":  {with(good, object{"revocation_client_id": "c", "revocation_client_secret": "a\rb"}), "auth_client.revocation_client_secret"},
+		"resource, http":    {with(good, object{"resource": "http://api.example.com"}), `auth_client.resource: "http://api.example.com" must be https`},
+		"resource, user":    {with(good, object{"resource": "https://a:pw@api.example.com"}), "auth_client.resource: holds a user"},
+		"resource, part":    {with(good, object{"resource": "https://api.example.com#x"}), "auth_client.resource: "},
+		"name, no resource": {with(good, object{"resource_name": "x"}), "auth_client.resource: must not be empty"},
+		"scope, space":      {with(good, object{"resource": "https://api.example.com", "scopes_supported": []string{"a b"}}), `auth_client.scopes_supported: "a b" is not a scope`},
+		"no audiences":      {with(good, object{"audience": ""}), "auth_client.audience: must not be empty"},
+		"quoted audience":   {with(good, object{"audience": `"pico"`}), "auth_client.audience[0]: has quotes around it"},
+		"audience and LF":   {with(good, object{"audience": []string{"pico\n"}}), "auth_client.audience[0]: has a line break"},
+		"audience claim":    {with(good, object{"audience_claim": "sub"}), `auth_client.audience_claim: "sub" is not one of`},
+		"claim is a list":   {with(good, object{"required_claims": object{"a": []string{"b"}}}), "auth_client.required_claims.a: must be a text"},
+		"claims are a text": {with(good, object{"required_claims": "a=b"}), "auth_client.required_claims: must be a section"},
+		"discovery and URL": {with(good, object{"discovery": true, "jwks_url": "https://a.example/keys"}), "auth_client.jwks_url: is set beside discovery"},
+		"discovery, http":   {with(good, object{"discovery": true, "issuer": "http://auth.example.com"}), "auth_client.discovery: "},
+		"tenants, no URL":   {with(good, object{"tenants": "a", "issuer": "https://login.example.com/{tenant}/v2.0"}), "auth_client.jwks_url: must not be empty"},
+		"tenants, found":    {with(good, object{"tenants": "a", "discovery": true, "jwks_url": "https://a.example/keys"}), "auth_client.discovery: is not possible"},
+		"tenants, no place": {with(good, object{"tenants": "a", "jwks_url": "https://a.example/keys"}), "one segment of its path"},
+		"issuer template":   {with(good, object{"issuer": "https://login.example.com/{tenantid}/v2.0"}), "is a template"},
+		"list of issuers":   {with(good, object{"issuer": "https://a.example,https://b.example"}), "is a list"},
+		"list, quotes":      {object{"issuers": []any{with(good, object{"audience": "'a'"})}}, "auth_client.issuers[0].audience[0]: has quotes around it"},
 		"same issuer twice": {with(good, object{"issuers": []any{good}}), "trusted twice"},
 		"list, no audience": {object{"issuers": []any{object{"issuer": issuerName}}}, "auth_client.issuers[0].audience: must not be empty"},
+		"no CA file":        {with(good, object{"ca_file": "/nowhere/ca.pem"}), "auth_client.ca_file: open /nowhere/ca.pem"},
+		"empty CA file":     {with(good, object{"ca_file": "/dev/null"}), "auth_client.ca_file: /dev/null holds no PEM certificate"},
 		"list, no issuer":   {object{"issuers": []any{object{"audience": audience}}}, "auth_client.issuers[0].issuer: must not be empty"},
 		"list, HS256":       {object{"issuers": []any{with(good, object{"accepted_algorithms": []any{"HS256"}})}}, "auth_client.issuers[0].accepted_algorithms"},
 		"list, unknown key": {object{"issuers": []any{with(good, object{"x": 1})}}, "auth_client.issuers[0].x"},
@@ -159,7 +216,7 @@ func TestDisabledLetsEverythingPass(t *testing.T) {
 		if w := h.me("garbage"); w.Code != 200 || w.Body.String() != "anonymous" {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
-		if _, err := h.valid.Validate(context.Background(), signers()[jose.RS256].token(claims(nil))); !errors.Is(err, clientauth.ErrInvalidToken) {
+		if _, err := h.valid.Validate(context.Background(), signers()[jose.RS256].Token(claims(nil))); !errors.Is(err, clientauth.ErrInvalidToken) {
 			t.Errorf("a validator that trusts nobody: %v", err)
 		}
 	}
@@ -169,14 +226,14 @@ func TestDisabledLetsEverythingPass(t *testing.T) {
 func local(denylist clientauth.Denylist, s signer) fx.Option {
 	return fx.Provide(func() *clientauth.LocalIssuer {
 		return &clientauth.LocalIssuer{TrustedIssuer: clientauth.TrustedIssuer{Issuer: "http://localhost:8100", Audience: audience,
-			Algorithms: []string{s.alg}, Keys: keysOf(s), Denylist: denylist}}
+			Algorithms: []string{s.Alg}, Keys: keysOf(s), Denylist: denylist}}
 	})
 }
 
 func TestTheIssuerInTheSameAppIsTheDefault(t *testing.T) {
 	s := signers()[jose.ES256]
 	index := clientauth.NewRevocationIndex()
-	token := s.token(claims(object{"iss": "http://localhost:8100"}))
+	token := s.Token(claims(object{"iss": "http://localhost:8100"}))
 	for _, section := range []map[string]any{nil, {"issuer": "http://localhost:8100"}, {"audience": audience}} {
 		h := newHost(newClock(), section, local(index, s))
 		startHost(t, h)
@@ -211,11 +268,11 @@ func TestForeignIssuersBesideTheLocalOne(t *testing.T) {
 		token string
 		want  int
 	}{
-		"local":               {s.token(claims(object{"iss": "http://localhost:8100"})), 200},
-		"foreign":             {foreign.token(claims(object{"iss": "https://two.example", "aud": "two"})), 200},
-		"foreign as local":    {foreign.token(claims(object{"iss": "http://localhost:8100"})), 401},
-		"for local audience":  {foreign.token(claims(object{"iss": "https://two.example"})), 401},
-		"foreign, local keys": {s.token(claims(object{"iss": "https://two.example", "aud": "two"})), 401},
+		"local":               {s.Token(claims(object{"iss": "http://localhost:8100"})), 200},
+		"foreign":             {foreign.Token(claims(object{"iss": "https://two.example", "aud": "two"})), 200},
+		"foreign as local":    {foreign.Token(claims(object{"iss": "http://localhost:8100"})), 401},
+		"for local audience":  {foreign.Token(claims(object{"iss": "https://two.example"})), 401},
+		"foreign, local keys": {s.Token(claims(object{"iss": "https://two.example", "aud": "two"})), 401},
 	} {
 		if w := h.me(test.token); w.Code != test.want {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
@@ -229,19 +286,89 @@ func TestTheDenylistOfTheSettings(t *testing.T) {
 	h := newHost(c, map[string]any{"issuer": issuerName, "audience": audience, "jwks_url": jwks.URL, "revocation_endpoint": revoked.URL,
 		"revocation_secret": "fleet", "revocation_ttl_seconds": "2"})
 	startHost(t, h)
-	token := s.token(claims(nil))
+	token := s.Token(claims(nil))
 	if w := h.me(token); w.Code != 200 {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	l.revoke(clientauth.Revocation{JTI: "token-1"})
-	c.move(2 * time.Second)
+	c.Move(2 * time.Second)
 	if w := h.me(token); w.Code != 401 || !strings.Contains(w.Body.String(), "token_revoked") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	revoked.become(serveStatus(http.StatusInternalServerError))
-	c.move(2 * time.Second)
-	if w := h.me(s.token(claims(object{"jti": "other"}))); w.Code != 503 {
+	revoked.Become(serveStatus(http.StatusInternalServerError))
+	c.Move(2 * time.Second)
+	if w := h.me(s.Token(claims(object{"jti": "other"}))); w.Code != 503 {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestTheDenylistIsReadAsAClient(t *testing.T) {
+	c, s, l := newClock(), signers()[jose.RS256], &list{}
+	asked := make(chan string, 1)
+	jwks, revoked := newServer(t, serveKeys([]signer{s})), newServer(t, func(w http.ResponseWriter, r *http.Request) {
+		id, secret, _ := r.BasicAuth()
+		select {
+		case asked <- id + " " + secret:
+		default:
+		}
+		l.serve(w, r)
+	})
+	h := newHost(c, map[string]any{"issuer": issuerName, "audience": audience, "jwks_url": jwks.URL, "revocation_endpoint": revoked.URL,
+		"revocation_client_id": "https://api.example.com/id", "revocation_client_secret": "a:b+c%"})
+	startHost(t, h)
+	if w := h.me(s.Token(claims(nil))); w.Code != 200 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if got := <-asked; got != "https%3A%2F%2Fapi.example.com%2Fid a%3Ab%2Bc%25" {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestTheResourceOfTheSettings(t *testing.T) {
+	s, foreign := signers()[jose.ES256], signers()[jose.EdDSA]
+	jwks := newServer(t, serveKeys([]signer{foreign}))
+	const resource, metadata = "https://api.example.com/mcp", "https://api.example.com/.well-known/oauth-protected-resource/mcp"
+	h := newHost(newClock(), map[string]any{"resource": resource, "resource_name": "Things", "scopes_supported": "things:read, things:write", "issuers": []any{
+		map[string]any{"issuer": "https://two.example", "jwks_url": jwks.URL},
+		map[string]any{"issuer": "https://login.example/{tenant}", "tenants": "*", "audience": "three", "jwks_url": jwks.URL},
+	}}, local(nil, s))
+	startHost(t, h)
+	for _, path := range []string{"/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"} {
+		const want = `{"resource":"https://api.example.com/mcp","authorization_servers":["http://localhost:8100","https://two.example"],` +
+			`"scopes_supported":["things:read","things:write"],"bearer_methods_supported":["header"],"resource_name":"Things",` +
+			`"dpop_signing_alg_values_supported":["ES256","EdDSA","RS256","PS256"]}`
+		if w := call(h.echo, "GET", path, "Authorization", "Bearer x"); w.Code != 200 || w.Body.String() != want {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+	if got := call(h.echo, "GET", "/me").Header().Get("WWW-Authenticate"); got != `Bearer realm="`+resource+`", resource_metadata="`+metadata+`"` {
+		t.Errorf("%s", got)
+	}
+	for name, test := range map[string]struct {
+		token string
+		want  int
+	}{
+		"local, for the resource":     {s.Token(claims(object{"iss": "http://localhost:8100", "aud": resource})), 200},
+		"local, for the server":       {s.Token(claims(object{"iss": "http://localhost:8100"})), 401},
+		"elsewhere, for the resource": {foreign.Token(claims(object{"iss": "https://two.example", "aud": resource})), 200},
+		"an audience of its own":      {foreign.Token(claims(object{"iss": "https://login.example/t", "tid": "t", "aud": "three"})), 200},
+		"another's audience":          {foreign.Token(claims(object{"iss": "https://login.example/t", "tid": "t", "aud": resource})), 401},
+	} {
+		if w := h.me(test.token); w.Code != test.want {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+	alone := newHost(newClock(), map[string]any{"resource": resource, "issuers": []any{map[string]any{"issuer": "https://two.example", "jwks_url": jwks.URL}}})
+	startHost(t, alone)
+	if w := alone.me(foreign.Token(claims(object{"iss": "https://two.example", "aud": resource}))); w.Code != 200 {
+		t.Errorf("an issuer of the list alone: %d %s", w.Code, w.Body)
+	}
+	both := newHost(newClock(), map[string]any{"resource": resource, "audience": []string{audience, resource}}, local(nil, s))
+	startHost(t, both)
+	for _, aud := range []string{audience, resource} {
+		if w := both.me(s.Token(claims(object{"iss": "http://localhost:8100", "aud": aud}))); w.Code != 200 {
+			t.Errorf("%s: %d %s", aud, w.Code, w.Body)
+		}
 	}
 }
 
@@ -255,7 +382,7 @@ func TestTheRoleResolverIsDecoratedAtTheRoot(t *testing.T) {
 	s := signers()[jose.ES256]
 	h := newHost(newClock(), nil, local(nil, s), fx.Decorate(func(clientauth.RoleResolver) clientauth.RoleResolver { return everybodyIsBoss{} }))
 	startHost(t, h)
-	if w := h.me(s.token(claims(object{"iss": "http://localhost:8100"}))); w.Body.String() != "alice boss" {
+	if w := h.me(s.Token(claims(object{"iss": "http://localhost:8100"}))); w.Body.String() != "alice boss" {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
@@ -283,7 +410,7 @@ func TestInsideApp(t *testing.T) {
 	s := signers()[jose.ES256]
 	var server *app.Server
 	a := app.New(app.ConfigMap(map[string]any{"app.port": 0, "app.log_level": "error"}), clientauth.Module, local(nil, s),
-		fx.Supply(app.Clock(newClock().now)), fx.Populate(&server),
+		fx.Supply(app.Clock(newClock().Now)), fx.Populate(&server),
 		fx.Invoke(func(e *echo.Echo) {
 			e.GET("/me", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
 		}))
@@ -291,7 +418,7 @@ func TestInsideApp(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = a.Stop(context.Background()) })
-	token := s.token(claims(object{"iss": "http://localhost:8100"}))
+	token := s.Token(claims(object{"iss": "http://localhost:8100"}))
 	for _, test := range []struct {
 		method, path, token string
 		want                int
@@ -307,6 +434,187 @@ func TestInsideApp(t *testing.T) {
 		_ = reply.Body.Close()
 		if reply.StatusCode != test.want {
 			t.Errorf("%s %s: %d, want %d", test.method, test.path, reply.StatusCode, test.want)
+		}
+	}
+}
+
+func TestReadyOnceThereWereKeys(t *testing.T) {
+	c, s := newClock(), signers()[jose.RS256]
+	one, two := newServer(t, serveStatus(http.StatusBadGateway)), newServer(t, serveKeys([]signer{s}))
+	var e *echo.Echo
+	a := app.New(app.ConfigMap(map[string]any{"app.port": 0, "app.log_level": "error", "auth_client": map[string]any{
+		"issuer": issuerName, "audience": audience, "jwks_url": one.URL,
+		"issuers": []any{map[string]any{"issuer": "https://two.example", "audience": audience, "jwks_url": two.URL}}}}),
+		clientauth.Module, fx.Supply(app.Clock(c.Now)), fx.Populate(&e))
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.Stop(context.Background()) })
+	expect := func(when string, status int) {
+		t.Helper()
+		c.Move(2 * time.Second) // a result is kept for one
+		if w := visit(e, "GET", "/readyz"); w.Code != status {
+			t.Errorf("%s: %d %s", when, w.Code, w.Body)
+		}
+	}
+	expect("one of two issuers is down", 503)
+	one.Become(serveText("<html>"))
+	expect("it answers something else", 503)
+	one.Become(serveKeys([]signer{s}))
+	expect("it is up, and nobody but the probe asks", 200)
+	one.Become(serveStatus(http.StatusBadGateway))
+	c.Move(30 * time.Minute)
+	expect("down again, the keys are used on", 200)
+}
+
+func TestReadyWhileTheDenylistIsFresh(t *testing.T) {
+	c := newClock()
+	keys, list := newServer(t, serveKeys([]signer{signers()[jose.RS256]})), newServer(t, serveStatus(http.StatusBadGateway))
+	var e, open *echo.Echo
+	for to, failOpen := range map[**echo.Echo]bool{&e: false, &open: true} {
+		a := app.New(app.ConfigMap(map[string]any{"app.port": 0, "app.log_level": "error", "auth_client": map[string]any{
+			"issuer": issuerName, "audience": audience, "jwks_url": keys.URL, "revocation_endpoint": list.URL, "revocation_fail_open": failOpen}}),
+			clientauth.Module, fx.Supply(app.Clock(c.Now)), fx.Populate(to))
+		if err := a.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = a.Stop(context.Background()) })
+	}
+	expect := func(when string, status int) {
+		t.Helper()
+		c.Move(2 * time.Second) // a result is kept for one
+		if w := visit(e, "GET", "/readyz"); w.Code != status {
+			t.Errorf("%s: %d %s", when, w.Code, w.Body)
+		}
+		if w := visit(open, "GET", "/readyz"); w.Code != 200 {
+			t.Errorf("%s, and failing open: %d %s", when, w.Code, w.Body)
+		}
+	}
+	expect("no denylist yet", 503)
+	list.Become(serveText(`{"items":[{"jti":7}]}`))
+	expect("one that cannot be read", 503)
+	list.Become(serveText(`{"items":[]}`))
+	expect("it is there, and nobody but the probe asks", 200)
+	list.Become(serveStatus(http.StatusBadGateway))
+	expect("it is not too old", 200)
+	c.Move(15 * time.Second)
+	expect("it is", 503)
+}
+
+func TestReadyWithoutKeysFromElsewhere(t *testing.T) {
+	for name, section := range map[string]map[string]any{
+		"issuer in the same app": nil,
+		"not enabled":            {"enabled": false, "issuer": issuerName, "audience": audience, "jwks_url": "http://127.0.0.1:1"},
+	} {
+		var e *echo.Echo
+		a := app.New(app.ConfigMap(map[string]any{"app.port": 0, "app.log_level": "error", "auth_client": section}),
+			clientauth.Module, local(nil, signers()[jose.ES256]), fx.Populate(&e))
+		if err := a.Err(); err != nil {
+			t.Fatal(err)
+		}
+		if w := visit(e, "GET", "/readyz"); w.Code != 200 {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+}
+
+func TestAlgorithmsAreThoseOfTheIssuersKeys(t *testing.T) {
+	rs, es, ed, other := signers()[jose.RS256], signers()[jose.ES256], signers()[jose.EdDSA], signers()[jose.MLDSA65]
+	unnamed := signers()[jose.ES384]
+	unnamed.Key.Algorithm = ""
+	anyRSA := signers()[jose.PS256]
+	anyRSA.Key.Algorithm, anyRSA.Key.ID = "", "any-rsa"
+	one, two := newServer(t, serveKeys([]signer{rs, es, unnamed, anyRSA})), newServer(t, serveKeys([]signer{ed, other}))
+	h := newHost(newClock(), map[string]any{"issuer": issuerName, "audience": audience, "jwks_url": one.URL,
+		"issuers": []any{map[string]any{"issuer": "https://two.example", "audience": audience, "jwks_url": two.URL}}})
+	startHost(t, h)
+	at := func(issuer string) object { return claims(object{"iss": issuer}) }
+	as := func(s signer, alg string) string { // s signs by alg, under its own kid
+		method, _ := jose.SigningMethod(alg)
+		input := s.Sign(s.Header(object{"alg": alg}), claims(nil))
+		input = input[:strings.LastIndex(input, ".")]
+		return input + "." + jose.EncodeBase64(must(method.Sign(input, s.Private)))
+	}
+	for name, test := range map[string]struct {
+		token string
+		want  int
+	}{
+		"RS256":                           {rs.Token(claims(nil)), 200},
+		"ES256, what it changed to":       {es.Token(claims(nil)), 200},
+		"a key that names none":           {unnamed.Token(claims(nil)), 200},
+		"PS256, by a key that fits":       {as(anyRSA, jose.PS256), 200},
+		"RS512, by a key that fits":       {as(anyRSA, jose.RS512), 200},
+		"PS256, by a key for RS256":       {as(rs, jose.PS256), 401},
+		"RS512, by a key for RS256":       {as(rs, jose.RS512), 401},
+		"the other issuer's own":          {ed.Token(at("https://two.example")), 200},
+		"ML-DSA":                          {other.Token(at("https://two.example")), 200},
+		"a key of the other issuer":       {ed.Token(claims(nil)), 401},
+		"a key of this, for the other":    {rs.Token(at("https://two.example")), 401},
+		"HS256":                           {rs.Sign(rs.Header(object{"alg": "HS256"}), claims(nil)), 401},
+		"none":                            {rs.Sign(rs.Header(object{"alg": "none"}), claims(nil)), 401},
+		"the kid of a key of another alg": {es.Sign(rs.Header(object{"alg": jose.ES256}), claims(nil)), 401},
+	} {
+		if w := h.me(test.token); w.Code != test.want {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+}
+
+func TestAnAdminPortKeepsTheProbesOpen(t *testing.T) {
+	var e *echo.Echo
+	a := app.New(app.ConfigMap(map[string]any{"app.port": 0, "app.admin_port": 1, "app.log_level": "error"}),
+		clientauth.Module, local(nil, signers()[jose.ES256]), fx.Populate(&e))
+	if err := a.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{"/healthz": 200, "/metrics": 401} {
+		if w := visit(e, "GET", path); w.Code != want {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
+func TestTheRulesOfAForeignIssuer(t *testing.T) {
+	s := signers()[jose.EdDSA]
+	issuer := newServer(t, nil)
+	keys := serveKeys([]signer{s})
+	issuer.Become(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/.well-known/openid-configuration" {
+			keys(w, r)
+			return
+		}
+		_, _ = io.WriteString(w, `{"issuer":"`+issuer.URL+`","jwks_uri":"`+issuer.URL+`/keys"}`)
+	})
+	section := object{"issuer": issuer.URL, "discovery": true, "audience": []any{"orders", "bills"}, "audience_claim": "client_id", "subject_claim": "oid",
+		"role_path": "realm_access.roles", "required_claims": object{"kubernetes.io.namespace": "payments", "level": 2}}
+	token := claims(object{"iss": issuer.URL, "aud": nil, "client_id": "bills", "oid": "o-1", "sub": nil, "role": "admin", "level": 2,
+		"realm_access": object{"roles": []string{"buyer"}}, "kubernetes.io": object{"namespace": "payments"}})
+	shared := object{"issuer": "https://login.example.com/{tenant}/v2.0", "tenants": "*", "audience": "orders", "jwks_url": issuer.URL + "/keys"}
+	other := claims(object{"iss": "https://login.example.com/t-1/v2.0", "tid": "t-1", "aud": "orders"})
+	for name, section := range map[string]object{
+		"by the flat keys": with(section, object{"issuers": []any{shared}}),
+		"by the list":      {"issuers": []any{section, shared}},
+	} {
+		h := newHost(newClock(), section)
+		startHost(t, h)
+		for changes, want := range map[string]string{
+			"":                   "200 o-1 buyer",
+			`{"client_id": "x"}`: "401",
+			`{"level": 3}`:       "401",
+			`{"kubernetes.io": {"namespace": "dev"}}`: "401",
+			`{"oid": null}`: "401",
+		} {
+			changed := maps.Clone(token)
+			if changes != "" {
+				_ = json.Unmarshal([]byte(changes), &changed)
+			}
+			w := h.me(s.Token(changed))
+			if got := fmt.Sprint(w.Code, " ", w.Body); !strings.HasPrefix(got, want) {
+				t.Errorf("%s, %s: %s", name, changes, got)
+			}
+		}
+		if w := h.me(s.Token(other)); w.Code != 200 {
+			t.Errorf("%s: a tenant: %d %s", name, w.Code, w.Body)
 		}
 	}
 }

@@ -3,107 +3,178 @@ package clientauth
 import (
 	"cmp"
 	"errors"
-	"slices"
+	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
+	"github.com/labstack/echo/v4"
+
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/clientauth/jose"
+	"github.com/picoauth/picoauth/clientauth/verify"
 )
 
-// SettingsSection is the section of the configuration that [Settings] are read from.
+// SettingsSection is the name of the configuration section for [Settings].
 const SettingsSection = "auth_client"
 
-// Settings are the section auth_client. The flat keys describe one issuer; Issuers lists more.
+// Settings is the configuration section auth_client. The keys of IssuerSettings are keys of the section too: they are for the
+// first issuer, so that the environment can set them. Issuers lists further ones.
 type Settings struct {
-	// Enabled false lets every request pass, unauthenticated. RequireRole and its like still refuse.
+	IssuerSettings
+	// Enabled false lets every request pass as anonymous. RequireRole and the like still refuse it.
 	Enabled bool `koanf:"enabled"`
-	// Issuer is the claim iss to accept. It is required, unless the issuer runs in the same app or Issuers has some.
-	Issuer string `koanf:"issuer"`
-	// Audience is the claim aud to accept; required as Issuer is.
-	Audience string `koanf:"audience"`
-	// JWKSURL is where the issuer's keys are; empty is {issuer}/api/v1/auth/jwks.
-	JWKSURL string `koanf:"jwks_url"`
-	// JWKSEndpoint is another name of JWKSURL.
-	JWKSEndpoint string `koanf:"jwks_endpoint"`
-	// JWKSTTLSeconds is how long keys are used when the issuer sends no max-age.
-	JWKSTTLSeconds int `koanf:"jwks_ttl_seconds"`
-	// AcceptedAlgorithms is the allow-list; empty is RS256, or those of the issuer in the same app.
-	AcceptedAlgorithms []string `koanf:"accepted_algorithms"`
-	// RevocationEndpoint is where the denylist is; empty is none.
-	RevocationEndpoint string `koanf:"revocation_endpoint"`
-	// RevocationTTLSeconds is the longest time between a revocation and its effect.
-	RevocationTTLSeconds int `koanf:"revocation_ttl_seconds"`
-	// RevocationBearer is sent to the denylist as a bearer token.
-	RevocationBearer string `koanf:"revocation_bearer"`
-	// RevocationSecret is sent to the denylist as X-Fleet-Secret.
-	RevocationSecret string `koanf:"revocation_secret"`
-	// RevocationFailOpen accepts tokens while the denylist cannot be had.
-	RevocationFailOpen bool `koanf:"revocation_fail_open"`
-	// LeewaySeconds is how far clocks may differ.
+	// LeewaySeconds is the maximum difference between clocks, in seconds.
 	LeewaySeconds int `koanf:"leeway_seconds"`
 	// InsecureAllowHTTP allows http for keys and denylists of any host.
 	InsecureAllowHTTP bool `koanf:"insecure_allow_http"`
-	// TokenCacheSize is how many verified tokens are remembered; 0 is none.
+	// CAFile is a PEM file of certificate authorities that are trusted for keys and denylists, in addition to the system's.
+	CAFile string `koanf:"ca_file"`
+	// TokenCacheSize is the number of verified tokens in the cache; 0: no cache.
 	TokenCacheSize int `koanf:"token_cache_size"`
-	// RequireTyp accepts only tokens that say "typ": "at+jwt".
+	// RequireTyp accepts only tokens with "typ": "at+jwt" (RFC 9068, section 4).
 	RequireTyp bool `koanf:"require_typ"`
-	// Issuers are further issuers.
+	// RequireDPoP refuses tokens that are not bound to a key (RFC 9449).
+	RequireDPoP bool `koanf:"require_dpop"`
+	// DPoPAlgorithms are the allowed algorithms of DPoP proofs.
+	DPoPAlgorithms []string `koanf:"dpop_algorithms"`
+	// DPoPCacheSize is the number of used proofs that are remembered, so that none is accepted twice.
+	DPoPCacheSize int `koanf:"dpop_cache_size"`
+	// DPoPStorageURL is a Redis for the used proofs, for several instances of a service; empty: each instance remembers its own in
+	// memory.
+	DPoPStorageURL string `koanf:"dpop_storage_url"`
+	// DPoPNonce requires a nonce of this service in proofs (RFC 9449, section 9).
+	DPoPNonce bool `koanf:"dpop_nonce"`
+	// PublicURL is the public URL of the service, for the claim htu of proofs; empty: that of the connection, or what trusted
+	// proxies send in X-Forwarded-Proto and X-Forwarded-Host.
+	PublicURL string `koanf:"public_url"`
+	// Resource is the resource identifier of this service, a URI (RFC 8707). It is the audience of every issuer without one, and
+	// its metadata is served (RFC 9728).
+	Resource string `koanf:"resource"`
+	// ResourceName is the human-readable name of the service, for the metadata.
+	ResourceName string `koanf:"resource_name"`
+	// ScopesSupported are the scopes that clients may need, for the metadata.
+	ScopesSupported []string `koanf:"scopes_supported"`
+	// Issuers are further issuers. Keys that an entry leaves out have their defaults, not the values of the first issuer.
 	Issuers []IssuerSettings `koanf:"issuers"`
 }
 
-// IssuerSettings is one of the issuers, with the keys that Settings has for its own. What is empty or 0 is as there by
-// default.
+// IssuerSettings are the settings of one issuer; see [TrustedIssuer] for the meaning of most of them.
 type IssuerSettings struct {
-	Issuer               string   `koanf:"issuer"`
-	Audience             string   `koanf:"audience"`
-	JWKSURL              string   `koanf:"jwks_url"`
-	JWKSEndpoint         string   `koanf:"jwks_endpoint"`
-	JWKSTTLSeconds       int      `koanf:"jwks_ttl_seconds"`
-	AcceptedAlgorithms   []string `koanf:"accepted_algorithms"`
-	RevocationEndpoint   string   `koanf:"revocation_endpoint"`
-	RevocationTTLSeconds int      `koanf:"revocation_ttl_seconds"`
-	RevocationBearer     string   `koanf:"revocation_bearer"`
-	RevocationSecret     string   `koanf:"revocation_secret"`
-	RevocationFailOpen   bool     `koanf:"revocation_fail_open"`
+	// Issuer is the value of the claim iss. It is required, unless the issuer runs in the same app or Issuers is not empty.
+	Issuer string `koanf:"issuer"`
+	// Tenants makes Issuer a pattern in which {tenant} is one of the tenants, or any for "*". It needs JWKSURL.
+	Tenants []string `koanf:"tenants"`
+	// Audience is the value of the claim aud, or several, one of which has to match. It is required if Issuer is.
+	Audience app.TextOrList `koanf:"audience"`
+	// AudienceClaim is the claim with the audience: aud (if empty), client_id or azp.
+	AudienceClaim string `koanf:"audience_claim"`
+	// RequiredClaims are claims, by name or path, with the value that each has to have.
+	RequiredClaims map[string]any `koanf:"required_claims"`
+	// SubjectClaim is the claim with the subject; empty: sub.
+	SubjectClaim string `koanf:"subject_claim"`
+	// RolePath, GroupsPath and ScopePath are the paths of the claims with roles, groups and scopes, such as realm_access.roles.
+	RolePath   string `koanf:"role_path"`
+	GroupsPath string `koanf:"groups_path"`
+	ScopePath  string `koanf:"scope_path"`
+	// JWKSURL is the URL of the issuer's JWK Set; empty: {issuer}/api/v1/auth/jwks.
+	JWKSURL string `koanf:"jwks_url"`
+	// JWKSEndpoint is another name of JWKSURL.
+	JWKSEndpoint string `koanf:"jwks_endpoint"`
+	// Discovery takes the URL of the JWK Set from the issuer's metadata (RFC 8414) instead of JWKSURL.
+	Discovery bool `koanf:"discovery"`
+	// JWKSTTLSeconds is the time for which keys are used if the issuer's reply has no max-age.
+	JWKSTTLSeconds int `koanf:"jwks_ttl_seconds"`
+	// AcceptedAlgorithms are the allowed algorithms; empty: those of the issuer's keys, each for its own key only. A key without
+	// alg allows all of its type and curve: RS256, RS384, RS512 and PS256; ES256 or ES384; EdDSA.
+	AcceptedAlgorithms []string `koanf:"accepted_algorithms"`
+	// RevocationEndpoint is the URL of the denylist; empty: none.
+	RevocationEndpoint string `koanf:"revocation_endpoint"`
+	// RevocationTTLSeconds is the maximum age of the denylist, and so the maximum time until a revocation takes effect.
+	RevocationTTLSeconds int `koanf:"revocation_ttl_seconds"`
+	// RevocationBearer is the bearer token for reading the denylist.
+	RevocationBearer string `koanf:"revocation_bearer"`
+	// RevocationSecret is the value of the header X-Fleet-Secret for reading the denylist.
+	RevocationSecret string `koanf:"revocation_secret"`
+	// RevocationClientID and RevocationClientSecret are the credentials of an OAuth client with denylist: true, for reading the
+	// denylist with HTTP Basic.
+	RevocationClientID     string `koanf:"revocation_client_id"`
+	RevocationClientSecret string `koanf:"revocation_client_secret"`
+	// RevocationFailOpen accepts tokens while the denylist is unavailable.
+	RevocationFailOpen bool `koanf:"revocation_fail_open"`
 }
 
-// Defaults of the keys that an issuer leaves out.
+// Default values.
 const (
 	defaultKeysTTLSeconds       = 300
 	defaultRevocationTTLSeconds = 15
+	defaultLeewaySeconds        = 60 // covers server_auth.clock_skew_seconds
 )
 
-// DefaultSettings returns the settings of an empty section.
+// DefaultSettings returns the default settings.
 func DefaultSettings() Settings {
-	return Settings{Enabled: true, JWKSTTLSeconds: defaultKeysTTLSeconds, LeewaySeconds: 30,
-		RevocationTTLSeconds: defaultRevocationTTLSeconds, TokenCacheSize: 10_000}
+	return Settings{IssuerSettings: IssuerSettings{}.withDefaults(), Enabled: true, LeewaySeconds: defaultLeewaySeconds, TokenCacheSize: 10_000,
+		DPoPAlgorithms: verify.DefaultProofAlgorithms(), DPoPCacheSize: verify.DefaultProofCacheSize}
 }
 
-// Validate checks every value on its own; whether an issuer is missing shows only when it is known if one runs in the
+// Validate checks every value. It does not check whether an issuer is missing, because that depends on whether one runs in the
 // same app.
 func (s Settings) Validate() error {
 	problems := []error{
+		app.CheckTexts("", s),
 		app.CheckRange("leeway_seconds", s.LeewaySeconds, 0, 600),
+		app.CheckRange("dpop_cache_size", s.DPoPCacheSize, 1, 10_000_000),
+		s.checkProofStorage(),
+		checkPublicURL(s.PublicURL),
+		s.checkResource(),
 		app.CheckRange("token_cache_size", s.TokenCacheSize, 0, 10_000_000),
-		s.flat().validate(""),
+		s.checkCAFile(),
+		s.IssuerSettings.validate(""),
+		s.IssuerSettings.checkEndpoints("", s.InsecureAllowHTTP),
+	}
+	for i, alg := range s.DPoPAlgorithms {
+		problems = append(problems, app.CheckOneOf(fmt.Sprintf("dpop_algorithms[%d]", i), alg, jose.Algorithms()...))
 	}
 	for i, issuer := range s.Issuers {
-		problems = append(problems, issuer.withDefaults().validate(listKey(i, "")))
+		problems = append(problems, app.CheckTexts(listKey(i, ""), issuer), issuer.withDefaults().validate(listKey(i, "")),
+			issuer.checkEndpoints(listKey(i, ""), s.InsecureAllowHTTP))
 	}
 	return errors.Join(problems...)
 }
 
-// Leeway is LeewaySeconds.
-func (s Settings) Leeway() time.Duration { return time.Duration(s.LeewaySeconds) * time.Second }
-
-// flat returns the issuer that the flat keys describe.
-func (s Settings) flat() IssuerSettings {
-	return IssuerSettings{Issuer: s.Issuer, Audience: s.Audience, JWKSURL: s.JWKSURL, JWKSEndpoint: s.JWKSEndpoint,
-		JWKSTTLSeconds: s.JWKSTTLSeconds, AcceptedAlgorithms: s.AcceptedAlgorithms,
-		RevocationEndpoint: s.RevocationEndpoint, RevocationTTLSeconds: s.RevocationTTLSeconds,
-		RevocationBearer: s.RevocationBearer, RevocationSecret: s.RevocationSecret, RevocationFailOpen: s.RevocationFailOpen}
+// checkPublicURL accepts an http or https URL without a query, or an empty text.
+func checkPublicURL(text string) error {
+	u, err := url.Parse(text)
+	if text == "" || err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == "" {
+		return nil
+	}
+	return &app.ConfigError{Key: "public_url", Reason: "is not a URL such as https://api.example.com"}
 }
+
+func (s Settings) checkCAFile() error {
+	if _, err := verify.ClientTrusting(s.CAFile); err != nil {
+		return &app.ConfigError{Key: "ca_file", Reason: err.Error()}
+	}
+	return nil
+}
+
+func (s Settings) checkProofStorage() error {
+	_, err := newRedisProofs(s, nil)
+	return err
+}
+
+// dpop returns the configuration of proof validation for the app of e. used may be nil.
+func (s Settings) dpop(e *echo.Echo, used *redisProofs) verify.DPoPConfig {
+	c := verify.DPoPConfig{Required: s.RequireDPoP, Algorithms: s.DPoPAlgorithms, CacheSize: s.DPoPCacheSize,
+		Origins: originsOf(e, s.PublicURL), Nonces: s.DPoPNonce}
+	if used != nil {
+		c.Used, c.NonceKey = used, used.NonceKey
+	}
+	return c
+}
+
+// Leeway is LeewaySeconds as a duration.
+func (s Settings) Leeway() time.Duration { return time.Duration(s.LeewaySeconds) * time.Second }
 
 func (i IssuerSettings) withDefaults() IssuerSettings {
 	if i.JWKSTTLSeconds == 0 {
@@ -115,27 +186,104 @@ func (i IssuerSettings) withDefaults() IssuerSettings {
 	return i
 }
 
-// validate names keys with prefix before them.
+// validate checks the settings. The errors name keys with the prefix.
 func (i IssuerSettings) validate(prefix string) error {
 	problems := []error{
+		i.checkIssuer(prefix),
+		app.CheckOneOf(prefix+"audience_claim", i.AudienceClaim, "", "aud", "client_id", "azp"),
 		app.CheckRange(prefix+"jwks_ttl_seconds", i.JWKSTTLSeconds, 1, 86_400),
 		app.CheckRange(prefix+"revocation_ttl_seconds", i.RevocationTTLSeconds, 1, 3600),
 	}
-	for _, alg := range i.AcceptedAlgorithms {
-		problems = append(problems, app.CheckOneOf(prefix+"accepted_algorithms", alg, jose.Algorithms()...))
+	for _, audience := range i.Audience {
+		if strings.Contains(audience, ",") {
+			problems = append(problems, &app.ConfigError{Key: prefix + "audience", Reason: fmt.Sprintf(
+				"is a text with commas, which is one audience: %q; write several as a list of an entry of auth_client.issuers", audience)})
+		}
+	}
+	for n, alg := range i.AcceptedAlgorithms {
+		problems = append(problems, app.CheckOneOf(fmt.Sprintf("%saccepted_algorithms[%d]", prefix, n), alg, jose.Algorithms()...))
 	}
 	if i.JWKSURL != "" && i.JWKSEndpoint != "" && i.JWKSURL != i.JWKSEndpoint {
 		problems = append(problems, &app.ConfigError{Key: prefix + "jwks_endpoint", Reason: "differs from jwks_url, whose other name it is"})
 	}
-	if i.RevocationBearer != "" && i.RevocationSecret != "" {
-		problems = append(problems, &app.ConfigError{Key: prefix + "revocation_secret", Reason: "is set beside revocation_bearer; one is sent"})
-	}
-	problems = append(problems, checkHeaderValue(prefix+"revocation_bearer", i.RevocationBearer),
-		checkHeaderValue(prefix+"revocation_secret", i.RevocationSecret))
+	problems = append(problems, i.checkCredentials(prefix))
 	return errors.Join(problems...)
 }
 
-// checkHeaderValue does not print the value, which is a secret.
+// checkCredentials allows one kind of credentials for the denylist, which has to be complete.
+func (i IssuerSettings) checkCredentials(prefix string) error {
+	var problems []error
+	if i.RevocationBearer != "" && i.RevocationSecret != "" {
+		problems = append(problems, &app.ConfigError{Key: prefix + "revocation_secret", Reason: "is set beside revocation_bearer; one is sent"})
+	}
+	if i.RevocationClientID != "" && i.RevocationBearer+i.RevocationSecret != "" {
+		problems = append(problems, &app.ConfigError{Key: prefix + "revocation_client_id", Reason: "is set beside revocation_bearer or revocation_secret; one is sent"})
+	}
+	switch {
+	case i.RevocationClientID != "" && i.RevocationClientSecret == "":
+		problems = append(problems, &app.ConfigError{Key: prefix + "revocation_client_secret", Reason: "must not be empty beside revocation_client_id"})
+	case i.RevocationClientID == "" && i.RevocationClientSecret != "":
+		problems = append(problems, &app.ConfigError{Key: prefix + "revocation_client_id", Reason: "must not be empty beside revocation_client_secret"})
+	}
+	problems = append(problems, checkHeaderValue(prefix+"revocation_bearer", i.RevocationBearer), checkHeaderValue(prefix+"revocation_secret", i.RevocationSecret),
+		checkHeaderValue(prefix+"revocation_client_id", i.RevocationClientID), checkHeaderValue(prefix+"revocation_client_secret", i.RevocationClientSecret))
+	return errors.Join(problems...)
+}
+
+// checkIssuer refuses a list, and a template such as https://login.example.com/{tenantid}/v2.0 without tenants, because no token
+// has such an iss.
+func (i IssuerSettings) checkIssuer(prefix string) error {
+	var reason string
+	switch {
+	case len(i.Tenants) > 0 && i.JWKSURL+i.JWKSEndpoint == "":
+		return &app.ConfigError{Key: prefix + "jwks_url", Reason: "must not be empty where tenants are named"}
+	case len(i.Tenants) > 0 && i.Discovery:
+		return &app.ConfigError{Key: prefix + "discovery", Reason: "is not possible where tenants are named"}
+	case i.Discovery && i.JWKSURL+i.JWKSEndpoint != "":
+		return &app.ConfigError{Key: prefix + "jwks_url", Reason: "is set beside discovery; one says where the keys are"}
+	case len(i.Tenants) == 0 && strings.ContainsAny(i.Issuer, "{}"):
+		reason = fmt.Sprintf("%q is a template; no token has it as issuer, unless {tenant} stands for one of tenants", i.Issuer)
+		return &app.ConfigError{Key: prefix + "issuer", Reason: reason}
+	}
+	return app.CheckOneValue(prefix+"issuer", i.Issuer)
+}
+
+// checkEndpoints makes what would fetch the keys and the denylist of an issuer that is named, for its check of the URLs.
+// Whether the issuer runs in the same app is not known here: then its keys are not fetched, and its own URL may be http.
+func (i IssuerSettings) checkEndpoints(prefix string, insecure bool) error {
+	if i.Issuer == "" {
+		return nil
+	}
+	var problems []error
+	check := func(key string, err error) {
+		if err != nil {
+			problems = append(problems, &app.ConfigError{Key: prefix + key, Reason: strings.TrimPrefix(err.Error(), "clientauth: ")})
+		}
+	}
+	switch key := cmp.Or(i.JWKSURL, i.JWKSEndpoint); {
+	case key != "":
+		_, err := NewRemoteKeySet(RemoteKeySetConfig{URL: key, InsecureAllowHTTP: insecure})
+		check(i.jwksKey(), err)
+	case len(i.Tenants) == 0:
+		_, err := NewRemoteKeySet(RemoteKeySetConfig{URL: i.Issuer, InsecureAllowHTTP: true})
+		check("issuer", err)
+	}
+	if i.RevocationEndpoint != "" {
+		_, err := NewRemoteDenylist(RemoteDenylistConfig{URL: i.RevocationEndpoint, InsecureAllowHTTP: insecure})
+		check("revocation_endpoint", err)
+	}
+	return errors.Join(problems...)
+}
+
+// jwksKey is the key that says where the keys are.
+func (i IssuerSettings) jwksKey() string {
+	if i.JWKSURL == "" && i.JWKSEndpoint != "" {
+		return "jwks_endpoint"
+	}
+	return "jwks_url"
+}
+
+// checkHeaderValue checks a secret that is sent in a header. The error does not contain it.
 func checkHeaderValue(key, value string) error {
 	if strings.ContainsFunc(value, func(r rune) bool { return r < '!' || r > '~' }) {
 		return &app.ConfigError{Key: key, Reason: "holds a character that a header cannot"}
@@ -143,18 +291,10 @@ func checkHeaderValue(key, value string) error {
 	return nil
 }
 
-// jwksURL is where the keys are.
+// jwksURL returns the URL of the JWK Set.
 func (i IssuerSettings) jwksURL() string {
 	if i.JWKSURL+i.JWKSEndpoint == "" {
 		return strings.TrimRight(i.Issuer, "/") + "/api/v1/auth/jwks"
 	}
 	return cmp.Or(i.JWKSURL, i.JWKSEndpoint)
-}
-
-// algorithms is the allow-list, or fallback when the section has none.
-func (i IssuerSettings) algorithms(fallback ...string) []string {
-	if len(i.AcceptedAlgorithms) == 0 {
-		return slices.Clone(fallback)
-	}
-	return i.AcceptedAlgorithms
 }

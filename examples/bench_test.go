@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picoauth/picoauth/serverauth/keys"
+	"github.com/picoauth/picoauth/testutil/services"
 )
 
 // settle is how long a process is left alone before its idle memory is read.
@@ -71,7 +72,7 @@ type standalone struct {
 
 func startStandalone(b *testing.B, dir, algorithm string) *standalone {
 	b.Helper()
-	port := strconv.Itoa(freePort(b))
+	port := strconv.Itoa(services.FreePort(b))
 	command := exec.Command(filepath.Join(programFolder, "standalone"))
 	command.Dir = dir
 	command.Env = []string{"APP__PORT=" + port, "APP__LOG_LEVEL=error", "SERVER_AUTH__ALGORITHM=" + algorithm,

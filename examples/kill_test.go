@@ -18,6 +18,7 @@ import (
 	"github.com/picoauth/picoauth/clientauth"
 	"github.com/picoauth/picoauth/clientauth/jose"
 	"github.com/picoauth/picoauth/testutil"
+	"github.com/picoauth/picoauth/testutil/services"
 )
 
 // TestTokensOutliveAKilledServer kills an issuer at random moments, while it starts, signs and rotates, 5 times, or 50
@@ -27,7 +28,7 @@ func TestTokensOutliveAKilledServer(t *testing.T) {
 	if os.Getenv("PICOAUTH_LONG") == "1" {
 		kills = 50
 	}
-	dataDir, port := filepath.Join(t.TempDir(), "data"), freePort(t)
+	dataDir, port := filepath.Join(t.TempDir(), "data"), services.FreePort(t)
 	environ := issuerSettings(port, dataDir, append([]string{"SERVER_AUTH__RATE_LIMIT_PER_MINUTE=0", "SERVER_AUTH__ALGORITHM=EdDSA"}, withAdmin...)...)
 	random := rand.New(rand.NewPCG(9, 10))
 	var issued tokenList

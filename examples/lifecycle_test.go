@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/picoauth/picoauth/testutil/services"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -114,7 +115,7 @@ func TestSourcesOfTheConfigurationInTheirOrder(t *testing.T) {
 
 // TestSIGTERMLetsARunningRequestFinish stops a server in the middle of a request's body.
 func TestSIGTERMLetsARunningRequestFinish(t *testing.T) {
-	p := serve(t, "standalone", issuerSettings(freePort(t), "")...)
+	p := serve(t, "standalone", issuerSettings(services.FreePort(t), "")...)
 	address := strings.TrimPrefix(p.url, "http://")
 	connection, err := net.Dial("tcp", address)
 	require.NoError(t, err)

@@ -1,6 +1,7 @@
 package examples_test
 
 import (
+	"database/sql"
 	"os"
 	"path/filepath"
 	"sync"
@@ -175,6 +176,37 @@ func TestPostgresAway(t *testing.T) {
 			assert.False(t, r.active(t, after.operator, after.in.AccessToken))
 		})
 	}
+}
+
+// TestATableThatIsLockedBurnsNoRefreshToken locks the denylist's table, as a migration does, until nobody gets tokens. With no
+// grace at all, the refresh token that was answered 503 is good when the table is free again.
+func TestATableThatIsLockedBurnsNoRefreshToken(t *testing.T) {
+	t.Parallel()
+	url := services.Postgres(t).NewDatabase(t)
+	r := newReplica(t, replicaSettings(
+		"SERVER_AUTH__STORAGE_URL="+url, "SERVER_AUTH__KEY_ENCRYPTION_KEY="+encryptionKey, "SERVER_AUTH__REFRESH_GRACE_SECONDS=0",
+	))
+	r.start()
+	defer r.sane(t)
+	v := newVisitor(t, r)
+	db, err := sql.Open("pgx", url)
+	require.NoError(t, err)
+	defer db.Close()
+	held := v.signIn(t)
+	tx, err := db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = tx.ExecContext(t.Context(), `LOCK TABLE picoauth_revocation IN ACCESS EXCLUSIVE MODE`)
+	require.NoError(t, err)
+	r.becomes(t, 503)
+	require.Eventually(t, func() bool { return v.ask(t, v.introspect())[0].status == 503 }, patience, 100*time.Millisecond, "the denylist is too old")
+	v.unavailable(t, v.refresh(), held)
+	v.unavailable(t, v.refresh())
+	require.NoError(t, tx.Rollback())
+	r.becomes(t, 200)
+	answer := v.ask(t, v.refresh())[0]
+	require.Equal(t, 200, answer.status, answer.body)
+	assert.Equal(t, 200, v.ask(t, held)[0].status, "nor is the nonce of a sign-in")
+	assert.Zero(t, r.count("refresh_reused"))
 }
 
 // TestKeyCompromisedDuringAnOutage reports a stolen key while the keys cannot be changed and the denylist can. When

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -40,7 +39,7 @@ func runTests(m *testing.M) int {
 
 // build makes the programs that the tests run, once.
 var build = sync.OnceValue(func() error {
-	out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", programFolder, "./standalone", "./embedded", "./resource", "./walletlogin").CombinedOutput()
+	out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", programFolder, "./standalone", "./embedded", "./resource", "./walletlogin", "./claims").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
@@ -186,15 +185,6 @@ var withAdmin = []string{"SERVER_AUTH__AUTO_CREATE_ADMIN=true", "SERVER_AUTH__AD
 // resourceSettings are the environment of a service that trusts the issuer at a URL.
 func resourceSettings(issuer string, more ...string) []string {
 	return append([]string{"APP__PORT=0", "AUTH_CLIENT__ISSUER=" + issuer, "AUTH_CLIENT__AUDIENCE=pico"}, more...)
-}
-
-// freePort is a port on which nobody listens.
-func freePort(t testing.TB) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 type reply struct {

@@ -14,9 +14,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/audit"
 	"github.com/picoauth/picoauth/serverauth/keys"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/postgres"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/sqlite"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil/services"
 )
 
@@ -56,25 +58,25 @@ func TestKilledOnPostgres(t *testing.T) {
 	verifyAudit(t, stores.Mints, stores.Keys, heads)
 }
 
-func backendConfig(t *testing.T, url string) serverauth.BackendConfig {
+func backendConfig(t *testing.T, url string) store.BackendConfig {
 	t.Helper()
 	key, err := keys.ParseEncryptionKey(encryptionKey)
 	require.NoError(t, err)
-	return serverauth.BackendConfig{
-		URL: url, Settings: serverauth.DefaultServerAuthSettings(), EncryptionKey: key, Clock: time.Now, Log: slog.New(slog.DiscardHandler),
+	return store.BackendConfig{
+		URL: url, AccessTokenTTL: 15 * time.Minute, ClockSkew: time.Minute, EncryptionKey: key, Clock: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
 }
 
 // verifyAudit reads the whole chain, which must hold every head that an operator was shown.
-func verifyAudit(t *testing.T, mints serverauth.MintStore, keyStore keys.Store, heads []serverauth.AuditHead) {
+func verifyAudit(t *testing.T, mints audit.Store, keyStore keys.Store, heads []audit.Head) {
 	t.Helper()
 	config := keys.DefaultConfig()
 	config.Algorithm = "EdDSA"
 	ring, err := keys.Open(t.Context(), keyStore, config)
 	require.NoError(t, err)
-	secret, err := ring.Secret(t.Context(), "mint-audit")
+	secret, err := ring.LiveSecret(t.Context(), "mint-audit")
 	require.NoError(t, err)
-	audit, err := serverauth.NewAuditRecorder(serverauth.AuditConfig{Store: mints, Key: secret})
+	audit, err := audit.NewRecorder(audit.Config{Store: mints, Key: secret})
 	require.NoError(t, err)
 	require.NotEmpty(t, heads)
 	report, err := audit.Verify(t.Context(), heads...)
@@ -84,7 +86,7 @@ func verifyAudit(t *testing.T, mints serverauth.MintStore, keyStore keys.Store, 
 }
 
 // killLoop kills and starts an issuer again and again, and checks after each start what it had answered.
-func killLoop(t *testing.T, kills int, environ []string) []serverauth.AuditHead {
+func killLoop(t *testing.T, kills int, environ []string) []audit.Head {
 	t.Helper()
 	r := newReplica(t, environ)
 	defer r.sane(t)
@@ -139,7 +141,7 @@ type answered struct {
 	signIns, refreshes, logouts, rotations int // in all lives
 	revokedIDs                             []string
 	compromised                            []string
-	heads                                  []serverauth.AuditHead
+	heads                                  []audit.Head
 }
 
 // rotation is a refresh token and the next one.
@@ -199,7 +201,7 @@ func (a *answered) administer(url, operator string, compromise bool) {
 		if err != nil {
 			return
 		}
-		var mints struct{ Head serverauth.AuditHead }
+		var mints struct{ Head audit.Head }
 		if answer.status == 200 && json.Unmarshal([]byte(answer.body), &mints) == nil && mints.Head.Seq > 0 {
 			a.note(func() { a.heads = append(a.heads, mints.Head) })
 		}

@@ -68,7 +68,7 @@ type replica struct {
 func newReplica(t *testing.T, environ []string) *replica {
 	t.Helper()
 	require.NoError(t, build()) // no part of the first start
-	port := freePort(t)
+	port := services.FreePort(t)
 	return &replica{t: t, port: port, environ: environ, url: "http://127.0.0.1:" + strconv.Itoa(port)}
 }
 

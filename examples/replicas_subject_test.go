@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil"
 )
 
@@ -92,7 +93,7 @@ func subjectRevokedUnderLoad(t *testing.T, a, b *replica) {
 		running.Go(func() { s.refresh(ctx, t, n, tokens) })
 	}
 	require.Eventually(t, func() bool { return s.count() >= 2*clients }, patience, time.Millisecond)
-	item := decode[struct{ Revoked serverauth.Revocation }](t, a.ask(t, "POST", "/revoke", operator, map[string]string{"sub": s.wallet.Address})).Revoked
+	item := decode[struct{ Revoked store.Revocation }](t, a.ask(t, "POST", "/revoke", operator, map[string]string{"sub": s.wallet.Address})).Revoked
 	replied := time.Now()
 	before := s.count()
 	require.Eventually(t, func() bool { return s.count() >= before+clients }, patience, time.Millisecond)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil"
 	"github.com/picoauth/picoauth/testutil/services"
 )
@@ -250,6 +251,6 @@ func revokedBeforeRestart(t *testing.T, a, b *replica) {
 }
 
 type revokedPage struct {
-	Items []serverauth.Revocation
+	Items []store.Revocation
 	Seq   int64
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/keys"
 	"github.com/picoauth/picoauth/testutil"
+	"github.com/picoauth/picoauth/testutil/services"
 )
 
 // forge makes a token of any header and claims. signature gets the text to sign.
@@ -89,8 +90,8 @@ func refused(t *testing.T, url, token string) {
 }
 
 func TestResourceAcceptsTheTokensOfItsIssuerOnly(t *testing.T) {
-	issuer := serve(t, "standalone", issuerSettings(freePort(t), "")...)
-	stranger := serve(t, "standalone", issuerSettings(freePort(t), "")...)
+	issuer := serve(t, "standalone", issuerSettings(services.FreePort(t), "")...)
+	stranger := serve(t, "standalone", issuerSettings(services.FreePort(t), "")...)
 	resource := serve(t, "resource", resourceSettings(issuer.url)...)
 	w, err := testutil.NewWallet("Ed25519")
 	require.NoError(t, err)
@@ -245,7 +246,7 @@ func TestResourceChecksWhatItsIssuerSigned(t *testing.T) {
 }
 
 func TestResourceStartsBeforeItsIssuer(t *testing.T) {
-	port := freePort(t)
+	port := services.FreePort(t)
 	issuerURL := fmt.Sprintf("http://127.0.0.1:%d", port)
 	resource := serve(t, "resource", resourceSettings(issuerURL)...)
 	header := map[string]any{"alg": "RS256", "typ": "at+jwt", "kid": "x"}

@@ -2,8 +2,10 @@ package examples_test
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picoauth/picoauth/testutil"
+	"github.com/picoauth/picoauth/testutil/services"
 )
 
 // walletlogin runs the client and returns what it prints.
@@ -32,7 +35,7 @@ func printedClaims(t *testing.T, out, heading string) map[string]any {
 }
 
 func TestStandaloneSignsInEveryWallet(t *testing.T) {
-	issuer := serve(t, "standalone", issuerSettings(freePort(t), "",
+	issuer := serve(t, "standalone", issuerSettings(services.FreePort(t), "",
 		"SERVER_AUTH__SUPPORTED_WALLET_ALGORITHMS=ML-DSA-44, ML-DSA-65, ML-DSA-87, Ed25519, secp256k1, eip191")...)
 	for _, algorithm := range testutil.WalletAlgorithms() {
 		t.Run(algorithm, func(t *testing.T) {
@@ -43,6 +46,7 @@ func TestStandaloneSignsInEveryWallet(t *testing.T) {
 				assert.Equal(t, want, access[name], name)
 			}
 			assert.Contains(t, out, "signed in as   "+access["sub"].(string)+"\n")
+			assert.NotContains(t, out, ": 404", "a success does not end in what looks like a failure")
 			assert.Equal(t, "refresh", refresh["type"])
 			assert.Equal(t, access["sid"], refresh["sid"])
 		})
@@ -57,6 +61,74 @@ func TestStandaloneSignsInEveryWallet(t *testing.T) {
 		assert.Error(t, err)
 		assert.Contains(t, out, "walletlogin: sign in at http://127.0.0.1:1")
 	})
+}
+
+func TestAWalletWithAKeyFileStaysTheSame(t *testing.T) {
+	issuer := serve(t, "standalone", issuerSettings(services.FreePort(t), "",
+		"SERVER_AUTH__SUPPORTED_WALLET_ALGORITHMS=ML-DSA-44, ML-DSA-65, ML-DSA-87, Ed25519, secp256k1, eip191")...)
+	key := filepath.Join(t.TempDir(), "alice.key")
+	subjects := map[any]string{}
+	for _, algorithm := range testutil.WalletAlgorithms() {
+		for range 2 {
+			out, err := walletlogin(t, "--url", issuer.url, "--algorithm", algorithm, "--key", key)
+			require.NoError(t, err, out)
+			subjects[printedClaims(t, out, "access token claims")["sub"]] = algorithm
+		}
+	}
+	assert.Len(t, subjects, len(testutil.WalletAlgorithms()), "%v", subjects)
+	if runtime.GOOS != "windows" {
+		file, err := os.Stat(key)
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o600), file.Mode())
+	}
+	require.NoError(t, os.WriteFile(key, []byte("abc\n"), 0o600))
+	out, err := walletlogin(t, "--url", issuer.url, "--key", key)
+	assert.Error(t, err)
+	assert.Equal(t, "walletlogin: "+key+" does not hold 32 bytes in hex\n", out)
+}
+
+// A token that is bound to a key is of use with that key only: at the issuer's own app, and at a service that demands proofs
+// with nonces of its own.
+func TestTokensBoundToAKey(t *testing.T) {
+	issuer := serve(t, "embedded", issuerSettings(services.FreePort(t), "")...)
+	resource := serve(t, "resource", resourceSettings(issuer.url, "AUTH_CLIENT__REQUIRE_DPOP=true", "AUTH_CLIENT__DPOP_NONCE=true")...)
+	for _, algorithm := range []string{"Ed25519", "eip191", testutil.SolanaWallet} {
+		arguments := []string{"--url", issuer.url, "--algorithm", algorithm}
+		for route, plain := range map[string]string{issuer.url + "/api/profile": ": 200", resource.url + "/api/profile": ": 401"} {
+			out, err := walletlogin(t, append(arguments, "--dpop", "--call", route)...)
+			require.NoError(t, err, out)
+			assert.Contains(t, out, "GET "+route+": 200")
+			assert.Contains(t, printedClaims(t, out, "access token claims"), "cnf")
+			out, err = walletlogin(t, append(arguments, "--call", route)...)
+			require.NoError(t, err, out)
+			assert.Contains(t, out, "GET "+route+plain)
+		}
+		token, err := walletlogin(t, append(arguments, "--dpop", "--print-token")...)
+		require.NoError(t, err, token)
+		assert.Equal(t, 401, get(t, issuer.url+"/api/profile", strings.TrimSuffix(token, "\n")).status)
+	}
+}
+
+// The steps are those of the package comment of examples/claims.
+func TestAWalletWithAKeyFileGetsItsRole(t *testing.T) {
+	arguments := []string{"--algorithm", "Ed25519", "--key", filepath.Join(t.TempDir(), "alice.key"), "--url"}
+	p := serve(t, "claims", issuerSettings(services.FreePort(t), "")...)
+	out, err := walletlogin(t, append(arguments, p.url)...)
+	require.NoError(t, err, out)
+	claims := printedClaims(t, out, "access token claims")
+	assert.Equal(t, "reader", claims["role"])
+	p.kill()
+
+	for editor, status := range map[string]int{claims["sub"].(string): 201, "somebody else": 403} {
+		p = serve(t, "claims", issuerSettings(services.FreePort(t), "", "DIRECTORY__EDITORS="+editor)...)
+		token, err := walletlogin(t, append(arguments, p.url, "--print-token")...)
+		require.NoError(t, err, token)
+		assert.Equal(t, status, call(t, "POST", p.url+"/api/articles", strings.TrimSuffix(token, "\n"), "").status)
+	}
+	p = serve(t, "claims", issuerSettings(services.FreePort(t), "", "DIRECTORY__BLOCKED="+claims["sub"].(string))...)
+	out, err = walletlogin(t, append(arguments, p.url)...)
+	assert.Error(t, err)
+	assert.Contains(t, out, "403 subject_refused")
 }
 
 func TestStandaloneNeedsNoSettings(t *testing.T) {
@@ -81,7 +153,7 @@ func TestStandaloneNeedsNoSettings(t *testing.T) {
 }
 
 func TestEmbeddedProtectsItsRoutes(t *testing.T) {
-	p := serve(t, "embedded", issuerSettings(freePort(t), "", withAdmin...)...)
+	p := serve(t, "embedded", issuerSettings(services.FreePort(t), "", withAdmin...)...)
 	for _, algorithm := range []string{"ML-DSA-65", "Ed25519", "secp256k1", "eip191", testutil.SolanaWallet} {
 		out, err := walletlogin(t, "--url", p.url, "--algorithm", algorithm)
 		require.NoError(t, err, out)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/picoauth/picoauth/clientauth"
 	"github.com/picoauth/picoauth/serverauth"
+	authstore "github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil"
 	"github.com/picoauth/picoauth/testutil/compare"
 )
@@ -38,7 +39,7 @@ var sizes = []int{1_000, 100_000, 1_000_000}
 func BenchmarkSessionMemory(b *testing.B) {
 	for _, size := range sizes {
 		b.Run(strconv.Itoa(size), func(b *testing.B) {
-			store := serverauth.NewInMemorySessionStore()
+			store := authstore.NewInMemorySessionStore()
 			bytesEach(b, "session", size, func() { fillSessions(b, store, size) })
 			_, _, err := store.End(context.Background(), "") // it is alive until here
 			require.NoError(b, err)
@@ -47,14 +48,14 @@ func BenchmarkSessionMemory(b *testing.B) {
 }
 
 // fillSessions adds sessions as sign-ins of as many wallets would.
-func fillSessions(b *testing.B, store serverauth.SessionStore, number int) {
+func fillSessions(b *testing.B, store authstore.SessionStore, number int) {
 	b.Helper()
 	now := time.Now()
 	for i := range number {
 		name := fmt.Sprintf("%064x", i)
-		cutOff, err := store.Create(context.Background(), serverauth.Session{
+		cutOff, err := store.Create(context.Background(), authstore.Session{
 			ID:        strings.Clone(name[64-22:]),
-			Subject:   serverauth.Subject{ID: name, Kind: serverauth.KindWallet, Algorithm: strings.Clone("Ed25519"), WalletID: strings.Clone(name[64-43:])},
+			Subject:   authstore.Subject{ID: name, Kind: authstore.KindWallet, Algorithm: strings.Clone("Ed25519"), WalletID: strings.Clone(name[64-43:])},
 			StartedAt: now.UnixMilli(), RotatedAt: now.UnixMilli(),
 			ExpiresAt: now.Add(time.Hour).UnixMilli(), EndsAt: now.Add(time.Hour).UnixMilli(),
 		})
@@ -66,7 +67,7 @@ func fillSessions(b *testing.B, store serverauth.SessionStore, number int) {
 // BenchmarkRefreshAmong is a refresh among so many live sessions; x_thousand is the ratio to one among a thousand.
 func BenchmarkRefreshAmong(b *testing.B) {
 	refreshAmong := func(b *testing.B, size int) func() {
-		store := serverauth.NewInMemorySessionStore()
+		store := authstore.NewInMemorySessionStore()
 		fillSessions(b, store, size)
 		e := benchEcho(b, nil, testutil.WithSessionStore(store))
 		body := firstRefresh(b, e)
@@ -101,17 +102,17 @@ func BenchmarkDenylistMemory(b *testing.B) {
 // BenchmarkRevokedJTIs asks for the one item that is new among so many, and for all of them.
 func BenchmarkRevokedJTIs(b *testing.B) {
 	for _, size := range sizes {
-		store := serverauth.NewInMemoryRevocationStore()
-		items := make([]serverauth.Revocation, size)
+		store := authstore.NewInMemoryRevocationStore()
+		items := make([]authstore.Revocation, size)
 		for i := range items {
-			items[i] = serverauth.Revocation{JTI: fmt.Sprintf("%022d", i), RevokedAt: time.Now().Unix(), Reason: "logout", Exp: 1 << 40}
+			items[i] = authstore.Revocation{JTI: fmt.Sprintf("%022d", i), RevokedAt: time.Now().Unix(), Reason: "logout", Exp: 1 << 40}
 		}
 		_, err := store.Add(b.Context(), items)
 		require.NoError(b, err)
-		page, err := store.Since(b.Context(), 0)
+		page, err := store.Since(b.Context(), 0, 0, 5000)
 		require.NoError(b, err)
 		e := benchEcho(b, map[string]any{"fleet_mint_secret": benchSecret},
-			fx.Decorate(func() serverauth.RevocationStore { return store }))
+			fx.Decorate(func() authstore.RevocationStore { return store }))
 		for name, since := range map[string]int64{"news": page.Seq - 1, "whole": 0} {
 			b.Run(strconv.Itoa(size)+"/"+name, func(b *testing.B) {
 				reader := newCaller(b, e, http.MethodGet, serverauth.Prefix+"/revoked-jtis?since="+strconv.FormatInt(since, 10))

@@ -19,6 +19,8 @@ import (
 	"github.com/picoauth/picoauth/clientauth"
 	"github.com/picoauth/picoauth/clientauth/jose"
 	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/revocation"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil"
 	"github.com/picoauth/picoauth/testutil/compare"
 )
@@ -48,8 +50,8 @@ func embeddedSite(b *testing.B, signing string, cache int, options ...fx.Option)
 	require.NoError(b, err)
 	mint := func() string {
 		token, err := issuer.IssueAccessToken(context.Background(), serverauth.AccessTokenRequest{
-			Subject: strings.Repeat("a", 64), Role: "wallet", SessionID: strings.Repeat("s", 22), Kind: serverauth.KindWallet,
-			Wallet: serverauth.Subject{ID: strings.Repeat("a", 64), Kind: serverauth.KindWallet, Algorithm: "Ed25519", WalletID: strings.Repeat("w", 43)},
+			Subject: strings.Repeat("a", 64), Role: "wallet", SessionID: strings.Repeat("s", 22), Kind: store.KindWallet,
+			Wallet: store.Subject{ID: strings.Repeat("a", 64), Kind: store.KindWallet, Algorithm: "Ed25519", WalletID: strings.Repeat("w", 43)},
 		})
 		require.NoError(b, err)
 		return token
@@ -154,7 +156,7 @@ func BenchmarkDenylist(b *testing.B) {
 	floor := empty.protected(b, empty.mint())
 	for _, size := range []int{1_000, 100_000, 1_000_000} {
 		b.Run(strconv.Itoa(size), func(b *testing.B) {
-			var denylist *serverauth.Denylist
+			var denylist *revocation.Denylist
 			s := embeddedSite(b, "EdDSA", 10_000, fx.Populate(&denylist))
 			revoke(b, denylist, size)
 			ours := s.protected(b, s.mint())
@@ -164,9 +166,9 @@ func BenchmarkDenylist(b *testing.B) {
 }
 
 // revoke puts that many tokens, sessions and subjects on a denylist.
-func revoke(b *testing.B, denylist *serverauth.Denylist, size int) {
+func revoke(b *testing.B, denylist *revocation.Denylist, size int) {
 	b.Helper()
-	items := make([]serverauth.Revocation, size)
+	items := make([]store.Revocation, size)
 	for i := range items {
 		id := strconv.Itoa(i)
 		switch i % 3 {

@@ -150,23 +150,107 @@ func TestConstructorsWorkWithoutFx(t *testing.T) {
 
 func TestSettingsOutOfRangeNameKeyValueAndRange(t *testing.T) {
 	for key, want := range map[string]string{
-		"challenge_ttl_seconds=0":           "server_auth.challenge_ttl_seconds: 0 is not within 1 to 3600",
-		"message_ttl_seconds=3601":          "server_auth.message_ttl_seconds: 3601 is not within 1 to 3600",
-		"refresh_grace_seconds=301":         "server_auth.refresh_grace_seconds: 301 is not within 0 to 300",
-		"clock_skew_seconds=601":            "server_auth.clock_skew_seconds: 601 is not within 0 to 600",
-		"access_token_expire_minutes=0":     "server_auth.access_token_expire_minutes: 0 is not within 1 to 43200",
-		"refresh_token_expire_days=3651":    "server_auth.refresh_token_expire_days: 3651 is not within 1 to 3650",
-		"algorithm=HS256":                   `server_auth.algorithm: "HS256" is not one of`,
-		"issuer=http://x/":                  `server_auth.issuer: "http://x/" is not`,
-		"fleet_roles=agent,operator":        `server_auth.fleet_roles: "operator" is also`,
-		"allowed_domains=a b":               `server_auth.allowed_domains: "a b" is not`,
-		"allowed_chains=1":                  `server_auth.allowed_chains: "1" is not`,
-		"statement=a\nb":                    "server_auth.statement: must be one line",
-		"isuer=x":                           "server_auth.isuer",
-		"supported_wallet_algorithms=a, b ": `unsupported wallet algorithm: "a"`,
+		"challenge_ttl_seconds=0":                 "server_auth.challenge_ttl_seconds: 0 is not within 1 to 3600",
+		"message_ttl_seconds=3601":                "server_auth.message_ttl_seconds: 3601 is not within 1 to 3600",
+		"refresh_grace_seconds=301":               "server_auth.refresh_grace_seconds: 301 is not within 0 to 300",
+		"clock_skew_seconds=601":                  "server_auth.clock_skew_seconds: 601 is not within 0 to 600",
+		"access_token_expire_minutes=0":           "server_auth.access_token_expire_minutes: 0 is not within 1 to 43200",
+		"refresh_token_expire_days=3651":          "server_auth.refresh_token_expire_days: 3651 is not within 1 to 3650",
+		"algorithm=HS256":                         `server_auth.algorithm: "HS256" is not one of`,
+		"issuer=http://x/":                        `server_auth.issuer: "http://x/" is not`,
+		"fleet_roles=agent,operator":              `server_auth.fleet_roles: "operator" is also`,
+		"allowed_domains=a b":                     `server_auth.allowed_domains[0]: "a b" is not`,
+		"allowed_chains=1":                        `server_auth.allowed_chains[0]: "1" is not`,
+		"allowed_chains=eip155:1,solana:mainet":   `server_auth.allowed_chains[1]: "solana:mainet" is not a chain that a message can name`,
+		"allowed_chains=solana:mainnet-beta":      `server_auth.allowed_chains[0]: "solana:mainnet-beta" is not a chain that a message can name`,
+		"allowed_chains=bip122:*":                 `server_auth.allowed_chains[0]: "bip122:*" is not`,
+		"audience=pico,other":                     `server_auth.audience: "pico,other" is a list`,
+		"audience=pico\n":                         "server_auth.audience: has a line break",
+		`audience="pico"`:                         "server_auth.audience: has quotes around it",
+		"issuer=https://a/{tenant}":               `server_auth.issuer: "https://a/{tenant}" is not`,
+		"operator_roles=operator,wallet":          `server_auth.operator_roles[1]: "wallet" is the role of everybody`,
+		"admin_role=wallet":                       `server_auth.admin_role: "wallet" is the role of everybody`,
+		"fleet_mint_secret=fifteen letters":       "server_auth.fleet_mint_secret: is too short to be a secret: 15 characters, of at least 16",
+		"fleet_mint_secret= 0123456789abcdef0":    "server_auth.fleet_mint_secret: has white space around it",
+		"fleet_mint_secret=0123456789abcdefß":     "server_auth.fleet_mint_secret: holds a character that a header cannot",
+		"fleet_mint_secret=${FLEET_SECRET_OF_16}": "server_auth.fleet_mint_secret: holds a ${ that is not",
+		"key_encryption_key=abc":                  "server_auth.key_encryption_key: must be 32 bytes",
+		"statement=a\nb":                          "server_auth.statement: must be one line",
+		"isuer=x":                                 "server_auth.isuer",
+		"supported_wallet_algorithms=a, b ":       `unsupported wallet algorithm: "a"`,
+		"supported_wallet_algorithms=ml_dsa_65":   `server_auth.supported_wallet_algorithms[0]: unsupported wallet algorithm: "ml_dsa_65"; did you mean "ML-DSA-65"?`,
+		"allowed_domains=app.example.com:65536":   `server_auth.allowed_domains[0]: "app.example.com:65536" is not`,
 	} {
 		name, value, _ := strings.Cut(key, "=")
 		a := app.New(app.ConfigMap(map[string]any{"server_auth." + name: value, "app.port": 0}), serverauth.Module)
 		assert.ErrorContains(t, a.Err(), want, key)
+	}
+}
+
+func TestAllFaultsOfAllSectionsAreReportedAtOnce(t *testing.T) {
+	t.Setenv("SERVER_AUTH__ADMIN_PASSWORD", "hunter2")
+	err := app.New(serverauth.Module, clientauth.Module, app.ConfigMap(map[string]any{
+		"app.port": -1, "server_auth": map[string]any{"auto_create_admin": true, "allowed_chains": "x,y", "allowed_domains": "a b"},
+		"auth_client.leeway_seconds": 601,
+	})).Err()
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "hunter2")
+	for _, want := range []string{
+		"app.port: -1 is not within 0 to 65535 (ConfigMap)",
+		"server_auth.admin_password: is too short to be a secret: 7 characters, of at least 8 (environment variable SERVER_AUTH__ADMIN_PASSWORD)",
+		`server_auth.allowed_chains[0]: "x" is not`, `server_auth.allowed_chains[1]: "y" is not`, `server_auth.allowed_domains[0]: "a b"`,
+		"auth_client.leeway_seconds: 601 is not within 0 to 600 seconds (ConfigMap)",
+	} {
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+// The default of allowed_domains follows from the issuer: what is wrong with the issuer is one fault, not two.
+func TestAWrongIssuerIsOneFault(t *testing.T) {
+	for _, issuer := range []string{"", "localhost:8100", "ftp://a"} {
+		err := app.New(serverauth.Module, app.ConfigMap(map[string]any{"app.port": 0, "server_auth.issuer": issuer, "server_auth.allowed_chains": "x"})).Err()
+		assert.ErrorContains(t, err, "server_auth.issuer: ")
+		assert.ErrorContains(t, err, "server_auth.allowed_chains[0]: ")
+		assert.NotContains(t, err.Error(), "allowed_domains")
+	}
+}
+
+func TestChainsThatAreAllowed(t *testing.T) {
+	const ethereum, solana = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM"
+	for _, test := range []struct {
+		allowed, address, chain string
+		status                  int
+		line                    string // of the message
+	}{
+		{"eip155:*", ethereum, "eip155:8453", 200, "Chain ID: 8453"},
+		{"eip155:*", ethereum, "", 200, "Chain ID: 1"},
+		{"eip155:10,eip155:*", ethereum, "", 200, "Chain ID: 10"},
+		{"eip155:*", ethereum, "eip155:01", 400, ""},
+		{"eip155:*", ethereum, "eip155:*", 400, ""},
+		{"eip155:*", solana, "", 400, ""},
+		{"solana:*", solana, "solana:devnet", 200, "Chain ID: devnet"},
+		{"solana:*", solana, "", 200, "Chain ID: mainnet"},
+	} {
+		s := startServer(t, map[string]any{"allowed_chains": test.allowed})
+		reply := s.post("/challenge", map[string]any{"address": test.address, "chain_id": test.chain})
+		require.Equal(t, test.status, reply.status, "%+v: %s", test, reply.body)
+		if test.line != "" {
+			assert.Contains(t, string(reply.body), test.line+`\n`, "%+v", test)
+		}
+	}
+}
+
+func TestAVersionRouteOfTheAppsOwnIsProtected(t *testing.T) {
+	own := func(e *echo.Echo) {
+		e.GET("/version", func(c echo.Context) error { return c.String(http.StatusOK, "own") })
+	}
+	for name, options := range map[string][]fx.Option{
+		"before": {fx.Module("early", fx.Invoke(own)), serverauth.Module, clientauth.Module},
+		"after":  {serverauth.Module, clientauth.Module, fx.Invoke(own)},
+	} {
+		reply, err := http.Get(testutil.NewApp(t, options...).URL + "/version")
+		require.NoError(t, err)
+		require.NoError(t, reply.Body.Close())
+		assert.Equal(t, http.StatusUnauthorized, reply.StatusCode, name)
 	}
 }

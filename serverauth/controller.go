@@ -7,19 +7,22 @@ import (
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/clientauth"
-	"github.com/picoauth/picoauth/serverauth/apidocs"
+	"github.com/picoauth/picoauth/serverauth/internal/password"
+	"github.com/picoauth/picoauth/serverauth/internal/ratelimit"
+	"github.com/picoauth/picoauth/serverauth/web"
 )
 
 // Prefix is the path that the issuer's own endpoints begin with.
 const Prefix = "/api/v1/auth"
 
-// AuthController has the issuer's routes and nothing else: each flow is in the file of its name.
+// AuthController registers the routes of the server. Each flow is in the file with its name.
 type AuthController struct {
-	limiter   *rateLimiter
-	metrics   *Instruments
+	limits    *limits
+	admission *admission
 	challenge *walletChallenge
 	wallet    *walletLogin
 	password  *passwordLogin
+	consents  *Consents
 	refresh   *refreshFlow
 	logout    *logoutFlow
 	fleet     *fleetFlow
@@ -27,43 +30,22 @@ type AuthController struct {
 	revoke    *revokeFlow
 	revoked   *revokedList
 	mints     *mintsFlow
+	sessions  *sessionsFlow
+	wallets   *walletsFlow
 	keys      *keyAdmin
 	tokens    *introspection
 	discovery *discovery
 	openAPI   *openAPIDocument
-	docs      *apidocs.Page
+	docs      *web.Docs
 	log       *slog.Logger
 	routes    []*echo.Route
 }
 
-// ControllerDeps is what an AuthController is made of. Instruments and Clock may be nil.
-type ControllerDeps struct {
-	Settings    ServerAuthSettings
-	Challenges  ChallengeStore
-	Verifier    *WalletVerifier
-	Issuer      *TokenIssuer
-	Sessions    *SessionService
-	Revoker     *Revoker
-	Revocations RevocationStore
-	Audit       *AuditRecorder
-	Local       *clientauth.LocalIssuer
-	Instruments *Instruments
-	Log         *slog.Logger
-	Clock       app.Clock
-}
-
-// NewAuthController returns the controller. Its routes exist once it is registered.
-func NewAuthController(d ControllerDeps) (*AuthController, error) {
-	now := clockOr(d.Clock)
-	password, err := newPasswordLogin(d.Settings, d.Sessions, now, d.Log)
-	if err != nil {
-		return nil, err
-	}
-	password.metrics = d.Instruments
-	messages, err := newMessages(d.Settings, now)
-	if err != nil {
-		return nil, err
-	}
+// newAuthController returns the controller. Its routes exist once it is registered.
+func newAuthController(d controllerParams) (*AuthController, error) {
+	now := app.ClockOr(d.Clock)
+	d.Instruments.expect(d.Settings.SupportedWalletAlgorithms)
+	messages := &messages{policy: newMessagePolicy(d.Settings, d.Parsed), statement: d.Settings.Statement, now: now}
 	validator, err := clientauth.NewTokenValidator(clientauth.ValidatorConfig{
 		Issuers: []clientauth.TrustedIssuer{d.Local.TrustedIssuer}, Leeway: d.Settings.ClockSkew(), Clock: d.Clock,
 	})
@@ -71,7 +53,7 @@ func NewAuthController(d ControllerDeps) (*AuthController, error) {
 		return nil, err
 	}
 	authenticator, err := clientauth.NewAuthenticator(clientauth.AuthenticatorConfig{
-		Validator: validator, Realm: d.Settings.Audience, Logger: d.Log,
+		Validator: validator, Realm: d.Settings.Audience, DPoP: d.Proofs.Config(), Logger: d.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -80,57 +62,78 @@ func NewAuthController(d ControllerDeps) (*AuthController, error) {
 	if err != nil {
 		return nil, err
 	}
-	docs, err := apidocs.New()
+	docs, err := web.NewDocs(document.body)
 	if err != nil {
 		return nil, err
 	}
-	limiter := newRateLimiter(d.Settings.RateLimitPerMinute, now)
+	limits := &limits{limiter: ratelimit.New(d.Settings.RateLimitPerMinute, now), metrics: d.Instruments, log: d.Log}
+	admission := newAdmission(d.Cores, d.Instruments)
 	guard := &guard{
 		authenticator: authenticator, operatorRoles: d.Settings.OperatorRoles, fleetSecret: d.Settings.FleetMintSecret,
-		limiter: limiter, metrics: d.Instruments, log: d.Log,
+		clients: d.Clients, limits: limits, metrics: d.Instruments, log: d.Log,
 	}
-	ring := d.Issuer.ring
+	challenge := &walletChallenge{
+		ttl: d.Settings.ChallengeTTL(), messageTTL: d.Settings.MessageTTL(), store: d.Challenges, verifier: d.Verifier,
+		messages: messages, now: now,
+	}
+	wallet := &walletLogin{
+		store: d.Challenges, verifier: d.Verifier, messages: messages, requireMessage: d.Settings.RequireMessage,
+		spendLate: d.Settings.ClaimsURL != "",
+		sessions:  d.Sessions, proofs: d.Proofs, contracts: d.Contracts, admission: admission, now: now, metrics: d.Instruments, log: d.Log,
+	}
+	wallets := newWalletsFlow(guard, *wallet, d.Registrar)
+	challenge.wallets = wallets
 	return &AuthController{
-		limiter: limiter,
-		metrics: d.Instruments,
-		challenge: &walletChallenge{
-			ttl: d.Settings.ChallengeTTL(), messageTTL: d.Settings.MessageTTL(), store: d.Challenges, verifier: d.Verifier,
-			messages: messages, now: now,
+		limits:    limits,
+		admission: admission,
+		challenge: challenge,
+		wallet:    wallet,
+		wallets:   wallets,
+		consents:  newConsents(siteOf(d.Parsed.issuer), *challenge, *wallet),
+		password: &passwordLogin{
+			email: d.Settings.AdminEmail, check: d.Parsed.admin, gate: password.NewGate(), sessions: d.Sessions, proofs: d.Proofs,
+			now: now, metrics: d.Instruments, log: d.Log,
 		},
-		wallet: &walletLogin{
-			store: d.Challenges, verifier: d.Verifier, messages: messages, requireMessage: d.Settings.RequireMessage,
-			sessions: d.Sessions, now: now, metrics: d.Instruments, log: d.Log,
+		refresh: &refreshFlow{
+			sessions: d.Sessions, proofs: d.Proofs, limits: limits, admission: admission, now: now, metrics: d.Instruments, log: d.Log,
 		},
-		password:  password,
-		refresh:   &refreshFlow{sessions: d.Sessions, now: now, metrics: d.Instruments, log: d.Log},
-		logout:    &logoutFlow{sessions: d.Sessions, log: d.Log},
-		fleet:     &fleetFlow{settings: d.Settings, sessions: d.Sessions, metrics: d.Instruments, log: d.Log},
-		jwks:      &jwksEndpoint{ring: ring},
+		logout: &logoutFlow{sessions: d.Sessions, log: d.Log},
+		fleet: &fleetFlow{
+			settings: d.Settings, schemes: d.Verifier.own, sessions: d.Sessions, proofs: d.Proofs, guard: guard, admission: admission,
+			metrics: d.Instruments, log: d.Log,
+		},
+		jwks:      &jwksEndpoint{ring: d.Ring},
 		revoke:    &revokeFlow{guard: guard, revoker: d.Revoker, log: d.Log},
-		revoked:   &revokedList{guard: guard, store: d.Revocations},
-		mints:     &mintsFlow{guard: guard, audit: d.Audit, denylist: d.Local.Denylist},
-		keys:      &keyAdmin{guard: guard, ring: ring, revoker: d.Revoker, log: d.Log},
+		revoked:   &revokedList{guard: guard, store: d.Revocations, log: d.Log},
+		mints:     &mintsFlow{guard: guard, adminEmail: d.Settings.AdminEmail, audit: d.Audit, denylist: d.Local.Denylist},
+		sessions:  &sessionsFlow{guard: guard, sessions: d.Sessions, links: d.Registrar.Book(), adminEmail: d.Settings.AdminEmail, log: d.Log},
+		keys:      &keyAdmin{guard: guard, ring: d.Ring, revoker: d.Revoker, log: d.Log},
 		tokens:    &introspection{guard: guard, validator: validator},
-		discovery: &discovery{settings: d.Settings, ring: ring, wallets: d.Settings.SupportedWalletAlgorithms},
+		discovery: &discovery{settings: d.Settings, path: d.Parsed.issuer.Path, ring: d.Ring, wallets: d.Settings.SupportedWalletAlgorithms, added: d.Metadata},
 		openAPI:   document,
 		docs:      docs,
 		log:       d.Log,
 	}, nil
 }
 
-// Register adds the routes to e. HEAD is answered where GET is.
+// Register adds the routes to e. Every GET route also answers HEAD.
 func (a *AuthController) Register(e *echo.Echo) {
 	a.get(e, Prefix+"/jwks", a.jwks.get)
 	a.anonymous(e, "/challenge", a.challenge.challenge)
-	a.anonymous(e, "/sign-in", a.wallet.signIn)
+	a.post(e, "/sign-in", a.admission.costly("/sign-in", a.limits.anonymous("/sign-in", a.wallet.signIn)))
 	a.anonymous(e, "/login", a.password.login)
-	a.anonymous(e, "/refresh", a.refresh.refresh)
-	a.post(e, "/logout", a.logout.logout)
-	a.anonymous(e, "/fleet/sessions", a.fleet.mint)
+	a.post(e, "/refresh", a.admission.costly("/refresh", a.refresh.refresh))
+	a.anonymous(e, "/logout", a.logout.logout)
+	a.post(e, fleetSessions, a.admission.costly(fleetSessions, a.fleet.mint))
 
 	a.post(e, "/revoke", a.revoke.revoke)
 	a.get(e, Prefix+"/revoked-jtis", a.revoked.list)
 	a.get(e, Prefix+"/mints", a.mints.list)
+	a.get(e, Prefix+"/sessions", a.sessions.list)
+	a.routes = append(a.routes, e.DELETE(Prefix+"/sessions/:sid", handler(a.log, a.sessions.end)))
+	a.get(e, Prefix+"/wallets", a.wallets.list)
+	a.post(e, "/wallets", a.admission.costly("/wallets", a.limits.anonymous("/wallets", a.wallets.join)))
+	a.routes = append(a.routes, e.DELETE(Prefix+"/wallets/:wallet", handler(a.log, a.wallets.leave)))
 	a.post(e, "/introspect", a.tokens.introspect)
 	a.get(e, Prefix+"/keys", a.keys.list)
 	a.post(e, "/keys/rotate", a.keys.rotate)
@@ -138,12 +141,14 @@ func (a *AuthController) Register(e *echo.Echo) {
 
 	a.get(e, Prefix+"/openapi.json", a.openAPI.get)
 	a.routes = append(a.routes, a.docs.Register(e, Prefix+"/docs")...)
-	a.get(e, "/.well-known/openid-configuration", a.discovery.document)
-	a.get(e, "/.well-known/oauth-authorization-server", a.discovery.document)
+	a.routes = append(a.routes, web.RegisterClient(e, Prefix)...)
+	for _, path := range a.discovery.paths() {
+		a.get(e, path, a.discovery.document)
+	}
 }
 
-// Routes returns what Register added: routes that are anonymous to a validator in front of them, since those that
-// need credentials check them on their own.
+// Routes returns the routes that Register added. Token validation in front of the server must let them pass without a token:
+// routes that need credentials check them themselves.
 func (a *AuthController) Routes() []*echo.Route { return a.routes }
 
 func (a *AuthController) get(e *echo.Echo, path string, flow func(echo.Context) error) {
@@ -155,12 +160,7 @@ func (a *AuthController) post(e *echo.Echo, path string, flow func(echo.Context)
 	a.routes = append(a.routes, e.POST(Prefix+path, handler(a.log, flow)))
 }
 
-// anonymous adds a POST endpoint that anybody may call, and therefore only so often.
+// anonymous adds a POST endpoint without authentication, which is rate limited.
 func (a *AuthController) anonymous(e *echo.Echo, path string, flow func(echo.Context) error) {
-	a.post(e, path, func(c echo.Context) error {
-		if retryAfter, ok := a.limiter.allow(app.ClientIP(c), path); !ok {
-			return rateLimited(c, a.log, a.metrics, path, retryAfter)
-		}
-		return flow(c)
-	})
+	a.post(e, path, a.limits.anonymous(path, flow))
 }

@@ -1,7 +1,9 @@
 package serverauth
 
 import (
+	"maps"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -10,49 +12,51 @@ import (
 	"github.com/picoauth/picoauth/serverauth/keys"
 )
 
-// metadata is the issuer's discovery document (RFC 8414). Endpoints that are not those of a standard have names of
-// their own.
-type metadata struct {
-	Issuer                string   `json:"issuer"`
-	JWKSURI               string   `json:"jwks_uri"`
-	IntrospectionEndpoint string   `json:"introspection_endpoint"`
-	ResponseTypes         []string `json:"response_types_supported"`
-	SubjectTypes          []string `json:"subject_types_supported"`
-	SigningAlgorithms     []string `json:"id_token_signing_alg_values_supported"`
-	WalletAlgorithms      []string `json:"picoauth_wallet_algorithms_supported"`
-	ChallengeEndpoint     string   `json:"picoauth_challenge_endpoint"`
-	SignInEndpoint        string   `json:"picoauth_sign_in_endpoint"`
-	LoginEndpoint         string   `json:"picoauth_login_endpoint"`
-	RefreshEndpoint       string   `json:"picoauth_refresh_endpoint"`
-	LogoutEndpoint        string   `json:"picoauth_logout_endpoint"`
-	RevokeEndpoint        string   `json:"picoauth_revoke_endpoint"`
-	RevokedListEndpoint   string   `json:"picoauth_revoked_jtis_endpoint"`
-}
-
-// discovery serves the well-known documents.
+// discovery serves the authorization server metadata (RFC 8414, OpenID Connect Discovery). Endpoints that no standard defines
+// have member names of their own. There is no authorization endpoint and no token endpoint unless a module such as oauth adds them.
 type discovery struct {
 	settings ServerAuthSettings
+	path     string // of the issuer, mostly empty
 	ring     *keys.Ring
 	wallets  []string
+	added    []Metadata
+}
+
+// paths are the paths of the documents. For an issuer with a path, RFC 8414 puts the well-known name before that path, and
+// OpenID Connect Discovery puts it after.
+func (d *discovery) paths() []string {
+	var paths []string
+	for _, name := range []string{"openid-configuration", "oauth-authorization-server"} {
+		paths = append(paths, "/.well-known/"+name)
+		if d.path != "" {
+			paths = append(paths, "/.well-known/"+name+d.path)
+		}
+	}
+	return paths
 }
 
 // document is GET /.well-known/openid-configuration and /.well-known/oauth-authorization-server.
 func (d *discovery) document(c echo.Context) error {
 	base := d.settings.Issuer + Prefix
-	document := metadata{
-		Issuer:                d.settings.Issuer,
-		JWKSURI:               base + "/jwks",
-		IntrospectionEndpoint: base + "/introspect",
-		ResponseTypes:         []string{},
-		SubjectTypes:          []string{"public"},
-		WalletAlgorithms:      d.wallets,
-		ChallengeEndpoint:     base + "/challenge",
-		SignInEndpoint:        base + "/sign-in",
-		LoginEndpoint:         base + "/login",
-		RefreshEndpoint:       base + "/refresh",
-		LogoutEndpoint:        base + "/logout",
-		RevokeEndpoint:        base + "/revoke",
-		RevokedListEndpoint:   base + "/revoked-jtis",
+	document := Metadata{
+		"issuer":                               d.settings.Issuer,
+		"introspection_endpoint":               base + "/introspect",
+		"response_types_supported":             []string{},
+		"subject_types_supported":              []string{"public"},
+		"picoauth_wallet_algorithms_supported": d.wallets,
+		"picoauth_challenge_endpoint":          base + "/challenge",
+		"picoauth_sign_in_endpoint":            base + "/sign-in",
+		"picoauth_login_endpoint":              base + "/login",
+		"picoauth_refresh_endpoint":            base + "/refresh",
+		"picoauth_logout_endpoint":             base + "/logout",
+		"picoauth_revoke_endpoint":             base + "/revoke",
+		"picoauth_revoked_jtis_endpoint":       base + "/revoked-jtis",
+	}
+	if len(d.settings.DPoPAlgorithms) > 0 {
+		document["dpop_signing_alg_values_supported"] = d.settings.DPoPAlgorithms
+	}
+	for _, added := range d.added {
+		maps.Copy(document, added)
 	}
 	signs := ""
 	for _, key := range d.ring.List() {
@@ -60,11 +64,32 @@ func (d *discovery) document(c echo.Context) error {
 			signs = key.Algorithm
 		}
 	}
-	document.SigningAlgorithms = []string{signs}
-	// Many clients fail on a whole set that holds one AKP key, so they are shown a set without.
+	document["id_token_signing_alg_values_supported"] = []string{signs}
+	document["jwks_uri"] = base + "/jwks"
+	// Many clients cannot read a set that contains a key of type AKP, so they get a set without such keys.
 	if jose.KeyType(signs) != "AKP" {
-		document.JWKSURI += "?kty=RSA,EC,OKP"
+		document["jwks_uri"] = base + "/jwks?kty=RSA,EC,OKP"
 	}
 	c.Response().Header().Set(echo.HeaderCacheControl, "public, max-age=300")
 	return app.WriteJSON(c.Response(), http.StatusOK, document)
+}
+
+// jwksEndpoint publishes the keys that verify access tokens.
+type jwksEndpoint struct {
+	ring *keys.Ring
+}
+
+// get is GET /jwks. The key ring prepares the body, the ETag and the max-age when its keys change.
+func (j *jwksEndpoint) get(c echo.Context) error {
+	var types []string
+	if c.Request().URL.RawQuery != "" {
+		if filter := c.QueryParam("kty"); filter != "" {
+			types = strings.Split(filter, ",")
+		}
+	}
+	document, err := j.ring.JWKS(types...)
+	if err != nil {
+		return err
+	}
+	return writeETag(c, document.Body, document.ETag, document.CacheControl())
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/serverauth/wallet"
 )
 
@@ -26,7 +28,7 @@ var fuzzNow = time.Unix(1_800_000_000, 0).UTC()
 const fuzzNonce = "01a209323a38836ff04be6bdd06318a3422bc7e721e6f8f69bec878296301812"
 
 // constantStore gives everybody the same nonce.
-type constantStore struct{ ChallengeStore }
+type constantStore struct{ store.ChallengeStore }
 
 func (constantStore) Create(context.Context, string, time.Duration) (string, error) {
 	return fuzzNonce, nil
@@ -39,10 +41,11 @@ func fuzzParts(f *testing.F) (*walletLogin, *walletChallenge) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	messages, err := newMessages(settings, clock)
+	parsed, err := settings.parse()
 	if err != nil {
 		f.Fatal(err)
 	}
+	messages := &messages{policy: newMessagePolicy(settings, parsed), now: clock}
 	return &walletLogin{verifier: verifier, messages: messages, requireMessage: true, now: clock},
 		&walletChallenge{ttl: settings.ChallengeTTL(), messageTTL: settings.MessageTTL(), store: constantStore{}, verifier: verifier, messages: messages, now: clock}
 }
@@ -89,18 +92,18 @@ func FuzzSignInRequest(f *testing.F) {
 			refusal(t, err)
 			return
 		}
-		proof, err := login.parse(request)
+		proof, err := login.parse(&request)
 		if err != nil {
 			refusal(t, err)
 			return
 		}
-		if proof.scheme == nil || proof.address == "" || proof.nonce == "" || len(proof.signed) == 0 {
+		if proof.scheme == nil || proof.address == (wallet.Address{}) || proof.nonce == "" || len(proof.signed) == 0 {
 			t.Fatalf("%q: incomplete: %+v", body, proof)
 		}
-		if wallet.KindOf(proof.address) == wallet.Ethereum && !bytes.Contains(proof.signed, []byte("wants you to sign in with your")) {
+		if proof.address.Kind() == wallet.Ethereum && !bytes.Contains(proof.signed, []byte("wants you to sign in with your")) {
 			t.Fatalf("%q: a bare nonce of a chain's address", body)
 		}
-		_, _ = proof.scheme.Verify(proof.publicKey, proof.signed, proof.signature) // must not panic
+		_, _ = proof.scheme.Verify(t.Context(), proof.chain, proof.publicKey, proof.signed, proof.signature) // must not panic
 	})
 }
 
@@ -127,8 +130,8 @@ func FuzzChallengeRequest(f *testing.F) {
 		if answer.Message == "" {
 			return
 		}
-		message, err := login.messages.read(answer.Message)
-		if err != nil || message.Domain != "localhost:8100" || message.Nonce != fuzzNonce || message.Address == "" {
+		message, err := wallet.ParseMessage(answer.Message)
+		if err != nil || login.messages.check(message) != nil || message.Domain != "localhost:8100" || message.Nonce != fuzzNonce || message.Address == "" {
 			t.Fatalf("%q: %q: %v", body, answer.Message, err)
 		}
 	})
@@ -172,47 +175,11 @@ func FuzzFleetRequest(f *testing.F) {
 			refusal(t, err)
 			return
 		}
-		if strings.Contains(request.SessionID, "@") || wallet.KindOf(request.SessionID) != wallet.Raw || wallet.IDOfAddress(request.SessionID) != "" {
+		if address := wallet.ReadAddress(request.SessionID); strings.Contains(request.SessionID, "@") || address.Kind() != wallet.Raw || address.WalletID() != "" {
 			t.Fatalf("%q names somebody else", request.SessionID)
 		}
 		if ttl := flow.ttl(request.TTL); ttl < minFleetTTL || ttl > flow.settings.FleetMaxTTL() {
 			t.Fatalf("%d becomes %s", request.TTL, ttl)
-		}
-	})
-}
-
-// FuzzRefreshTokenDecode looks for a refresh token that its codec did not make and reads all the same, and for claims
-// that come back changed.
-func FuzzRefreshTokenDecode(f *testing.F) {
-	now := time.Unix(1_800_000_000, 0)
-	codec := newRefreshCodec("http://issuer", []byte("0123456789abcdef0123456789abcdef"))
-	stranger := newRefreshCodec("http://issuer", []byte("another key of just as many byte"))
-	row := Session{ID: "0123456789012345678901", Subject: Subject{ID: "subject"}, Counter: 7, RotatedAt: now.UnixMilli(), ExpiresAt: now.Add(time.Hour).UnixMilli()}
-	genuine, err := codec.encode(row)
-	if err != nil {
-		f.Fatal(err)
-	}
-	foreign, _ := stranger.encode(row)
-	header, rest, _ := strings.Cut(genuine, ".")
-	payload, mac, _ := strings.Cut(rest, ".")
-	none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"rt+jwt"}`))
-	for _, token := range []string{
-		"", ".", "..", genuine, foreign, genuine + ".", genuine + "=", header + "." + payload + ".", none + "." + payload + "." + mac, payload + "." + mac,
-		header + ".." + mac, strings.Repeat("a", maxRefreshTokenSize+1), header + "." + payload + "." + mac[:len(mac)-1] + "_", strings.ToUpper(genuine),
-	} {
-		f.Add(token, int64(0))
-	}
-	f.Add(genuine, int64(3599))
-	f.Add(genuine, int64(3600))
-	f.Fuzz(func(t *testing.T, token string, later int64) {
-		claims, err := codec.decode(token, now.Add(time.Duration(later%7200)*time.Second))
-		switch {
-		case token != genuine && (!errors.Is(err, ErrRefreshInvalid) || claims != refreshClaims{}):
-			t.Fatalf("%q: %+v %v", token, claims, err)
-		case token == genuine && (err != nil) != (later%7200 >= 3600):
-			t.Fatalf("after %d s: %v", later%7200, err)
-		case token == genuine && (claims.SessionID != row.ID || claims.Counter != row.Counter || claims.Subject != "subject"):
-			t.Fatalf("%+v", claims)
 		}
 	})
 }
@@ -234,6 +201,34 @@ func FuzzDecodeAs(f *testing.F) {
 		}
 		if encoding == "base64" && base64.StdEncoding.EncodeToString(raw) != text {
 			t.Fatalf("%q is not the only base64 of %x", text, raw)
+		}
+	})
+}
+
+// What is taken for the next of a page is written as it was read.
+func FuzzRevokedPosition(f *testing.F) {
+	f.Add("1795435440123456-1795435380654321")
+	f.Add("1--1")
+	f.Fuzz(func(t *testing.T, text string) {
+		position, err := parseRevokedPosition(text)
+		if err != nil {
+			return
+		}
+		if again, err := parseRevokedPosition(position.String()); err != nil || again != position || position.number < 1 {
+			t.Errorf("%q: %v, %v", text, position, err)
+		}
+	})
+}
+
+// FuzzMintBefore: a place in the list of mints is what the list has given, and nothing else.
+func FuzzMintBefore(f *testing.F) {
+	for _, text := range []string{"", "m1", "mzz", "m0", "m-1", "m+1", "m01", "M1", "5", "m1y2p0ij32e8e7", "m1y2p0ij32e8e8"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		seq, err := mintBefore(url.Values{"before": {text}})
+		if err == nil && text != "" && (seq < 1 || mintCursor(seq) != text) {
+			t.Errorf("%q is %d", text, seq)
 		}
 	})
 }

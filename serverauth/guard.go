@@ -1,6 +1,7 @@
 package serverauth
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -10,17 +11,20 @@ import (
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/clientauth"
+	"github.com/picoauth/picoauth/serverauth/internal/events"
 )
 
 // serviceRole is the role of a service that may read the denylist and introspect tokens.
 const serviceRole = "service"
 
-// guard lets operators and services in, by the issuer's own keys: it needs no validator in front of it.
+// guard authorizes operators and services by access tokens, which it validates with the issuer's own keys. It needs no
+// clientauth in front of it.
 type guard struct {
 	authenticator *clientauth.Authenticator
 	operatorRoles []string
 	fleetSecret   string
-	limiter       *rateLimiter
+	clients       ClientReaders // nil: none
+	limits        *limits
 	metrics       *Instruments
 	log           *slog.Logger
 }
@@ -30,8 +34,29 @@ func (g *guard) operator(c echo.Context) (*clientauth.SecurityContext, error) {
 	return g.bearer(c, g.operatorRoles)
 }
 
-// reader lets a service, an operator or a holder of the fleet secret pass.
-func (g *guard) reader(c echo.Context) error {
+// ReadRight is the right of an OAuth client to read data of the server that does not belong to a user.
+type ReadRight uint8
+
+const (
+	// ReadDenylist is the right to read the denylist.
+	ReadDenylist ReadRight = iota
+	// ReadTokens is the right to introspect access tokens (RFC 7662).
+	ReadTokens
+)
+
+// ClientReaders authenticates the OAuth clients that may read what services may read. Module oauth provides it.
+type ClientReaders interface {
+	// Authenticate authenticates the client of a request by HTTP Basic, and reports whether it has the right. address is the
+	// client's network address, for limits. The error is the *app.Problem to reply with, or another error if the answer is
+	// unknown at present.
+	Authenticate(r *http.Request, address string, right ReadRight) (bool, error)
+}
+
+// reader lets a service, an operator, a holder of the fleet secret, or an OAuth client with the right pass.
+func (g *guard) reader(c echo.Context, right ReadRight) error {
+	if scheme, _, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " "); g.clients != nil && strings.EqualFold(scheme, "Basic") {
+		return g.client(c, right)
+	}
 	if c.Request().Header.Get(fleetSecretHeader) != "" {
 		return g.fleet(c)
 	}
@@ -39,40 +64,73 @@ func (g *guard) reader(c echo.Context) error {
 	return err
 }
 
-// fleet compares the fleet secret. Wrong ones empty the client's bucket of the endpoint, and with an empty bucket none is
-// compared.
+func (g *guard) client(c echo.Context, right ReadRight) error {
+	may, err := g.clients.Authenticate(c.Request(), app.ClientIP(c), right)
+	if err == nil && !may {
+		err = errClientMayNot
+	}
+	if problem := (*app.Problem)(nil); errors.As(err, &problem) {
+		refusalEvent(c, g.log, events.AccessRefused, err, "endpoint", c.Path())
+	}
+	return err
+}
+
+var errClientMayNot = app.NewProblem(http.StatusForbidden, "insufficient_role", "the client may not read this")
+
+// fleet compares the fleet secret. Wrong ones count by the client's address; the right one is let in however many others
+// behind that address have sent wrong ones.
 func (g *guard) fleet(c echo.Context) error {
-	client, endpoint := app.ClientIP(c), strings.TrimPrefix(c.Path(), Prefix)
-	if retryAfter, ok := g.limiter.peek(client, endpoint); !ok {
-		return rateLimited(c, g.log, g.metrics, endpoint, retryAfter)
+	if hasFleetSecret(c.Request(), g.fleetSecret) {
+		return nil
 	}
-	if !hasFleetSecret(c.Request(), g.fleetSecret) {
-		g.limiter.allow(client, endpoint)
-		g.metrics.refusedFleet(errFleetSecret)
-		refusalEvent(c, g.log, eventFleetRefused, errFleetSecret, "endpoint", c.Path())
-		return errFleetSecret
-	}
-	return nil
+	endpoint := strings.TrimPrefix(c.Path(), Prefix)
+	return g.limits.within(c, clientKey(c, endpoint), func() error {
+		refusal := errFleetSecret
+		if g.fleetSecret == "" && endpoint == fleetSessions {
+			refusal = errFleetDisabled
+		}
+		g.metrics.refusedFleet(refusal)
+		refusalEvent(c, g.log, events.FleetRefused, refusal, "endpoint", c.Path())
+		return refusal
+	})
 }
 
 func (g *guard) bearer(c echo.Context, roles []string) (*clientauth.SecurityContext, error) {
-	ctx, err := g.authenticator.Authenticate(c.Request())
+	caller, err := g.authenticate(c)
 	if err != nil {
-		refusalEvent(c, g.log, eventAccessRefused, err, "endpoint", c.Path())
 		return nil, err
 	}
-	caller, _ := clientauth.FromContext(ctx)
 	if !caller.HasRole(roles...) {
-		refusalEvent(c, g.log, eventAccessRefused, errInsufficientRole, "endpoint", c.Path(), "subject", caller.Subject)
-		return nil, errInsufficientRole
+		return nil, g.refuseRole(c, caller)
 	}
 	return caller, nil
 }
 
-var errInsufficientRole = insufficientRole()
+func (g *guard) authenticate(c echo.Context) (*clientauth.SecurityContext, error) {
+	ctx, err := g.authenticator.Authenticate(c.Request())
+	if err != nil {
+		refusalEvent(c, g.log, events.AccessRefused, err, "endpoint", c.Path())
+		return nil, err
+	}
+	caller, _ := clientauth.FromContext(ctx)
+	if caller.Actor != nil { // what is for people and operators is not for the agents that act for them
+		return nil, g.refuseRole(c, caller)
+	}
+	return caller, nil
+}
 
-func insufficientRole() *app.Problem {
+func (g *guard) refuseRole(c echo.Context, caller *clientauth.SecurityContext) error {
+	refusalEvent(c, g.log, events.AccessRefused, errInsufficientRole, "endpoint", c.Path(), "subject", caller.Subject)
+	if _, isBound := caller.Claims["cnf"]; isBound {
+		return errInsufficientRoleBound
+	}
+	return errInsufficientRole
+}
+
+var errInsufficientRole, errInsufficientRoleBound = insufficientRole("Bearer"), insufficientRole("DPoP")
+
+func insufficientRole(scheme string) *app.Problem {
 	p := app.NewProblem(http.StatusForbidden, "insufficient_role", "the role of the token does not permit this")
-	p.Header = http.Header{echo.HeaderWWWAuthenticate: {`Bearer error="insufficient_scope"`}}
+	p.Header = http.Header{echo.HeaderWWWAuthenticate: {scheme + ` error="insufficient_scope"`}}
 	return p
 }

@@ -10,9 +10,10 @@ import (
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/clientauth"
+	"github.com/picoauth/picoauth/serverauth/token"
 )
 
-// introspection tells other services whether a token is good (RFC 7662).
+// introspection tells other services whether a token is valid (RFC 7662).
 type introspection struct {
 	guard     *guard
 	validator *clientauth.TokenValidator
@@ -24,21 +25,21 @@ type introspectRequest struct {
 
 // introspect is POST /introspect.
 func (f *introspection) introspect(c echo.Context) error {
-	if err := f.guard.reader(c); err != nil {
+	if err := f.guard.reader(c, ReadTokens); err != nil {
 		return err
 	}
-	token, err := introspectedToken(c)
+	asked, err := introspectedToken(c)
 	if err != nil {
 		return err
 	}
-	found, err := f.validator.Validate(c.Request().Context(), token)
+	found, err := f.validator.Validate(c.Request().Context(), asked)
 	if err != nil {
 		if errors.Is(err, clientauth.ErrUnavailable) {
 			return err
 		}
 		return reply(c, map[string]any{"active": false})
 	}
-	answer := map[string]any{"active": true, "token_type": "Bearer"}
+	answer := map[string]any{"active": true, "token_type": tokenType(found)}
 	for name, value := range found.Claims {
 		if name != "active" && name != "token_type" {
 			answer[name] = value
@@ -47,7 +48,14 @@ func (f *introspection) introspect(c echo.Context) error {
 	return reply(c, answer)
 }
 
-// introspectedToken reads the token from a form, as RFC 7662 has it, or from JSON.
+// tokenType is DPoP for a token that is bound to a key (RFC 9449, section 6.2).
+func tokenType(c *clientauth.SecurityContext) string {
+	confirmation, _ := c.Claims["cnf"].(map[string]any)
+	thumbprint, _ := confirmation["jkt"].(string)
+	return token.TypeOf(thumbprint)
+}
+
+// introspectedToken reads the token from a form, as in RFC 7662, or from JSON.
 func introspectedToken(c echo.Context) (string, error) {
 	var request introspectRequest
 	mediaType, _, _ := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
@@ -55,6 +63,9 @@ func introspectedToken(c echo.Context) (string, error) {
 		c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, app.MaxJSONBody)
 		if err := c.Request().ParseForm(); err != nil {
 			return "", formProblem(err)
+		}
+		if len(c.Request().PostForm["token"]) > 1 {
+			return "", app.NewProblem(http.StatusBadRequest, "duplicate_field", "field \"token\" is given twice")
 		}
 		request.Token = c.Request().PostForm.Get("token")
 	} else if err := app.DecodeJSON(c.Response(), c.Request(), &request); err != nil {

@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// janitor has the stores forget what has expired.
+// janitor removes expired rows from the stores.
 type janitor struct {
-	challenges  ChallengeStore
-	sessions    SessionStore
-	revocations RevocationStore
+	challenges  store.ChallengeStore
+	sessions    store.SessionStore
+	revocations store.RevocationStore
 	accessTTL   time.Duration
 	now         app.Clock
 	log         *slog.Logger
@@ -40,14 +41,14 @@ func (j *janitor) clean(ctx context.Context) {
 	if _, err := j.challenges.Cleanup(ctx); err != nil {
 		j.log.WarnContext(ctx, "cleanup failed", "store", "challenges", "error", err)
 	}
-	// A session outlives its refresh token by an access token's life, so that revoking its subject finds it.
+	// A session is kept longer than its refresh token, by the lifetime of an access token, so that a revocation of its subject finds it.
 	expired := j.now().Add(-j.accessTTL).UnixMilli()
 	j.prune(ctx, "sessions", func() (int, error) { return j.sessions.Prune(ctx, expired, pruneBatch) })
 	now := j.now().Unix()
 	j.prune(ctx, "revocations", func() (int, error) { return j.revocations.Prune(ctx, now, pruneBatch) })
 }
 
-// prune removes batches until one is not full.
+// prune removes batches of rows until a batch is not full.
 func (j *janitor) prune(ctx context.Context, store string, batch func() (int, error)) {
 	for ctx.Err() == nil {
 		removed, err := batch()

@@ -9,14 +9,16 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/internal/events"
 	"github.com/picoauth/picoauth/serverauth/keys"
+	"github.com/picoauth/picoauth/serverauth/revocation"
 )
 
-// keyAdmin shows and rotates the signing keys.
+// keyAdmin lists and rotates the signing keys, and marks them as compromised.
 type keyAdmin struct {
 	guard   *guard
 	ring    *keys.Ring
-	revoker *Revoker
+	revoker *revocation.Revoker
 	log     *slog.Logger
 }
 
@@ -38,6 +40,9 @@ func (f *keyAdmin) list(c echo.Context) error {
 	if _, err := f.guard.operator(c); err != nil {
 		return err
 	}
+	if _, err := queryParameters(c); err != nil {
+		return err
+	}
 	return f.show(c)
 }
 
@@ -54,13 +59,13 @@ func (f *keyAdmin) rotate(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	securityEvent(c.Request().Context(), f.log, eventKeysRotated, "kid", next.ID, "state", next.State, "by", operator.Subject)
+	events.Log(c.Request().Context(), f.log, events.KeysRotated, "kid", next.ID, "state", next.State, "by", operator.Subject)
 	return f.show(c)
 }
 
-// compromised is POST /keys/{kid}/compromised. The key leaves the ring before it goes on the denylist: from then on the
-// spare signs, and an operator can sign in to try again where a crash came in between. A key that left before is found
-// as its tombstone.
+// compromised is POST /keys/{kid}/compromised. It removes the key from the key ring first and adds it to the denylist second:
+// after the first step another key signs, so that an operator can sign in and try again if the server crashes between the two.
+// A key that was removed before is found by its tombstone.
 func (f *keyAdmin) compromised(c echo.Context) error {
 	operator, err := f.guard.operator(c)
 	if err != nil {
@@ -72,10 +77,10 @@ func (f *keyAdmin) compromised(c echo.Context) error {
 	} else if err != nil {
 		return err
 	}
-	if _, err := f.revoker.Key(ctx, kid, Cause{By: operator.Subject, Reason: "key compromised"}); err != nil {
+	if _, err := f.revoker.Key(ctx, kid, revocation.Cause{By: operator.Subject, Reason: "key compromised"}); err != nil {
 		return err
 	}
-	securityAlarm(ctx, f.log, eventKeyCompromised, "kid", kid, "by", operator.Subject)
+	events.Alarm(ctx, f.log, events.KeyCompromised, "kid", kid, "by", operator.Subject)
 	return f.show(c)
 }
 
@@ -92,7 +97,7 @@ func (f *keyAdmin) show(c echo.Context) error {
 	return reply(c, list)
 }
 
-// rfc3339 is nil for a time that is not set.
+// rfc3339 formats a time. It returns nil for the zero time.
 func rfc3339(t time.Time) *string {
 	if t.IsZero() {
 		return nil

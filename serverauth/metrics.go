@@ -9,34 +9,42 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/claims"
+	"github.com/picoauth/picoauth/serverauth/internal/contract"
+	"github.com/picoauth/picoauth/serverauth/session"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 // Instruments count what the issuer does:
 //
 //	picoauth_sign_ins_total{algorithm,outcome}
 //	picoauth_logins_total{outcome}
-//	picoauth_refreshes_total{outcome}                              refresh_reused: somebody has a stolen token
+//	picoauth_refreshes_total{outcome}                              refresh_reused: a token was stolen
 //	picoauth_tokens_issued_total{kind}                             wallet, admin, fleet or other
 //	picoauth_fleet_refusals_total{code}
 //	picoauth_rate_limited_requests_total{endpoint}
+//	picoauth_overloaded_requests_total{endpoint}                   refused because too many were in progress
+//	picoauth_ethereum_calls_total{chain,outcome}                   accepted, refused, unavailable; client_limited, all_limited: not called
 //	picoauth_store_operation_duration_seconds{store,operation}
 //	picoauth_store_errors_total{store,operation}
 //
-// An outcome is "success" or the code of the problem that was answered. The module adds what it finds at each scrape:
+// An outcome is "success" or the code of the problem in the reply. The module adds metrics that are read at each scrape:
 //
+//	picoauth_costly_requests                                       sign-ins, refreshes and fleet sessions in progress
 //	picoauth_denylist_entries
-//	picoauth_denylist_age_seconds                                  since the store was read; above 15 nobody is let in
+//	picoauth_denylist_age_seconds                                  since the store was read; above 15 all tokens are refused
 //	picoauth_signing_keys{algorithm,state}
-//	picoauth_signing_key_age_seconds{algorithm,state}              of the oldest; of an active one, since it signs
-//	picoauth_audit_pending_mints                                   that wait for the store
-//	picoauth_audit_lost_mints_total                                for which there was no room
+//	picoauth_signing_key_age_seconds{algorithm,state}              of the oldest key; of an active key since it signs
+//	picoauth_audit_pending_mints                                   not yet written to the store
+//	picoauth_audit_broken                                          1: the audit was tampered with
+//	picoauth_audit_lost_mints_total                                not recorded because the queue was full
 //
-// No label holds what a client chose. nil counts nothing.
+// No label contains a value that a client chose. A nil *Instruments counts nothing.
 type Instruments struct {
-	signIns, logins, refreshes, tokens, fleetRefusals, rateLimited *prometheus.CounterVec
-	storeTimes                                                     *prometheus.HistogramVec
-	storeErrors                                                    *prometheus.CounterVec
-	storeSeries                                                    app.Memo[string, storeSeries] // by store.operation
+	signIns, logins, refreshes, tokens, fleetRefusals, rateLimited, overloads, chains *prometheus.CounterVec
+	storeTimes                                                                        *prometheus.HistogramVec
+	storeErrors                                                                       *prometheus.CounterVec
+	storeSeries                                                                       app.Memo[string, storeSeries] // by store.operation
 }
 
 // NewInstruments registers the metrics. It returns nil for a nil registerer.
@@ -54,16 +62,17 @@ func NewInstruments(metrics prometheus.Registerer) (*Instruments, error) {
 		tokens:        counter("picoauth_tokens_issued_total", "Access tokens issued.", "kind"),
 		fleetRefusals: counter("picoauth_fleet_refusals_total", "Refused requests for which there is a fleet secret.", "code"),
 		rateLimited:   counter("picoauth_rate_limited_requests_total", "Requests of clients that ask too often.", "endpoint"),
+		overloads:     counter("picoauth_overloaded_requests_total", "Requests refused because too many were under way.", "endpoint"),
+		chains:        counter("picoauth_ethereum_calls_total", "Questions to chains about contract wallets.", "chain", "outcome"),
 		storeErrors:   counter("picoauth_store_errors_total", "Operations of stores that failed.", "store", "operation"),
 		storeTimes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "picoauth_store_operation_duration_seconds", Help: "Time of operations of stores, failed ones included.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 		}, []string{"store", "operation"}),
 	}
-	// An alert watches for its first increase, which it sees only of a series that was there before.
-	i.refreshes.WithLabelValues(errRefreshReused.Code)
+	i.beginAtZero()
 	for _, c := range []prometheus.Collector{
-		i.signIns, i.logins, i.refreshes, i.tokens, i.fleetRefusals, i.rateLimited, i.storeErrors, i.storeTimes,
+		i.signIns, i.logins, i.refreshes, i.tokens, i.fleetRefusals, i.rateLimited, i.overloads, i.chains, i.storeErrors, i.storeTimes,
 	} {
 		if err := metrics.Register(c); err != nil {
 			return nil, fmt.Errorf("serverauth: register metrics: %w", err)
@@ -72,7 +81,36 @@ func NewInstruments(metrics prometheus.Registerer) (*Instruments, error) {
 	return i, nil
 }
 
-// signedIn counts a sign-in by one of the allowed algorithms.
+// beginAtZero creates the series that every server has, with value 0: a rate or an alert sees the first increase only if the
+// series existed before.
+func (i *Instruments) beginAtZero() {
+	for counter, values := range map[*prometheus.CounterVec][]string{
+		i.logins:        {outcomeOf(nil), "invalid_credentials"},
+		i.refreshes:     {outcomeOf(nil), refreshReused.Code, "refresh_invalid", "refresh_expired", "subject_refused"},
+		i.tokens:        {store.KindWallet, store.KindAdmin, store.KindFleet},
+		i.fleetRefusals: {"invalid_fleet_secret"},
+		i.overloads:     {"/sign-in", "/refresh", "/wallets", fleetSessions},
+		i.rateLimited:   {"/challenge", "/sign-in", "/login", "/refresh", "/logout", "/wallets", fleetSessions},
+	} {
+		for _, value := range values {
+			counter.WithLabelValues(value)
+		}
+	}
+}
+
+// expect creates the series of sign-ins with the allowed algorithms.
+func (i *Instruments) expect(algorithms []string) {
+	if i == nil {
+		return
+	}
+	for _, algorithm := range algorithms {
+		for _, outcome := range []string{outcomeOf(nil), "invalid_challenge", "invalid_signature", "subject_refused"} {
+			i.signIns.WithLabelValues(algorithm, outcome)
+		}
+	}
+}
+
+// signedIn counts a sign-in with one of the allowed algorithms.
 func (i *Instruments) signedIn(allowed *WalletVerifier, algorithm string, err error) {
 	if i == nil {
 		return
@@ -99,7 +137,7 @@ func (i *Instruments) issued(kind string) {
 	if i == nil {
 		return
 	}
-	if !slices.Contains([]string{KindWallet, KindAdmin, KindFleet}, kind) {
+	if !slices.Contains([]string{store.KindWallet, store.KindAdmin, store.KindFleet}, kind) {
 		kind = "other"
 	}
 	i.tokens.WithLabelValues(kind).Inc()
@@ -117,15 +155,37 @@ func (i *Instruments) limited(endpoint string) {
 	}
 }
 
-// outcomeOf is a label for the end of a flow. A problem of the app's own ClaimsProvider is not told apart: its code may be
-// any text.
+func (i *Instruments) overloaded(endpoint string) {
+	if i != nil {
+		i.overloads.WithLabelValues(endpoint).Inc()
+	}
+}
+
+// expectChain creates the series of calls to a chain.
+func (i *Instruments) expectChain(chain string) {
+	for _, outcome := range []string{contract.Accepted, contract.Refused, contract.Unavailable, contract.ClientLimited, contract.AllLimited} {
+		if i != nil {
+			i.chains.WithLabelValues(chain, outcome)
+		}
+	}
+}
+
+// askedChain counts a call about a contract wallet of a configured chain.
+func (i *Instruments) askedChain(chain, outcome string) {
+	if i != nil {
+		i.chains.WithLabelValues(chain, outcome).Inc()
+	}
+}
+
+// outcomeOf returns the label for the result of a flow. All problems of the app's own ClaimsProvider get the same label, because
+// their codes may be any text.
 func outcomeOf(err error) string {
 	switch {
 	case err == nil:
 		return "success"
-	case errors.Is(err, ErrSubjectRefused):
+	case errors.Is(err, claims.ErrSubjectRefused):
 		return errSubjectRefused.Code
-	case errors.Is(err, errClaimsProvider):
+	case errors.Is(err, session.ErrClaimsProvider):
 		return "claims_provider"
 	case errors.Is(err, context.Canceled):
 		return "canceled"

@@ -6,15 +6,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/audit"
 	"github.com/picoauth/picoauth/serverauth/keys"
+	"github.com/picoauth/picoauth/serverauth/revocation"
 )
 
 var (
+	costlyDesc          = stateDesc("picoauth_costly_requests", "Sign-ins, refreshes and fleet sessions under way, those that wait included.")
 	denylistEntriesDesc = stateDesc("picoauth_denylist_entries", "Entries of the denylist in this process.")
 	denylistAgeDesc     = stateDesc("picoauth_denylist_age_seconds", "Time since the denylist was read from its store.")
 	keysDesc            = stateDesc("picoauth_signing_keys", "Signing keys.", "algorithm", "state")
 	keyAgeDesc          = stateDesc("picoauth_signing_key_age_seconds", "Time since the oldest came into its state.", "algorithm", "state")
 	auditPendingDesc    = stateDesc("picoauth_audit_pending_mints", "Mints that wait to be written to the audit.")
+	auditBrokenDesc     = stateDesc("picoauth_audit_broken", "1 if the mint audit was found to be tampered with.")
 	auditLostDesc       = stateDesc("picoauth_audit_lost_mints_total", "Mints that had no room to wait: a gap in the audit.")
 )
 
@@ -22,18 +26,19 @@ func stateDesc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(name, help, labels, nil)
 }
 
-// stateCollector tells at each scrape how the issuer's parts stand.
+// stateCollector collects the state of the server's parts at each scrape.
 type stateCollector struct {
-	denylist *Denylist
-	ring     *keys.Ring
-	audit    *AuditRecorder
-	now      app.Clock
+	admission *admission
+	denylist  *revocation.Denylist
+	ring      *keys.Ring
+	audit     *audit.Recorder
+	now       app.Clock
 }
 
 // Describe implements prometheus.Collector.
 func (s stateCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
-		denylistEntriesDesc, denylistAgeDesc, keysDesc, keyAgeDesc, auditPendingDesc, auditLostDesc,
+		costlyDesc, denylistEntriesDesc, denylistAgeDesc, keysDesc, keyAgeDesc, auditPendingDesc, auditBrokenDesc, auditLostDesc,
 	} {
 		to <- desc
 	}
@@ -44,12 +49,18 @@ func (s stateCollector) Collect(to chan<- prometheus.Metric) {
 	send := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(desc, kind, value, labels...)
 	}
-	send(denylistEntriesDesc, prometheus.GaugeValue, float64(s.denylist.index.Len()))
-	if age, synced := s.denylist.age(); synced {
+	send(costlyDesc, prometheus.GaugeValue, float64(len(s.admission.seats)))
+	send(denylistEntriesDesc, prometheus.GaugeValue, float64(s.denylist.Len()))
+	if age, synced := s.denylist.Age(); synced {
 		send(denylistAgeDesc, prometheus.GaugeValue, age.Seconds())
 	}
-	pending, lost := s.audit.counts()
+	pending, lost := s.audit.Counts()
 	send(auditPendingDesc, prometheus.GaugeValue, float64(pending))
+	broken := 0.0
+	if s.audit.Broken() {
+		broken = 1
+	}
+	send(auditBrokenDesc, prometheus.GaugeValue, broken)
 	send(auditLostDesc, prometheus.CounterValue, float64(lost))
 	for algorithm, states := range s.keyStates() {
 		for state, found := range states {
@@ -66,7 +77,7 @@ type keyState struct {
 	oldest time.Duration
 }
 
-// keyStates has every state of each algorithm that there is a key for: a state without one is a zero, not a hole.
+// keyStates returns every state of each algorithm that has a key. A state without a key is 0, not absent.
 func (s stateCollector) keyStates() map[string]map[keys.State]keyState {
 	now, all := s.now(), make(map[string]map[keys.State]keyState)
 	for _, key := range s.ring.List() {

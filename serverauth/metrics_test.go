@@ -22,6 +22,7 @@ import (
 	"go.uber.org/fx/fxtest"
 
 	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil"
 )
 
@@ -184,19 +185,19 @@ func (o *outage) err() error {
 }
 
 type outageOfSessions struct {
-	serverauth.SessionStore
+	store.SessionStore
 	o *outage
 }
 
-func (s outageOfSessions) Rotate(ctx context.Context, r serverauth.Rotation) (serverauth.Session, serverauth.RotationOutcome, error) {
+func (s outageOfSessions) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.RotationOutcome, error) {
 	if err := s.o.err(); err != nil {
-		return serverauth.Session{}, 0, err
+		return store.Session{}, 0, err
 	}
 	return s.SessionStore.Rotate(ctx, r)
 }
 
 type outageOfChallenges struct {
-	serverauth.ChallengeStore
+	store.ChallengeStore
 	o *outage
 }
 
@@ -209,10 +210,10 @@ func (s outageOfChallenges) Validate(ctx context.Context, address, nonce string)
 
 func (o *outage) Schemes() []string { return []string{"outage"} }
 
-func (o *outage) Open(_ context.Context, c serverauth.BackendConfig) (*serverauth.Stores, error) {
-	challenges, err := serverauth.NewInMemoryChallengeStore(c.Settings)
-	return &serverauth.Stores{
-		Challenges: outageOfChallenges{challenges, o}, Sessions: outageOfSessions{serverauth.NewInMemorySessionStore(), o},
+func (o *outage) Open(_ context.Context, c store.BackendConfig) (*store.Stores, error) {
+	challenges, err := store.NewMemoryChallenges()
+	return &store.Stores{
+		Challenges: outageOfChallenges{challenges, o}, Sessions: outageOfSessions{store.NewInMemorySessionStore(), o},
 	}, err
 }
 
@@ -248,7 +249,7 @@ func TestAClaimsProviderAddsNoLabels(t *testing.T) {
 	answers := []error{
 		fmt.Errorf("%w: alice", serverauth.ErrSubjectRefused), errors.New("alice"), context.Canceled, nil,
 	}
-	provider := claimsFunc(func(_ context.Context, subject serverauth.Subject) (serverauth.Claims, error) {
+	provider := claimsFunc(func(_ context.Context, subject store.Subject) (serverauth.Claims, error) {
 		err := answers[0]
 		answers = answers[1:]
 		return serverauth.Claims{}, err
@@ -264,18 +265,12 @@ func TestAClaimsProviderAddsNoLabels(t *testing.T) {
 	}
 }
 
-type claimsFunc func(context.Context, serverauth.Subject) (serverauth.Claims, error)
-
-func (f claimsFunc) Claims(ctx context.Context, s serverauth.Subject) (serverauth.Claims, error) {
-	return f(ctx, s)
-}
-
 // A store that the app puts in the place of one is not in the wrapper of one.
 func TestAReplacedStoreIsNotMeasured(t *testing.T) {
 	challenges, err := serverauth.NewInMemoryChallengeStore(serverauth.DefaultServerAuthSettings())
 	require.NoError(t, err)
-	var used serverauth.ChallengeStore
-	s := startServer(t, nil, testutil.WithChallengeStore(challenges), fx.Invoke(func(c serverauth.ChallengeStore) { used = c }))
+	var used store.ChallengeStore
+	s := startServer(t, nil, testutil.WithChallengeStore(challenges), fx.Invoke(func(c store.ChallengeStore) { used = c }))
 	s.signIn(newWallet(t, "Ed25519"))
 	assert.Same(t, challenges, used)
 	for name := range s.metrics() {
@@ -313,4 +308,21 @@ func TestInstrumentsAreRegisteredOnce(t *testing.T) {
 	none, err := serverauth.NewInstruments(nil)
 	assert.NoError(t, err)
 	assert.Nil(t, none)
+}
+
+// TestCountersBeginAtZero has a server that nobody has asked anything yet.
+func TestCountersBeginAtZero(t *testing.T) {
+	series, err := testutil.Scrape(t.Context(), testutil.NewApp(t, serverauth.Module).URL)
+	require.NoError(t, err)
+	for _, name := range []string{
+		`picoauth_sign_ins_total{algorithm="eip191",outcome="success"}`, `picoauth_sign_ins_total{algorithm="ML-DSA-65",outcome="invalid_signature"}`,
+		`picoauth_logins_total{outcome="invalid_credentials"}`, `picoauth_refreshes_total{outcome="success"}`,
+		`picoauth_refreshes_total{outcome="refresh_reused"}`, `picoauth_tokens_issued_total{kind="wallet"}`,
+		`picoauth_fleet_refusals_total{code="invalid_fleet_secret"}`, `picoauth_rate_limited_requests_total{endpoint="/sign-in"}`,
+		`picoauth_overloaded_requests_total{endpoint="/sign-in"}`, "picoauth_audit_lost_mints_total",
+	} {
+		value, exists := series[name]
+		assert.True(t, exists, name)
+		assert.Zero(t, value, name)
+	}
 }

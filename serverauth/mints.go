@@ -2,37 +2,40 @@ package serverauth
 
 import (
 	"context"
-	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/clientauth"
+	"github.com/picoauth/picoauth/serverauth/audit"
+	"github.com/picoauth/picoauth/serverauth/internal/subject"
 )
 
-const (
-	defaultMintsLimit = 200
-	maxMintsLimit     = 1000
-)
-
-// mintsFlow shows an operator which access tokens were made.
+// mintsFlow lists the access tokens that were issued, for operators.
 type mintsFlow struct {
-	guard    *guard
-	audit    *AuditRecorder
-	denylist clientauth.Denylist
+	guard      *guard
+	adminEmail string
+	audit      *audit.Recorder
+	denylist   clientauth.Denylist
 }
 
 type mintsReply struct {
 	Items []mintItem `json:"items"` // newest first
-	Head  AuditHead  `json:"head"`
+	Head  audit.Head `json:"head"`
+	Next  string     `json:"next,omitzero"` // the `before` of the next page; left out of the last one
 }
 
 type mintItem struct {
-	Mint
-	Revoked bool `json:"revoked"`
-	// Lost is above 0 for a gap: so many mints are not known. All but iat and exp is empty then.
-	Lost int64 `json:"lost,omitempty"`
+	audit.Mint
+	SID     string `json:"sid"` // session_id by the name that it has in the token
+	Revoked bool   `json:"revoked"`
+	// Lost is above 0 for a gap in the audit: the number of tokens that were not recorded. Then all other fields except iat and exp
+	// are empty.
+	Lost int64 `json:"lost,omitzero"`
+
+	Act *clientauth.Actor `json:"act,omitempty"`
 }
 
 // list is GET /mints.
@@ -40,42 +43,77 @@ func (f *mintsFlow) list(c echo.Context) error {
 	if _, err := f.guard.operator(c); err != nil {
 		return err
 	}
-	limit, err := mintsLimit(c)
+	query, err := f.query(c)
 	if err != nil {
 		return err
 	}
-	entries, head, err := f.audit.Latest(c.Request().Context(), limit)
+	limit := query.Limit
+	query.Limit++ // to know whether there is more
+	entries, head, err := f.audit.Latest(c.Request().Context(), query)
 	if err != nil {
 		return err
 	}
-	items := make([]mintItem, len(entries))
+	answer := mintsReply{Head: head}
+	if len(entries) > limit {
+		entries = entries[:limit]
+		answer.Next = mintCursor(entries[limit-1].Seq)
+	}
+	answer.Items = make([]mintItem, len(entries))
 	for i, entry := range entries {
-		items[i] = mintItem{Mint: entry.Mint, Lost: entry.Lost}
-		if items[i].Revoked, err = f.revoked(c.Request().Context(), entry); err != nil {
+		answer.Items[i] = mintItem{Mint: entry.Mint, SID: entry.Mint.SessionID, Lost: entry.Lost, Act: entry.Mint.Act.Chain()}
+		if answer.Items[i].Revoked, err = f.revoked(c.Request().Context(), entry); err != nil {
 			return err
 		}
 	}
-	return reply(c, mintsReply{Items: items, Head: head})
+	return reply(c, answer)
 }
 
-func (f *mintsFlow) revoked(ctx context.Context, entry AuditEntry) (bool, error) {
+func (f *mintsFlow) query(c echo.Context) (audit.Query, error) {
+	values, err := queryParameters(c, "sub", "sid", "jti", "before", "limit")
+	if err != nil {
+		return audit.Query{}, err
+	}
+	var q audit.Query
+	if q.Limit, err = pageLimit(values); err != nil {
+		return q, err
+	}
+	if q.Before, err = mintBefore(values); err != nil {
+		return q, err
+	}
+	for name, value := range values {
+		if value[0] != "" && strings.TrimSpace(value[0]) == "" {
+			return q, invalidParameter(name + " is blank")
+		}
+		if len(value[0]) > maxRevocationID {
+			return q, invalidParameter(name + " is longer than " + strconv.Itoa(maxRevocationID) + " bytes")
+		}
+	}
+	q.ID, q.SessionID = strings.TrimSpace(values.Get("jti")), strings.TrimSpace(values.Get("sid"))
+	q.Subjects = subject.IDs(f.adminEmail, values.Get("sub"))
+	return q, nil
+}
+
+// mintCursorPrefix marks a cursor, so that a number that a client made up is not taken for one.
+const mintCursorPrefix = "m"
+
+func mintCursor(seq int64) string { return mintCursorPrefix + strconv.FormatInt(seq, 36) }
+
+func mintBefore(values url.Values) (int64, error) {
+	text := values.Get("before")
+	if text == "" {
+		return 0, nil
+	}
+	digits, ours := strings.CutPrefix(text, mintCursorPrefix)
+	seq, err := strconv.ParseInt(digits, 36, 64)
+	if !ours || err != nil || seq < 1 || mintCursor(seq) != text {
+		return 0, invalidParameter("before must be the next of a page")
+	}
+	return seq, nil
+}
+
+func (f *mintsFlow) revoked(ctx context.Context, entry audit.Entry) (bool, error) {
 	if entry.Lost > 0 {
 		return false, nil
 	}
-	m := entry.Mint
-	return f.denylist.Denied(ctx, clientauth.TokenRef{
-		ID: m.ID, SessionID: m.SessionID, Subject: m.Subject, WalletID: m.WalletID, IssuedAt: m.IssuedAt,
-	})
-}
-
-func mintsLimit(c echo.Context) (int, error) {
-	text := c.QueryParam("limit")
-	if text == "" {
-		return defaultMintsLimit, nil
-	}
-	limit, err := strconv.Atoi(text)
-	if err != nil || limit < 1 || limit > maxMintsLimit {
-		return 0, app.NewProblem(http.StatusBadRequest, "invalid_parameter", "limit must be a whole number from 1 to 1000")
-	}
-	return limit, nil
+	return f.denylist.Denied(ctx, entry.Mint.Ref())
 }

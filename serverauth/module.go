@@ -2,9 +2,8 @@ package serverauth
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
+	"strconv"
 
 	"github.com/knadh/koanf/v2"
 	"github.com/labstack/echo/v4"
@@ -12,15 +11,26 @@ import (
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/clientauth"
+	"github.com/picoauth/picoauth/serverauth/audit"
+	"github.com/picoauth/picoauth/serverauth/claims"
+	"github.com/picoauth/picoauth/serverauth/dpop"
+	"github.com/picoauth/picoauth/serverauth/internal/contract"
+	"github.com/picoauth/picoauth/serverauth/internal/cores"
 	"github.com/picoauth/picoauth/serverauth/keys"
+	"github.com/picoauth/picoauth/serverauth/links"
+	"github.com/picoauth/picoauth/serverauth/revocation"
+	"github.com/picoauth/picoauth/serverauth/session"
+	"github.com/picoauth/picoauth/serverauth/store"
+	"github.com/picoauth/picoauth/serverauth/token"
+	"github.com/picoauth/picoauth/serverauth/wallet"
 )
 
-// Module is the auth server as an fx module. It needs *koanf.Koanf, *echo.Echo and *slog.Logger in the graph,
-// reads the section server_auth and registers the routes below Prefix. To replace a part, put an fx.Decorate of its
-// interface (ChallengeStore, ClaimsProvider, …) at the root of the app: inside another fx.Module, or returning a
-// concrete type, fx ignores it.
+// Module is the authentication server as an fx module. It needs a *koanf.Koanf, an *echo.Echo and a *slog.Logger in the graph,
+// reads the section server_auth and registers the routes under Prefix. To replace a part, add an fx.Decorate that returns its
+// interface (ChallengeStore, ClaimsProvider, …) at the root of the app. fx ignores a decorator inside another fx.Module, and one
+// that returns a concrete type.
 var Module fx.Option = fx.Module("serverauth",
-	app.RegisterSection(SettingsSection),
+	app.RegisterSettings(SettingsSection, DefaultServerAuthSettings()),
 	fx.Provide(
 		provideSettings,
 		provideRing,
@@ -28,28 +38,35 @@ var Module fx.Option = fx.Module("serverauth",
 		(*storage).sessions,
 		(*storage).revocations,
 		(*storage).mints,
+		(*storage).clients,
+		(*storage).used,
+		(*storage).links,
 		fx.Annotate(storageReadiness, fx.ResultTags(`group:"readiness"`)),
 		fx.Annotate(keyReadiness, fx.ResultTags(`group:"readiness"`)),
-		NewDefaultClaimsProvider,
+		fx.Annotate(startFacts, fx.ResultTags(`group:"picoauth.start"`)),
+		fx.Annotate(denylistReadiness, fx.ResultTags(`group:"readiness"`)),
+		claims.NewDefault,
 		provideVerifier,
 		provideAudit,
 		provideIssuer,
 		provideDenylist,
 		provideRevoker,
 		provideSessions,
+		provideRegistrar,
 		provideLocalIssuer,
-		provideController,
+		provideProofs,
+		newAuthController,
 	),
-	fx.Provide(provideStorage, provideInstruments, fx.Private),
+	fx.Provide(ServerAuthSettings.parse, provideStorage, provideInstruments, provideAuthenticSessions, provideContracts, provideBook, cores.New, fx.Private),
 	fx.Invoke(register),
 )
 
-// AsBackend adds a kind of storage to those that storage_url can name. The constructor returns a Backend.
+// AsBackend adds a storage backend, so that storage_url can use its URL schemes. The constructor returns a [store.Backend].
 func AsBackend(constructor any) fx.Option {
-	return fx.Provide(fx.Annotate(constructor, fx.As(new(Backend)), fx.ResultTags(`group:"picoauth.backends"`)))
+	return fx.Provide(fx.Annotate(constructor, fx.As(new(store.Backend)), fx.ResultTags(`group:"picoauth.backends"`)))
 }
 
-// AsWalletScheme adds a wallet algorithm of the app's own to the verifier. The constructor returns a WalletScheme.
+// AsWalletScheme adds a wallet algorithm. The constructor returns a [WalletScheme].
 func AsWalletScheme(constructor any) fx.Option {
 	return fx.Provide(fx.Annotate(constructor, fx.As(new(WalletScheme)), fx.ResultTags(`group:"picoauth.wallet_schemes"`)))
 }
@@ -71,7 +88,8 @@ type storageParams struct {
 	fx.In
 	Lifecycle   fx.Lifecycle
 	Settings    ServerAuthSettings
-	Backends    []Backend `group:"picoauth.backends"`
+	Parsed      parsedSettings
+	Backends    []store.Backend `group:"picoauth.backends"`
 	Instruments *Instruments
 	Log         *slog.Logger
 	Clock       app.Clock `optional:"true"`
@@ -79,7 +97,7 @@ type storageParams struct {
 
 // provideStorage closes the storage after everything that uses it has stopped.
 func provideStorage(p storageParams) (*storage, error) {
-	s, err := newStorage(p.Settings, p.Backends, p.Clock, p.Log)
+	s, err := newStorage(p.Settings, p.Parsed.encryptionKey, p.Backends, p.Clock, p.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +112,10 @@ func storageReadiness(s *storage) app.ReadinessCheck {
 
 func keyReadiness(ring *keys.Ring) app.ReadinessCheck {
 	return app.ReadinessCheck{Name: "keys", Check: ring.Ready}
+}
+
+func denylistReadiness(denylist *revocation.Denylist) app.ReadinessCheck {
+	return app.ReadinessCheck{Name: "denylist", Check: denylist.Ready}
 }
 
 func provideRing(settings ServerAuthSettings, s *storage, p clockParam, log *slog.Logger) (*keys.Ring, error) {
@@ -114,146 +136,148 @@ func provideVerifier(settings ServerAuthSettings, p schemesParam) (*WalletVerifi
 	return NewWalletVerifier(settings, p.Schemes...)
 }
 
-func provideAudit(settings ServerAuthSettings, store MintStore, ring *keys.Ring, p clockParam, log *slog.Logger) (*AuditRecorder, error) {
-	key, err := ring.Secret(context.Background(), auditSecret)
+func provideAudit(settings ServerAuthSettings, store audit.Store, ring *keys.Ring, p clockParam, log *slog.Logger) (*audit.Recorder, error) {
+	key, err := ring.LiveSecret(context.Background(), auditSecret)
 	if err != nil {
 		return nil, err
 	}
-	return NewAuditRecorder(AuditConfig{Store: store, Key: key, MinTTL: settings.MintAuditMinTTL(), Clock: p.Clock, Log: log})
+	return audit.NewRecorder(audit.Config{Store: store, Key: key, MinTTL: settings.MintAuditMinTTL(), Clock: p.Clock, Log: log})
 }
 
-func provideIssuer(settings ServerAuthSettings, ring *keys.Ring, audit *AuditRecorder, metrics *Instruments, p clockParam) *TokenIssuer {
-	issuer := NewTokenIssuer(settings, ring, audit, p.Clock)
-	issuer.metrics = metrics
-	return issuer
+func provideIssuer(s ServerAuthSettings, ring *keys.Ring, c cores.Cores, audit *audit.Recorder, metrics *Instruments, p clockParam) *TokenIssuer {
+	return token.NewIssuer(token.Config{
+		Issuer: s.Issuer, Audience: s.Audience, ClientID: s.ClientIDOrAudience(), Life: s.AccessTokenTTL(),
+		Ring: ring, Cores: c, Recorder: audit, Issued: metrics.issued, Clock: p.Clock,
+	})
 }
 
-func provideDenylist(store RevocationStore, p clockParam, log *slog.Logger) *Denylist {
-	return NewDenylist(store, log, p.Clock)
+// provideDenylist takes the store as a parameter so that the storage is open before its Watch is used.
+func provideDenylist(store store.RevocationStore, s *storage, p clockParam, log *slog.Logger) *revocation.Denylist {
+	return revocation.NewDenylist(revocation.DenylistConfig{Store: store, Watch: s.watch(), Log: log, Clock: p.Clock})
 }
 
-func provideRevoker(settings ServerAuthSettings, sessions SessionStore, denylist *Denylist, audit *AuditRecorder, p clockParam) *Revoker {
-	return NewRevoker(settings, sessions, denylist, audit, p.Clock)
+func provideAuthenticSessions(store store.SessionStore, ring *keys.Ring, log *slog.Logger) (*session.Store, error) {
+	key, err := ring.LiveSecret(context.Background(), refreshSecret)
+	if err != nil {
+		return nil, err
+	}
+	return session.NewStore(store, key, log), nil
+}
+
+// provideBook authenticates links with the secret that also authenticates sessions, from which each derives a key of its own.
+func provideBook(store store.LinkStore, ring *keys.Ring, log *slog.Logger) (*links.Book, error) {
+	key, err := ring.LiveSecret(context.Background(), refreshSecret)
+	if err != nil {
+		return nil, err
+	}
+	return links.NewBook(store, key, log), nil
+}
+
+func provideRegistrar(s ServerAuthSettings, book *links.Book, sessions *session.Store, revoker *revocation.Revoker, p clockParam) *links.Registrar {
+	return links.NewRegistrar(links.RegistrarConfig{Book: book, Sessions: sessions, Revoker: revoker, Skew: s.ClockSkew(), Clock: p.Clock})
+}
+
+func provideRevoker(
+	s ServerAuthSettings, sessions *session.Store, denylist *revocation.Denylist, audit *audit.Recorder, book *links.Book, p clockParam,
+) *revocation.Revoker {
+	return revocation.NewRevoker(revocation.Config{
+		Sessions: sessions, Denylist: denylist, Mints: audit, AccessTTL: s.AccessTokenTTL(), LongestTTL: s.LongestTokenTTL(),
+		AuditTTL: s.MintAuditMinTTL(), Skew: s.ClockSkew(), AdminEmail: s.AdminEmail, Related: book.Related, Clock: p.Clock,
+	})
+}
+
+// provideContracts returns nil if no chain is configured. If an endpoint is of another chain than configured, the server does not start.
+func provideContracts(s ServerAuthSettings, parsed parsedSettings, lc fx.Lifecycle, metrics *Instruments, p clockParam, log *slog.Logger) *contract.Wallets {
+	if len(parsed.ends) == 0 {
+		return nil
+	}
+	wallets := contract.New(contract.Config{
+		Ends: parsed.ends, CallsPerMinute: s.EthereumCallsPerMinute, Count: metrics.askedChain, Clock: p.Clock, Log: log,
+	})
+	lc.Append(fx.StartHook(wallets.Check))
+	policy := newMessagePolicy(s, parsed)
+	for _, end := range parsed.ends {
+		chain := wallet.ChainID{Namespace: wallet.NamespaceEthereum, Reference: strconv.FormatUint(end.Chain, 10)}
+		metrics.expectChain(chain.String())
+		if !policy.AllowsChain(chain) {
+			log.Warn("ethereum_rpc_urls names a chain that allowed_chains does not allow: no message can name it", "chain", chain.String())
+		}
+	}
+	return wallets
 }
 
 type sessionParams struct {
 	fx.In
 	Settings ServerAuthSettings
-	Store    SessionStore
+	Store    *session.Store
 	Issuer   *TokenIssuer
 	Provider ClaimsProvider
-	Revoker  *Revoker
-	Denylist *Denylist
+	Revoker  *revocation.Revoker
+	Denylist *revocation.Denylist
+	Links    *links.Book
 	Ring     *keys.Ring
+	Verifier *WalletVerifier
+	Wallets  *contract.Wallets
+	Log      *slog.Logger
 	Clock    app.Clock `optional:"true"`
 }
 
-func provideSessions(p sessionParams) (*SessionService, error) {
-	key, err := p.Ring.Secret(context.Background(), refreshSecret)
+func provideSessions(p sessionParams) (*session.Service, error) {
+	key, err := p.Ring.LiveSecret(context.Background(), refreshSecret)
 	if err != nil {
 		return nil, err
 	}
-	return NewSessionService(SessionDeps{
-		Settings: p.Settings, Store: p.Store, Issuer: p.Issuer, Provider: p.Provider, Revoker: p.Revoker, Denylist: p.Denylist,
-		RefreshKey: key, Clock: p.Clock,
+	s := p.Settings
+	provider, err := claims.NewSources(claims.Config{
+		Section: SettingsSection, Subjects: s.Subjects, File: s.SubjectsFile, URL: s.ClaimsURL, Secret: s.ClaimsSecret,
+		Known: p.Verifier.mayHaveAddress, Log: p.Log,
+	}, p.Provider)
+	if err != nil {
+		return nil, err
+	}
+	return session.NewService(session.Config{
+		Issuer: s.Issuer, Store: p.Store, Tokens: p.Issuer, Claims: provider, Revoker: p.Revoker, Denylist: p.Denylist, Links: p.Links, Secret: key,
+		Max: s.SessionMax(), Idle: s.RefreshTokenTTL(), Grace: s.RefreshGrace(), AccessTTL: s.AccessTokenTTL(), Skew: s.ClockSkew(),
+		Contracts: recheckContract(p.Wallets), Recheck: s.ContractWalletRecheck(),
+		Admin: session.Admin{Enabled: s.AutoCreateAdmin, Email: s.AdminEmail, Password: s.AdminPassword, Role: s.AdminRole},
+		Clock: p.Clock, Log: p.Log,
 	}), nil
 }
 
-// provideLocalIssuer is how a validator in the same app comes to the keys and the denylist: in process, never by HTTP.
-func provideLocalIssuer(settings ServerAuthSettings, ring *keys.Ring, denylist *Denylist) *clientauth.LocalIssuer {
+// provideLocalIssuer gives clientauth in the same app the keys and the denylist in process, without HTTP.
+func provideLocalIssuer(settings ServerAuthSettings, ring *keys.Ring, denylist *revocation.Denylist) *clientauth.LocalIssuer {
 	return &clientauth.LocalIssuer{TrustedIssuer: clientauth.TrustedIssuer{
 		Issuer: settings.Issuer, Audience: settings.Audience, Algorithms: keys.Algorithms(), Keys: ring, Denylist: denylist,
 	}}
 }
 
+func provideProofs(settings ServerAuthSettings, e *echo.Echo, used store.UsedStore, p clockParam) (*dpop.Proofs, error) {
+	return dpop.New(dpop.Config{
+		Issuer: settings.Issuer, Algorithms: settings.DPoPAlgorithms, Leeway: settings.ClockSkew(), Origin: clientauth.OriginOf(e),
+		Used: used, Clock: p.Clock,
+	})
+}
+
+// controllerParams is what an AuthController is made of. Instruments and Clock may be nil.
 type controllerParams struct {
 	fx.In
 	Settings    ServerAuthSettings
-	Challenges  ChallengeStore
+	Parsed      parsedSettings
+	Challenges  store.ChallengeStore
 	Verifier    *WalletVerifier
-	Issuer      *TokenIssuer
-	Sessions    *SessionService
-	Revoker     *Revoker
-	Revocations RevocationStore
-	Audit       *AuditRecorder
+	Ring        *keys.Ring
+	Cores       cores.Cores
+	Sessions    *session.Service
+	Contracts   *contract.Wallets
+	Registrar   *links.Registrar
+	Revoker     *revocation.Revoker
+	Revocations store.RevocationStore
+	Audit       *audit.Recorder
 	Local       *clientauth.LocalIssuer
+	Metadata    []Metadata    `group:"picoauth.metadata"` // of modules, for the discovery documents
+	Clients     ClientReaders `optional:"true"`
+	Proofs      *dpop.Proofs
 	Instruments *Instruments
 	Log         *slog.Logger
 	Clock       app.Clock `optional:"true"`
-}
-
-func provideController(p controllerParams) (*AuthController, error) {
-	return NewAuthController(ControllerDeps{
-		Settings: p.Settings, Challenges: p.Challenges, Verifier: p.Verifier, Issuer: p.Issuer, Sessions: p.Sessions,
-		Revoker: p.Revoker, Revocations: p.Revocations, Audit: p.Audit, Local: p.Local, Instruments: p.Instruments, Log: p.Log, Clock: p.Clock,
-	})
-}
-
-type registerParams struct {
-	fx.In
-	Lifecycle   fx.Lifecycle
-	Echo        *echo.Echo
-	Controller  *AuthController
-	Policy      *clientauth.Policy `optional:"true"`
-	Ring        *keys.Ring
-	Denylist    *Denylist
-	Audit       *AuditRecorder
-	Settings    ServerAuthSettings
-	Challenges  ChallengeStore
-	Sessions    SessionStore
-	Revocations RevocationStore
-	Storage     *storage
-	Telemetry   app.Telemetry
-	Log         *slog.Logger
-	Clock       app.Clock `optional:"true"`
-}
-
-// register adds the routes, marks them anonymous for a validator in front of them, and runs what runs beside the
-// requests. The audit is started first, so that it ends last and seals what the others still record.
-func register(p registerParams) error {
-	if metrics := p.Telemetry.Metrics(); metrics != nil {
-		state := stateCollector{denylist: p.Denylist, ring: p.Ring, audit: p.Audit, now: clockOr(p.Clock)}
-		if err := metrics.Register(state); err != nil {
-			return fmt.Errorf("serverauth: register metrics: %w", err)
-		}
-	}
-	routes := app.WatchRoutes(p.Echo)
-	p.Lifecycle.Append(fx.StartHook(routes.Err))
-	p.Controller.Register(p.Echo)
-	if p.Policy != nil {
-		for _, route := range p.Controller.Routes() {
-			p.Policy.AllowAnonymous(route)
-		}
-	}
-	p.Lifecycle.Append(fx.StartHook(p.Denylist.Sync))
-	janitor := &janitor{
-		challenges: p.Challenges, sessions: p.Sessions, revocations: p.Revocations, accessTTL: p.Settings.AccessTokenTTL(),
-		now: clockOr(p.Clock), log: p.Log,
-	}
-	p.Denylist.watch = p.Storage.watch()
-	for _, run := range []func(context.Context){p.Audit.Run, p.Ring.Run, p.Denylist.Run, janitor.run} {
-		background(p.Lifecycle, run)
-	}
-	return nil
-}
-
-// background runs a loop from the start of the app to its stop, which waits for it.
-func background(lc fx.Lifecycle, run func(context.Context)) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	lc.Append(fx.Hook{
-		OnStart: func(context.Context) error {
-			go func() { defer close(done); run(ctx) }()
-			return nil
-		},
-		OnStop: func(stop context.Context) error {
-			cancel()
-			select {
-			case <-done:
-				return nil
-			case <-stop.Done():
-				return errors.New("serverauth: a background task did not end in time")
-			}
-		},
-	})
 }

@@ -7,12 +7,16 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/http"
 
 	"github.com/labstack/echo/v4"
+	"go.uber.org/fx"
+
+	"github.com/picoauth/picoauth/app"
 )
 
-// openAPISource is the contract of the HTTP interface, written by hand. The tests hold the code against it: the
-// routes, the fields of requests and replies, the codes of problems, and every reply that an HTTP test sees.
+// openAPISource describes the HTTP interface; it is written by hand. Tests compare it with the code: the routes, the fields of
+// requests and replies, the codes of problems, and every reply in an HTTP test.
 //
 //go:embed openapi.json
 var openAPISource []byte
@@ -23,13 +27,22 @@ type openAPIServer struct {
 	Description string `json:"description"`
 }
 
-// OpenAPI returns the OpenAPI 3.1 document of the HTTP interface as JSON, with issuer as its server: what
-// GET /api/v1/auth/openapi.json answers, for those who generate a client or check replies without a running server.
+// openAPIInfo is OpenAPI's Info Object. Its version is replaced by that of the program.
+type openAPIInfo struct {
+	Title       string          `json:"title"`
+	Version     string          `json:"version"`
+	Summary     string          `json:"summary"`
+	Description string          `json:"description"`
+	License     json.RawMessage `json:"license"`
+}
+
+// OpenAPI returns the OpenAPI 3.1 document of the HTTP interface as JSON, with issuer as its server URL. It is the reply of
+// GET /api/v1/auth/openapi.json; use it to generate a client or to check replies without a running server.
 func OpenAPI(issuer string) ([]byte, error) {
-	// In the order in which people read it. What is not changed stays as it is written.
+	// The members are in the order in which people read them. Those that are not changed are copied as they are.
 	var document struct {
 		OpenAPI    json.RawMessage `json:"openapi"`
-		Info       json.RawMessage `json:"info"`
+		Info       openAPIInfo     `json:"info"`
 		Servers    []openAPIServer `json:"servers"`
 		Tags       json.RawMessage `json:"tags"`
 		Paths      json.RawMessage `json:"paths"`
@@ -40,6 +53,7 @@ func OpenAPI(issuer string) ([]byte, error) {
 	if err := decoder.Decode(&document); err != nil {
 		return nil, fmt.Errorf("serverauth: OpenAPI document: %w", err)
 	}
+	document.Info.Version = app.Version
 	for i := range document.Servers {
 		document.Servers[i].URL = issuer
 	}
@@ -64,4 +78,16 @@ func newOpenAPIDocument(issuer string) (*openAPIDocument, error) {
 // get is GET /openapi.json.
 func (d *openAPIDocument) get(c echo.Context) error {
 	return writeETag(c, d.body, d.etag, "public, max-age=300")
+}
+
+// Home adds GET /, a page with the version and a link to the documentation. It is for programs that consist of this server only;
+// any other app has a root page of its own.
+var Home fx.Option = fx.Invoke(registerHome)
+
+func registerHome(e *echo.Echo, settings ServerAuthSettings) {
+	links := map[string]string{
+		"service": "picoauth", "issuer": settings.Issuer, "documentation": Prefix + "/docs", "openapi": Prefix + "/openapi.json",
+		"jwks": Prefix + "/jwks", "discovery": "/.well-known/openid-configuration",
+	}
+	e.GET("/", func(c echo.Context) error { return app.WriteJSON(c.Response(), http.StatusOK, links) })
 }

@@ -10,6 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/audit"
+	"github.com/picoauth/picoauth/serverauth/store"
+	"github.com/picoauth/picoauth/serverauth/token"
 )
 
 // schema is a schema of the document, as far as these tests look at it.
@@ -66,16 +69,21 @@ func TestOpenAPISchemasAreTheWireStructs(t *testing.T) {
 		{"RevokeRequest", revokeRequest{}, true},
 		{"RevokeReply", revokeReply{}, false},
 		{"Revoked", revokedItem{}, false},
-		{"RevocationList", revokedListReply{}, false},
-		{"Revocation", Revocation{}, false},
+		{"RevocationList", struct {
+			Items []store.Revocation `json:"items"`
+			Seq   int64              `json:"seq"`
+			Next  string             `json:"next,omitempty"`
+		}{}, false},
+		{"Revocation", store.Revocation{}, false},
 		{"IntrospectionRequest", introspectRequest{}, true},
-		{"AccessTokenClaims", accessClaims{}, false},
+		{"AccessTokenClaims", token.AccessClaims{}, false},
 		{"SigningKeyList", keyList{}, false},
 		{"SigningKey", keyItem{}, false},
+		{"SessionList", sessionsReply{}, false},
+		{"Session", sessionItem{}, false},
 		{"MintList", mintsReply{}, false},
 		{"Mint", mintItem{}, false},
-		{"AuditHead", AuditHead{}, false},
-		{"Metadata", metadata{}, false},
+		{"AuditHead", audit.Head{}, false},
 		{"Problem", app.Problem{}, true},
 	}
 	schemas := documentSchemas(t)
@@ -115,7 +123,7 @@ func wireFields(wire any) []wireField {
 		if name == "" || name == "-" {
 			continue
 		}
-		fields = append(fields, wireField{name, jsonType(field.Type), strings.Contains(options, "omitempty")})
+		fields = append(fields, wireField{name, jsonType(field.Type), strings.Contains(options, "omit")})
 	}
 	return fields
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/oauth"
 	"github.com/picoauth/picoauth/testutil"
 	"github.com/picoauth/picoauth/testutil/openapitest"
 )
@@ -45,13 +46,15 @@ func TestOpenAPIDocumentIsValid(t *testing.T) {
 
 func TestOpenAPIHasTheRoutes(t *testing.T) {
 	var e *echo.Echo
-	testutil.NewApp(t, serverauth.Module, fx.Populate(&e))
+	testutil.NewApp(t, app.ConfigMap(map[string]any{"oauth": map[string]any{"dynamic_registration": "open"}}), serverauth.Module, oauth.Module, fx.Populate(&e))
 	parameter := regexp.MustCompile(`:(\w+)`)
+	script := regexp.MustCompile(`/oauth/\w+\.js$`)
 	docsFile := regexp.MustCompile(`/docs/[\w.-]+$`)
 	var routed, described []string
 	for _, route := range e.Routes() {
 		if route.Method != http.MethodHead && route.Method != echo.RouteNotFound {
 			path := docsFile.ReplaceAllString(parameter.ReplaceAllString(route.Path, "{$1}"), "/docs/{file}")
+			path = script.ReplaceAllString(path, "/oauth/{script}")
 			routed = append(routed, route.Method+" "+path)
 		}
 	}
@@ -77,10 +80,12 @@ func TestOpenAPIIsServed(t *testing.T) {
 	require.NoError(t, err)
 	var document struct {
 		OpenAPI string
+		Info    struct{ Version string }
 		Servers []struct{ URL string }
 	}
 	require.NoError(t, json.Unmarshal(body, &document))
 	assert.True(t, strings.HasPrefix(document.OpenAPI, "3.1."))
+	assert.Equal(t, app.Version, document.Info.Version)
 	require.Len(t, document.Servers, 1)
 	assert.Equal(t, issuer, document.Servers[0].URL)
 

@@ -3,19 +3,25 @@ package serverauth
 import (
 	"crypto/subtle"
 	"log/slog"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/dpop"
+	"github.com/picoauth/picoauth/serverauth/internal/events"
+	"github.com/picoauth/picoauth/serverauth/internal/password"
+	"github.com/picoauth/picoauth/serverauth/internal/subject"
+	"github.com/picoauth/picoauth/serverauth/session"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// passwordLogin signs the one administrator in, to bootstrap a system that has no other.
+// passwordLogin signs the administrator in, for systems that have no other operator yet.
 type passwordLogin struct {
 	email    string
-	check    passwordCheck // nil: disabled
-	gate     passwordGate
-	sessions *SessionService
+	check    password.Check // nil: disabled
+	gate     password.Gate
+	sessions *session.Service
+	proofs   *dpop.Proofs
 	now      app.Clock
 	metrics  *Instruments
 	log      *slog.Logger
@@ -26,48 +32,79 @@ type loginRequest struct {
 	Password string `json:"password"`
 }
 
-func newPasswordLogin(settings ServerAuthSettings, sessions *SessionService, clock app.Clock, log *slog.Logger) (*passwordLogin, error) {
-	l := &passwordLogin{email: settings.AdminEmail, gate: newPasswordGate(), sessions: sessions, now: clock, log: log}
-	if !settings.AutoCreateAdmin {
-		return l, nil
-	}
-	var err error
-	l.check, err = newPasswordCheck(settings.AdminPassword)
-	return l, err
-}
-
-// login is POST /login. A wrong e-mail costs the same work as a wrong password and is answered alike.
+// login is POST /login. A wrong e-mail takes as long as a wrong password and gets the same reply.
 func (l *passwordLogin) login(c echo.Context) error {
 	tokens, err := l.exchange(c)
 	l.metrics.loggedIn(err)
 	if err != nil {
-		refusalEvent(c, l.log, eventLoginRefused, err)
+		refusalEvent(c, l.log, events.LoginRefused, err)
 		return err
 	}
-	securityEvent(c.Request().Context(), l.log, eventLogin, "client", app.ClientIP(c))
+	events.Log(c.Request().Context(), l.log, events.Login, "client", app.ClientIP(c))
 	return reply(c, tokens)
 }
 
-func (l *passwordLogin) exchange(c echo.Context) (Tokens, error) {
+func (l *passwordLogin) exchange(c echo.Context) (session.Tokens, error) {
 	began, ctx := l.now(), c.Request().Context()
 	var request loginRequest
 	if err := app.DecodeJSON(c.Response(), c.Request(), &request); err != nil {
-		return Tokens{}, err
+		return session.Tokens{}, err
 	}
-	if l.check == nil {
-		return Tokens{}, errPasswordDisabled
-	}
-	leave, err := l.gate.enter(ctx)
+	proof, err := l.proofs.Read(c.Request())
 	if err != nil {
-		return Tokens{}, err
+		return session.Tokens{}, err
 	}
-	defer leave()
-	rightPassword := l.check(request.Password)
-	rightEmail := subtle.ConstantTimeCompare([]byte(normalEmail(request.Email)), []byte(normalEmail(l.email))) == 1
-	if !rightPassword || !rightEmail {
-		return Tokens{}, errInvalidCredentials
+	who, err := l.verify(c, request.Email, request.Password)
+	if err != nil {
+		return session.Tokens{}, err
 	}
-	return l.sessions.Start(ctx, Subject{ID: l.email, Kind: KindAdmin}, began)
+	if err := proof.Spend(ctx); err != nil {
+		return session.Tokens{}, err
+	}
+	from := originOf(c, began)
+	from.KeyThumbprint = proof.Key()
+	return l.sessions.Start(ctx, who, from, nil)
 }
 
-func normalEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+// verify returns the administrator if e-mail and password are right. A wrong e-mail takes as long as a wrong password.
+func (l *passwordLogin) verify(c echo.Context, email, password string) (store.Subject, error) {
+	ctx := c.Request().Context()
+	if l.check == nil {
+		return store.Subject{}, errPasswordDisabled
+	}
+	if err := l.sessions.Ready(ctx); err != nil {
+		return store.Subject{}, err
+	}
+	leave, err := l.gate.Enter(ctx)
+	if err != nil {
+		return store.Subject{}, err
+	}
+	defer leave()
+	rightPassword := l.check(password)
+	rightEmail := subtle.ConstantTimeCompare([]byte(subject.NormalEmail(email)), []byte(subject.NormalEmail(l.email))) == 1
+	if !rightPassword || !rightEmail {
+		return store.Subject{}, errInvalidCredentials
+	}
+	return store.Subject{ID: l.email, Kind: store.KindAdmin}, nil
+}
+
+// minAdminPassword is the minimum length of the administrator's password, in characters.
+const minAdminPassword = 8
+
+// adminPassword reads the configured password of the administrator, plain or as a PHC string.
+func adminPassword(configured string) (password.Check, error) {
+	var reason string
+	switch check, err := password.New(configured); {
+	case configured == "":
+		reason = "must not be empty while auto_create_admin is true"
+	case configured == "admin":
+		reason = "the word admin is no password"
+	case err != nil:
+		reason = err.Error()
+	case password.IsHash(configured) || len([]rune(configured)) >= minAdminPassword:
+		return check, nil
+	default:
+		return nil, app.CheckSecret("admin_password", configured, minAdminPassword)
+	}
+	return nil, &app.ConfigError{Key: "admin_password", Reason: reason}
+}

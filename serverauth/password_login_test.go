@@ -95,3 +95,13 @@ func TestManyLoginsAtOnceAreServedOrTurnedAway(t *testing.T) {
 	wg.Wait()
 	s.post("/login", map[string]any{"email": "admin@pico.local", "password": "correct horse"}).tokens(t)
 }
+
+func TestClosingPasswordLoginEndsAdminSessions(t *testing.T) {
+	backend := newSharedBackend(t)
+	settings := map[string]any{"storage_url": "shared:", "auto_create_admin": true, "admin_password": "correct horse"}
+	open := startServer(t, settings, backend)
+	in := open.post("/login", map[string]any{"email": "admin@pico.local", "password": "correct horse"}).tokens(t)
+	settings["auto_create_admin"] = false
+	closed := startServer(t, settings, backend)
+	closed.refresh(in.Refresh).problem(t, 401, "refresh invalid: session has ended")
+}

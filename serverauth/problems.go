@@ -1,23 +1,31 @@
 package serverauth
 
 import (
-	"context"
 	"errors"
-	"log/slog"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/claims"
+	"github.com/picoauth/picoauth/serverauth/dpop"
+	"github.com/picoauth/picoauth/serverauth/internal/contract"
+	"github.com/picoauth/picoauth/serverauth/internal/password"
+	"github.com/picoauth/picoauth/serverauth/links"
+	"github.com/picoauth/picoauth/serverauth/session"
+	"github.com/picoauth/picoauth/serverauth/store"
+	"github.com/picoauth/picoauth/serverauth/token"
 	"github.com/picoauth/picoauth/serverauth/wallet"
+	"github.com/picoauth/picoauth/serverauth/wallet/onchain"
 )
 
-// What clients are told, where the text is the same at every place. The texts are part of the HTTP interface.
+// Problems that several flows reply with. The texts are part of the HTTP interface.
 var (
 	errInvalidChallenge   = app.NewProblem(http.StatusUnauthorized, "invalid_challenge", "invalid or expired challenge")
+	errOtherAddress       = app.NewProblem(http.StatusUnauthorized, "challenge_of_another_address", "invalid or expired challenge")
 	errAddressRequired    = app.NewProblem(http.StatusBadRequest, "address_required", "address required")
 	errAddressTooLong     = app.NewProblem(http.StatusBadRequest, "address_too_long", "address too long")
 	errAddressMismatch    = app.NewProblem(http.StatusBadRequest, "address_mismatch", "address does not match verified public key")
@@ -29,13 +37,15 @@ var (
 	errInvalidCredentials = app.NewProblem(http.StatusUnauthorized, "invalid_credentials", "invalid credentials")
 )
 
-// signatureProblem tells which public rule a signature broke, and nothing else.
-func signatureProblem(err error) *app.Problem {
+// signatureProblem names the rule that a signature violates. It reveals nothing else.
+func signatureProblem(err error, hint string) *app.Problem {
 	code := wallet.Code(err)
 	if code == "" {
 		code = wallet.Code(wallet.ErrInvalidSignature)
 	}
-	return app.NewProblem(http.StatusUnauthorized, code, "signature verification failed")
+	problem := app.NewProblem(http.StatusUnauthorized, code, "signature verification failed")
+	problem.Hint = hint
+	return problem
 }
 
 func unsupportedAlgorithm(name string) *app.Problem {
@@ -48,62 +58,65 @@ func tooManyRequests(retryAfter time.Duration) *app.Problem {
 	return p
 }
 
-// unavailable is the answer when something the server depends on is not there.
+// unavailable is the reply while a dependency of the server, such as a store, is unavailable.
 func unavailable() *app.Problem {
 	p := app.NewProblem(http.StatusServiceUnavailable, "temporarily_unavailable", "temporarily unavailable")
 	p.Header = http.Header{"Retry-After": {"1"}}
 	return p
 }
 
-// shorten bounds what a reply repeats of a request.
+// contractsNotConfigured is the reply to a signature that only a contract wallet can have made, if no endpoint of its chain is
+// configured.
+func contractsNotConfigured(chain wallet.ChainID) *app.Problem {
+	return app.NewProblem(http.StatusUnauthorized, "contract_wallet_not_supported", fmt.Sprintf("contract wallets of %s are not configured", chain))
+}
+
+// shorten limits the length of what a reply or a log record repeats from a request.
 func shorten(text string) string {
 	const most = 64
 	if len(text) <= most {
 		return text
 	}
-	return text[:most] + "…"
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
-// problemOf is the problem that an error is answered with, or nil for what is no refusal but a failure.
+// problemOf returns the problem to reply with for an error; nil if the error is a failure of the server.
 func problemOf(err error) *app.Problem {
 	var problem *app.Problem
+	var limit *contract.LimitError
 	switch {
 	case errors.As(err, &problem):
 		return problem
-	case errors.Is(err, ErrTooManyPending), errors.Is(err, errBusy):
+	case errors.As(err, &limit) && limit.Client:
+		return tooManyRequests(limit.RetryAfter)
+	case errors.As(err, &limit):
+		busy := hinted(errOverloaded, "chains are asked about contract wallets too often at present")
+		busy.Header = tooManyRequests(limit.RetryAfter).Header
+		return busy
+	case errors.Is(err, onchain.ErrUnavailable):
+		away := unavailable()
+		away.Hint = "the chain of the contract wallet gives no answer; nothing was used up"
+		away.Header.Set("Retry-After", "5")
+		return away
+	case errors.Is(err, store.ErrTooManyPending), errors.Is(err, password.ErrBusy):
 		return tooManyRequests(time.Second)
-	case errors.Is(err, ErrSubjectRefused):
+	case errors.Is(err, links.ErrLeft):
+		return errWalletLeft
+	case errors.Is(err, claims.ErrSubjectRefused):
 		return errSubjectRefused
+	case errors.Is(err, session.ErrEnded):
+		return sessionEnded
+	case errors.Is(err, session.ErrReused):
+		return refreshReused
+	case errors.Is(err, token.ErrRefreshInvalid):
+		return refreshUnknown
+	case errors.Is(err, token.ErrRefreshExpired):
+		return refreshExpired
+	case errors.Is(err, session.ErrKey):
+		return dpop.ErrKeyMismatch
+	case errors.Is(err, session.ErrFleetRevoked):
+		return errFleetSessionRevoked
 	default:
-		return nil
+		return walletProblem(err)
 	}
-}
-
-// handler turns a flow into an echo handler that writes its own problems, so that it answers alike in an app of any
-// make. What is no problem is the server's fault: it is logged and answered with 503.
-func handler(log *slog.Logger, flow func(echo.Context) error) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		err := flow(c)
-		if err == nil {
-			return nil
-		}
-		problem := problemOf(err)
-		switch {
-		case problem != nil:
-		case errors.Is(err, context.Canceled) && c.Request().Context().Err() != nil:
-			app.WriteProblem(c.Response(), c.Request(), err)
-			return nil
-		default:
-			log.ErrorContext(c.Request().Context(), "request failed", "route", c.Path(), "error", err)
-			problem = unavailable()
-		}
-		app.WriteProblem(c.Response(), c.Request(), problem)
-		return nil
-	}
-}
-
-// reply writes a JSON object that holds a token or a nonce.
-func reply(c echo.Context, v any) error {
-	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
-	return app.WriteJSON(c.Response(), http.StatusOK, v)
 }

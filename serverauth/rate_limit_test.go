@@ -1,6 +1,7 @@
 package serverauth_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -25,6 +26,9 @@ type limited struct {
 	echo  *echo.Echo
 	clock *testutil.Clock
 	admin string
+
+	method string // of the calls; empty: POST
+	body   string // of the calls; empty: an empty object
 }
 
 func startLimited(t *testing.T, settings, appSettings map[string]any) *limited {
@@ -39,9 +43,16 @@ func startLimited(t *testing.T, settings, appSettings map[string]any) *limited {
 	return l
 }
 
-// call sends an empty object from an address, with further headers as pairs.
+func (l *limited) login(client string) tokens {
+	l.t.Helper()
+	l.body = `{"email":"admin@pico.local","password":"correct horse"}`
+	defer func() { l.body = "" }()
+	return l.call("/login", client).tokens(l.t)
+}
+
+// call sends a request from an address, with further headers as pairs.
 func (l *limited) call(path, client string, header ...string) reply {
-	request := httptest.NewRequest(http.MethodPost, serverauth.Prefix+path, strings.NewReader("{}"))
+	request := httptest.NewRequest(cmp.Or(l.method, http.MethodPost), serverauth.Prefix+path, strings.NewReader(cmp.Or(l.body, "{}")))
 	request.Header.Set("Content-Type", "application/json")
 	request.RemoteAddr = client
 	for i := 0; i < len(header); i += 2 {
@@ -64,7 +75,7 @@ func (l *limited) passes(n int, path, client string, header ...string) (passed i
 	return passed
 }
 
-var limitedPaths = []string{"/challenge", "/sign-in", "/login", "/refresh", "/fleet/sessions"}
+var limitedPaths = []string{"/challenge", "/sign-in", "/login", "/refresh", "/logout", "/fleet/sessions"}
 
 func TestTheRateIsABurstAndARefill(t *testing.T) {
 	for _, perMinute := range []int{1, 7, 120} {
@@ -106,7 +117,7 @@ func TestEachEndpointAndEachClientHasItsOwnBucket(t *testing.T) {
 
 func TestNothingElseIsLimited(t *testing.T) {
 	l := startLimited(t, map[string]any{"rate_limit_per_minute": 1}, nil)
-	for _, path := range []string{"/logout", "/revoke", "/keys/nonsense/compromised", "/introspect"} {
+	for _, path := range []string{"/revoke", "/keys/nonsense/compromised", "/introspect"} {
 		assert.Equal(t, 20, l.passes(20, path, "192.0.2.1:1", bearer(l.admin)...), path)
 	}
 	off := startLimited(t, map[string]any{"rate_limit_per_minute": 0}, nil)
@@ -115,14 +126,82 @@ func TestNothingElseIsLimited(t *testing.T) {
 	}
 }
 
-func TestWrongFleetSecretsCount(t *testing.T) {
+// TestWrongFleetSecretsKeepNobodyOut guesses from the address that the secret's holder is behind, too.
+func TestWrongFleetSecretsKeepNobodyOut(t *testing.T) {
+	const shared = "192.0.2.1:1"
+	for _, endpoint := range []struct{ method, path string }{
+		{http.MethodPost, "/introspect"}, {http.MethodGet, "/revoked-jtis"}, {http.MethodPost, "/fleet/sessions"},
+	} {
+		t.Run(endpoint.path, func(t *testing.T) {
+			l := startLimited(t, nil, nil)
+			l.method = endpoint.method
+			passes := func(n int, secret string) int { return l.passes(n, endpoint.path, shared, "X-Fleet-Secret", secret) }
+			l.call(endpoint.path, shared, "X-Fleet-Secret", "wrong").problem(t, 401, "invalid X-Fleet-Secret")
+			assert.Equal(t, 119, passes(130, "wrong"), "wrong ones count")
+			for range 60 {
+				assert.Equal(t, 2, passes(2, fleetSecret), "the right one is never refused for them")
+				assert.Zero(t, passes(2, "wrong"))
+				assert.Zero(t, passes(1, fleetSecret+"x"))
+			}
+			assert.NotEqual(t, http.StatusUnauthorized, l.call(endpoint.path, "192.0.2.2:1", "X-Fleet-Secret", fleetSecret).status)
+		})
+	}
 	l := startLimited(t, nil, nil)
+	assert.Equal(t, 1000, l.passes(1000, "/introspect", shared, "X-Fleet-Secret", fleetSecret), "the right one does not count")
+	assert.Equal(t, 120, l.passes(130, "/introspect", shared, "X-Fleet-Secret", "wrong"))
+	assert.Equal(t, 5, l.passes(5, "/introspect", shared, bearer(l.admin)...), "a token needs no secret")
+}
+
+func TestAnUnsetFleetSecretMatchesNothing(t *testing.T) {
+	l := startLimited(t, map[string]any{"fleet_mint_secret": ""}, nil)
+	for _, secret := range []string{"", "wrong"} {
+		l.call("/fleet/sessions", "192.0.2.1:1", "X-Fleet-Secret", secret).problem(t, 404, "fleet sessions are not configured")
+	}
+	assert.Equal(t, 118, l.passes(130, "/fleet/sessions", "192.0.2.1:1"), "guesses count all the same")
 	l.call("/introspect", "192.0.2.1:1", "X-Fleet-Secret", "wrong").problem(t, 401, "invalid X-Fleet-Secret")
-	assert.Equal(t, 119, l.passes(130, "/introspect", "192.0.2.1:1", "X-Fleet-Secret", "wrong"))
-	assert.Zero(t, l.passes(1, "/introspect", "192.0.2.1:1", "X-Fleet-Secret", fleetSecret), "who guesses on is not told that he is right")
-	l.call("/fleet/sessions", "192.0.2.1:1", "X-Fleet-Secret", "wrong").problem(t, 401, "invalid X-Fleet-Secret") // another endpoint
-	assert.Equal(t, 5, l.passes(5, "/introspect", "192.0.2.1:1", bearer(l.admin)...), "a token needs no secret")
-	assert.Equal(t, 1000, l.passes(1000, "/introspect", "192.0.2.2:1", "X-Fleet-Secret", fleetSecret), "the right one does not count")
+}
+
+// TestRefreshesCountBySession has people share an address with each other and with somebody who sends garbage.
+func TestRefreshesCountBySession(t *testing.T) {
+	const shared = "192.0.2.1:1"
+	l := startLimited(t, map[string]any{"rate_limit_per_minute": 5, "algorithm": "EdDSA"}, nil)
+	garbage := func(n int) int { return l.passes(n, "/refresh", shared) }
+	refreshes := func(n int, token *string, client string) (passed int) {
+		for range n {
+			l.body = `{"refresh_token":"` + *token + `"}`
+			got := l.call("/refresh", client)
+			if got.status == http.StatusOK {
+				*token = got.tokens(t).Refresh
+				passed++
+				continue
+			}
+			got.problem(t, http.StatusTooManyRequests, "too many requests")
+		}
+		l.body = ""
+		return passed
+	}
+	assert.Equal(t, 5, garbage(10), "what is no refresh token counts by the address")
+	sessions := make([]string, 3)
+	for i := range sessions {
+		sessions[i] = l.login("198.51.100.7:1").Refresh
+	}
+	for i := range sessions {
+		assert.Equal(t, 5, refreshes(10, &sessions[i], shared), "each session, although the address has nothing left")
+		assert.Zero(t, refreshes(2, &sessions[i], "203.0.113.1:1"), "the same session from elsewhere")
+	}
+	assert.Zero(t, garbage(3))
+	l.clock.Advance(12 * time.Second)
+	assert.Equal(t, 1, refreshes(5, &sessions[0], shared))
+	assert.Equal(t, 1, garbage(5))
+
+	l.clock.Advance(8 * 24 * time.Hour)
+	l.body = `{"refresh_token":"` + sessions[1] + `"}`
+	for range 5 {
+		l.call("/refresh", shared).problem(t, http.StatusUnauthorized, "refresh expired")
+	}
+	assert.Zero(t, l.passes(3, "/refresh", shared), "an expired one counts by its session too")
+	l.body = ""
+	assert.Equal(t, 5, garbage(10))
 }
 
 func TestForwardedAddressesAreBelievedOfTrustedProxiesOnly(t *testing.T) {

@@ -6,23 +6,18 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/fx"
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/serverauth"
-	"github.com/picoauth/picoauth/serverauth/keys"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil"
 )
-
-func (s *server) refresh(token string) reply {
-	s.t.Helper()
-	return s.post("/refresh", map[string]any{"refresh_token": token})
-}
 
 func TestRefreshRotates(t *testing.T) {
 	s := startServer(t, nil)
@@ -31,20 +26,11 @@ func TestRefreshRotates(t *testing.T) {
 	assert.NotEqual(t, in.Refresh, next.Refresh)
 	assert.NotEqual(t, in.Access, next.Access)
 	before, after := jwtPart(t, in.Access, 1), jwtPart(t, next.Access, 1)
-	for _, name := range []string{"sub", "sid", "role", "wallet_id", "wallet_address", "algorithm"} {
+	for _, name := range []string{"sub", "sid", "role", "wallet_id", "wallet_address", "wallet_kind", "algorithm"} {
 		assert.Equal(t, before[name], after[name], name)
 	}
 	assert.NotEqual(t, before["jti"], after["jti"])
 	assert.Equal(t, http.StatusOK, s.introspectActive(next.Access))
-}
-
-// introspectActive calls a protected path: 404 says that the token was accepted.
-func (s *server) introspectActive(token string) int {
-	s.t.Helper()
-	if s.get("/no-such-path", "Authorization", "Bearer "+token).status == http.StatusNotFound {
-		return http.StatusOK
-	}
-	return http.StatusUnauthorized
 }
 
 func TestTwoRefreshesInOneSecondBothRotate(t *testing.T) {
@@ -146,7 +132,7 @@ func TestRefreshTokenAndSessionExpire(t *testing.T) {
 }
 
 func TestAnAbsentSessionIsNotMadeAnew(t *testing.T) {
-	store := serverauth.NewInMemorySessionStore()
+	store := store.NewInMemorySessionStore()
 	s := startServer(t, nil, testutil.WithSessionStore(store))
 	in := s.signIn(newWallet(t, "Ed25519"))
 	_, found, err := store.End(context.Background(), jwtPart(t, in.Refresh, 1)["sid"].(string))
@@ -160,10 +146,10 @@ func TestRolesAndClaimsAreTakenAnewAtEachRefresh(t *testing.T) {
 	var mu sync.Mutex
 	answer := serverauth.Claims{Role: "member", Groups: []string{"a"}, Scope: "read write", Extra: map[string]any{"tier": 1}}
 	var refusal error
-	provider := serverauth.ClaimsProviderFunc(func(_ context.Context, subject serverauth.Subject) (serverauth.Claims, error) {
+	provider := serverauth.ClaimsProviderFunc(func(_ context.Context, subject store.Subject) (serverauth.Claims, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		assert.Equal(t, serverauth.KindWallet, subject.Kind)
+		assert.Equal(t, store.KindWallet, subject.Kind)
 		return answer, refusal
 	})
 	s := startServer(t, nil, testutil.WithClaimsProvider(provider))
@@ -197,33 +183,13 @@ func TestRolesAndClaimsAreTakenAnewAtEachRefresh(t *testing.T) {
 }
 
 func TestAReservedFreeClaimIsRefused(t *testing.T) {
-	provider := serverauth.ClaimsProviderFunc(func(context.Context, serverauth.Subject) (serverauth.Claims, error) {
+	provider := serverauth.ClaimsProviderFunc(func(context.Context, store.Subject) (serverauth.Claims, error) {
 		return serverauth.Claims{Extra: map[string]any{"sub": "somebody else"}}, nil
 	})
 	s := startServer(t, nil, testutil.WithClaimsProvider(provider))
 	r := s.post("/sign-in", s.signInBody(newWallet(t, "Ed25519")))
 	assert.Equal(t, http.StatusServiceUnavailable, r.status)
 	assert.NotContains(t, string(r.body), "somebody")
-}
-
-// sharedBackend opens the same stores every time, as a database does.
-type sharedBackend struct{ stores *serverauth.Stores }
-
-func (sharedBackend) Schemes() []string { return []string{"shared"} }
-
-func (b sharedBackend) Open(context.Context, serverauth.BackendConfig) (*serverauth.Stores, error) {
-	return b.stores, nil
-}
-
-func newSharedBackend(t testing.TB) fx.Option {
-	t.Helper()
-	challenges, err := serverauth.NewInMemoryChallengeStore(serverauth.DefaultServerAuthSettings())
-	require.NoError(t, err)
-	backend := sharedBackend{&serverauth.Stores{
-		Challenges: challenges, Sessions: serverauth.NewInMemorySessionStore(), Revocations: serverauth.NewInMemoryRevocationStore(),
-		Mints: serverauth.NewInMemoryMintStore(), Keys: keys.NewMemoryStore(),
-	}}
-	return serverauth.AsBackend(func() sharedBackend { return backend })
 }
 
 func TestChangedAdminCredentialsEndAdminSessions(t *testing.T) {
@@ -249,11 +215,36 @@ func TestStorageThatRefusesToStart(t *testing.T) {
 		`server_auth.storage_url: no backend for "sqlite" URLs`:                                       {"data_dir": "somewhere"},
 		"server_auth.session_storage_url: is not a URL":                                               {"session_storage_url": "nonsense"},
 		"server_auth.key_dir: keys that outlive the process":                                          {"key_dir": t.TempDir()},
-		"server_auth.key_encryption_key must be 32 bytes":                                             {"key_encryption_key": "short secret"},
+		"server_auth.key_encryption_key: must be 32 bytes":                                            {"key_encryption_key": "short secret"},
 	} {
 		a := app.New(app.ConfigMap(map[string]any{"server_auth": settings, "app.port": 0}), newSharedBackend(t), serverauth.Module)
 		require.ErrorContains(t, a.Err(), want)
 		assert.NotContains(t, a.Err().Error(), "secret@")
 		assert.NotContains(t, a.Err().Error(), "short secret")
 	}
+}
+
+func TestAnOutageOfTheClaimsProviderEndsNoSession(t *testing.T) {
+	var away atomic.Bool
+	provider := serverauth.ClaimsProviderFunc(func(context.Context, store.Subject) (serverauth.Claims, error) {
+		if away.Load() {
+			return serverauth.Claims{}, errors.New("directory is away")
+		}
+		return serverauth.Claims{}, nil
+	})
+	clock := testutil.NewClock(time.Now())
+	s := startServer(t, nil, testutil.WithClaimsProvider(provider), testutil.WithClock(clock))
+	in := s.signIn(newWallet(t, "Ed25519"))
+	away.Store(true)
+	assert.Equal(t, 503, s.refresh(in.Refresh).status)
+	clock.Advance(5 * time.Minute) // longer than the grace
+	away.Store(false)
+	s.refresh(in.Refresh).tokens(t)
+}
+
+func TestWithoutAGraceEveryOldRefreshTokenIsReuse(t *testing.T) {
+	s := startServer(t, map[string]any{"refresh_grace_seconds": 0}, testutil.WithClock(testutil.NewClock(time.Now())))
+	in := s.signIn(newWallet(t, "Ed25519"))
+	s.refresh(in.Refresh).tokens(t)
+	s.refresh(in.Refresh).problem(t, 401, "refresh invalid: token was used before, the session has ended")
 }

@@ -4,11 +4,13 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/picoauth/picoauth/app"
-	"github.com/picoauth/picoauth/serverauth/wallet"
+	"github.com/picoauth/picoauth/serverauth/internal/events"
+	"github.com/picoauth/picoauth/serverauth/revocation"
 )
 
 const (
@@ -16,10 +18,10 @@ const (
 	maxRevocationReason = 1024
 )
 
-// revokeFlow is what an operator does about a token, a session or a subject.
+// revokeFlow revokes a token, a session or a subject, for operators.
 type revokeFlow struct {
 	guard   *guard
-	revoker *Revoker
+	revoker *revocation.Revoker
 	log     *slog.Logger
 }
 
@@ -31,10 +33,17 @@ type revokeRequest struct {
 }
 
 type revokeReply struct {
-	Revoked revokedItem `json:"revoked"`
+	Revoked revokedItem  `json:"revoked"`
+	Ended   revokedCount `json:"ended"`
 }
 
-// revokedItem is a Revocation with all of its fields, the empty ones too.
+// revokedCount counts the sessions and tokens that were live until the call.
+type revokedCount struct {
+	Sessions int `json:"sessions"`
+	Tokens   int `json:"tokens"`
+}
+
+// revokedItem is a Revocation with all of its fields, including the empty ones.
 type revokedItem struct {
 	JTI       string `json:"jti"`
 	SID       string `json:"sid"`
@@ -55,38 +64,40 @@ func (f *revokeFlow) revoke(c echo.Context) error {
 	if err := app.DecodeJSON(c.Response(), c.Request(), &request); err != nil {
 		return err
 	}
-	item, err := f.apply(c, request, Cause{By: operator.Subject, Reason: request.Reason})
+	ended, err := f.apply(c, request, revocation.Cause{By: operator.Subject, Reason: request.Reason})
 	if err != nil {
 		return err
 	}
-	securityEvent(c.Request().Context(), f.log, eventRevoked, "jti", item.JTI, "sid", item.SID, "sub", item.Sub, "by", operator.Subject)
+	item := ended.Item
+	events.Log(c.Request().Context(), f.log, events.Revoked, "jti", item.JTI, "sid", item.SID, "sub", item.Sub, "by", operator.Subject,
+		"sessions", ended.Sessions, "tokens", ended.Tokens)
 	return reply(c, revokeReply{revokedItem{
 		JTI: item.JTI, SID: item.SID, Sub: item.Sub, RevokedAt: item.RevokedAt, Reason: item.Reason, RevokedBy: item.RevokedBy, Exp: item.Exp,
-	}})
+	}, revokedCount{ended.Sessions, ended.Tokens}})
 }
 
-func (f *revokeFlow) apply(c echo.Context, r revokeRequest, cause Cause) (Revocation, error) {
+func (f *revokeFlow) apply(c echo.Context, r revokeRequest, cause revocation.Cause) (revocation.Ended, error) {
 	ctx := c.Request().Context()
 	named := 0
-	for _, id := range []string{r.JTI, r.SID, r.Sub} {
-		if len(id) > maxRevocationID || len(r.Reason) > maxRevocationReason {
-			return Revocation{}, app.NewProblem(http.StatusBadRequest, "invalid_field",
+	for _, id := range []*string{&r.JTI, &r.SID, &r.Sub} {
+		if len(*id) > maxRevocationID || len(r.Reason) > maxRevocationReason {
+			return revocation.Ended{}, app.NewProblem(http.StatusBadRequest, "invalid_field",
 				"jti, sid and sub are at most 8192 bytes, reason at most "+strconv.Itoa(maxRevocationReason))
 		}
-		if id != "" {
+		if *id = strings.TrimSpace(*id); *id != "" {
 			named++
 		}
 	}
 	switch {
 	case named == 0:
-		return Revocation{}, app.NewProblem(http.StatusBadRequest, "jti_required", "jti required")
+		return revocation.Ended{}, app.NewProblem(http.StatusBadRequest, "jti_required", "jti required")
 	case named > 1:
-		return Revocation{}, app.NewProblem(http.StatusBadRequest, "ambiguous_revocation", "only one of jti, sid and sub can be revoked at once")
+		return revocation.Ended{}, app.NewProblem(http.StatusBadRequest, "ambiguous_revocation", "only one of jti, sid and sub can be revoked at once")
 	case r.JTI != "":
 		return f.revoker.Token(ctx, r.JTI, cause)
 	case r.SID != "":
 		return f.revoker.Session(ctx, r.SID, cause)
 	default:
-		return f.revoker.Subject(ctx, wallet.CanonicalSubject(r.Sub), cause)
+		return f.revoker.Subject(ctx, r.Sub, cause)
 	}
 }

@@ -232,8 +232,9 @@ func TestErrorsAreThoseOfTheContract(t *testing.T) {
 		status       int
 		detail, code string
 	}{
-		{"/challenge", `{}`, 400, "address required", "address_required"},
-		{"/challenge", `{"address":null}`, 400, "address required", "address_required"},
+		{"/challenge", `{"address":""}`, 400, "address required", "address_required"},
+		{"/challenge", `{"domain":"evil.example"}`, 400, "domain not allowed", "domain_not_allowed"},
+		{"/challenge", `{"algorithm":"rsa"}`, 400, "unsupported wallet algorithm: rsa", "unsupported_algorithm"},
 		{"/challenge", `{"address":"` + long + `"}`, 400, "address too long", "address_too_long"},
 		{"/challenge", `{"address":"ab","domain":"evil.example"}`, 400, "domain not allowed", "domain_not_allowed"},
 		{"/challenge", `{"address":"` + ethereum + `","chain_id":"eip155:5"}`, 400, "chain not allowed", "chain_not_allowed"},

@@ -209,6 +209,9 @@ func TestBrokenBodiesAreRefusedByAProblem(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for _, e := range s.endpoints() {
 		for _, test := range brokenBodies(encode(t, e.whole()), random) {
+			if e.path == "/challenge" && test.name == "empty" {
+				continue // it asks for a challenge of no address
+			}
 			got, _ := s.send(test.of(e))
 			if got.status != test.status || test.detail != "" && got.json(t)["detail"] != test.detail {
 				t.Errorf("%s %s: want %d %q, got %d %s\nbody %.300q", e.path, test.name, test.status, test.detail, got.status, got.body, test.body)

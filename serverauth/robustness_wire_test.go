@@ -100,3 +100,13 @@ func TestAClientThatGoesAwayIsNoError(t *testing.T) {
 	}
 	assert.Equal(t, []int{http.StatusOK}, statusesOf(t, strings.TrimPrefix(s.url, "http://"), head+"Connection: close\r\n"+length+string(body)), "nothing was spent")
 }
+
+func TestFleetFieldsAreBounded(t *testing.T) {
+	s, _ := operated(t, nil)
+	for name, body := range map[string]map[string]any{
+		"scope": {"session_id": "s", "agent_id": "a", "scope": strings.Repeat("a", 1025)}, "line feed": {"session_id": "s\n", "agent_id": "a"},
+		"space": {"session_id": " s", "agent_id": "a"}, "long": {"session_id": "s", "agent_id": strings.Repeat("a", 257)},
+	} {
+		assert.Equal(t, "invalid_field", s.fleet(body).json(t)["code"], name)
+	}
+}

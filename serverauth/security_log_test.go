@@ -6,7 +6,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"log/slog"
 	"os"
 	"regexp"
 	"strings"
@@ -14,33 +13,11 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/fx"
 
 	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil"
 )
-
-// watched is a server whose log a test reads.
-func watched(t testing.TB, settings map[string]any, options ...fx.Option) (*server, *logLines) {
-	t.Helper()
-	log := &logLines{}
-	return startServer(t, settings, append(options,
-		fx.Decorate(func() *slog.Logger { return slog.New(slog.NewJSONHandler(log, nil)) }))...), log
-}
-
-// expect asserts that the last record of an event has its name, a level and these attributes, and clients and subjects as
-// they should be.
-func (l *logLines) expect(t testing.TB, event, level string, attributes map[string]any) {
-	t.Helper()
-	records := l.events(t, event)
-	require.NotEmpty(t, records, event)
-	last := records[len(records)-1]
-	for name, want := range attributes {
-		assert.Equal(t, want, last[name], "%s of %s", name, event)
-	}
-	assert.Equal(t, event, last["event"])
-	assert.Equal(t, level, last["level"], event)
-}
 
 func TestSecurityEvents(t *testing.T) {
 	s, log := watched(t, map[string]any{
@@ -102,9 +79,7 @@ func TestSecurityEvents(t *testing.T) {
 	}
 	log.expect(t, "rate_limited", "INFO", map[string]any{"code": "too_many_requests", "endpoint": "/refresh", "client": client})
 
-	log.mu.Lock()
-	text := log.text.String()
-	log.mu.Unlock()
+	text := log.String()
 	for _, private := range []string{
 		"horse", fleetSecret, "secret guess", in.Access, in.Refresh, next.Access, other.Refresh, operator, fleet, body["challenge"].(string),
 	} {
@@ -113,7 +88,7 @@ func TestSecurityEvents(t *testing.T) {
 }
 
 func TestARefusalOfTheClaimsProviderIsAnEvent(t *testing.T) {
-	provider := claimsFunc(func(_ context.Context, _ serverauth.Subject) (serverauth.Claims, error) {
+	provider := claimsFunc(func(_ context.Context, _ store.Subject) (serverauth.Claims, error) {
 		return serverauth.Claims{}, fmt.Errorf("%w: no invoice", serverauth.ErrSubjectRefused)
 	})
 	s, log := watched(t, nil, testutil.WithClaimsProvider(provider))
@@ -123,23 +98,20 @@ func TestARefusalOfTheClaimsProviderIsAnEvent(t *testing.T) {
 
 // The table in the doc comment is what operators go by.
 func TestEverySecurityEventIsDocumented(t *testing.T) {
-	source, err := os.ReadFile("security_log.go")
+	source, err := os.ReadFile("internal/events/events.go")
 	require.NoError(t, err)
 	documented := make(map[string]bool)
 	for _, row := range regexp.MustCompile(`(?m)^//\t([a-z_]+) +(?:INFO|WARN|ERROR) `).FindAllStringSubmatch(string(source), -1) {
 		documented[row[1]] = true
 	}
 	named := map[string]bool{"signing_key_changed": true} // by the package keys
-	for _, file := range []string{"security_log.go", "audit_run.go"} {
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-		require.NoError(t, err)
-		ast.Inspect(parsed, func(n ast.Node) bool {
-			spec, ok := n.(*ast.ValueSpec)
-			if ok && strings.HasPrefix(spec.Names[0].Name, "event") {
-				named[strings.Trim(spec.Values[0].(*ast.BasicLit).Value, `"`)] = true
-			}
-			return true
-		})
-	}
+	parsed, err := parser.ParseFile(token.NewFileSet(), "internal/events/events.go", nil, 0)
+	require.NoError(t, err)
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok {
+			named[strings.Trim(spec.Values[0].(*ast.BasicLit).Value, `"`)] = true
+		}
+		return true
+	})
 	assert.Equal(t, named, documented)
 }

@@ -3,23 +3,33 @@ package serverauth
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/clientauth/jose"
+	"github.com/picoauth/picoauth/serverauth/claims"
 	"github.com/picoauth/picoauth/serverauth/keys"
+	"github.com/picoauth/picoauth/serverauth/store"
+	"github.com/picoauth/picoauth/serverauth/token"
 	"github.com/picoauth/picoauth/serverauth/wallet"
 )
 
-// Validate reports every value that the server cannot run with, each with its key.
+// Validate checks all values. It returns an error that names the key of every invalid one.
 func (s ServerAuthSettings) Validate() error {
+	_, err := s.parse()
 	return errors.Join(
-		s.validateIssuer(),
+		app.CheckTexts("", s, "statement"),
 		app.CheckNotEmpty("audience", s.Audience),
+		app.CheckOneValue("audience", s.Audience),
+		app.CheckOneValue("client_id", s.ClientID),
+		app.CheckOneValue("admin_email", s.AdminEmail),
+		app.CheckOneValue("admin_role", s.AdminRole),
+		s.validateFleetSecret(),
+		s.validateOperatorRoles(),
 		app.CheckOneOf("algorithm", s.Algorithm, keys.Algorithms()...),
-		app.CheckRange("access_token_expire_minutes", s.AccessTokenExpireMinutes, 1, 30*24*60),
+		app.CheckRange("access_token_expire_minutes", s.AccessTokenExpireMinutes, 1, int(token.LongestSignIn/time.Minute)),
 		app.CheckRange("refresh_token_expire_days", s.RefreshTokenExpireDays, 1, 3650),
 		app.CheckRange("session_max_days", s.SessionMaxDays, 1, 3650),
 		app.CheckRange("refresh_grace_seconds", s.RefreshGraceSeconds, 0, 300),
@@ -27,36 +37,56 @@ func (s ServerAuthSettings) Validate() error {
 		app.CheckRange("message_ttl_seconds", s.MessageTTLSeconds, 1, 3600),
 		app.CheckRange("clock_skew_seconds", s.ClockSkewSeconds, 0, 600),
 		app.CheckRange("key_rotation_days", s.KeyRotationDays, 0, 3650),
-		app.CheckRange("fleet_session_ttl_seconds", s.FleetSessionTTLSeconds, 60, maxFleetTTLSeconds),
-		app.CheckRange("fleet_max_ttl_seconds", s.FleetMaxTTLSeconds, 60, maxFleetTTLSeconds),
-		app.CheckRange("mint_audit_min_ttl_seconds", s.MintAuditMinTTLSeconds, 0, maxFleetTTLSeconds),
+		app.CheckRange("fleet_session_ttl_seconds", s.FleetSessionTTLSeconds, 60, int(token.Longest/time.Second)),
+		app.CheckRange("fleet_max_ttl_seconds", s.FleetMaxTTLSeconds, 60, int(token.Longest/time.Second)),
+		app.CheckRange("mint_audit_min_ttl_seconds", s.MintAuditMinTTLSeconds, 0, int(token.Longest/time.Second)),
 		app.CheckRange("rate_limit_per_minute", s.RateLimitPerMinute, 0, 1_000_000),
+		app.CheckRange("ethereum_calls_per_minute", s.EthereumCallsPerMinute, 1, 1_000_000),
+		app.CheckRange("contract_wallet_recheck_seconds", s.ContractWalletRecheckSeconds, 0, 86400),
 		checkStorageURL("storage_url", s.Storage),
 		checkStorageURL("challenge_storage_url", s.ChallengeStorage),
 		checkStorageURL("session_storage_url", s.SessionStorage),
 		checkStorageURL("revocation_storage_url", s.RevocationStorage),
 		checkStorageURL("mint_storage_url", s.MintStorage),
 		checkStorageURL("key_storage_url", s.KeyStorage),
+		checkStorageURL("link_storage_url", s.LinkStorage),
 		s.validateFleetRoles(),
-		s.validateMessages(),
+		s.validateProofAlgorithms(),
+		s.validateSubjects(),
+		claims.CheckURL(s.ClaimsURL, s.ClaimsSecret),
+		s.validateStatement(),
+		s.validateChains(),
+		s.validateWalletAlgorithms(),
 		s.validateAdmin(),
+		err,
 	)
 }
 
-func (s ServerAuthSettings) validateIssuer() error {
-	u, err := url.Parse(s.Issuer)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil ||
-		u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(s.Issuer, "/") {
-		return &app.ConfigError{Key: "issuer", Reason: fmt.Sprintf(
-			"%q is not an http or https URL without query, fragment and trailing slash", s.Issuer)}
+func (s ServerAuthSettings) validateProofAlgorithms() error {
+	var all []error
+	for i, algorithm := range s.DPoPAlgorithms {
+		all = append(all, app.CheckOneOf(fmt.Sprintf("dpop_algorithms[%d]", i), algorithm, jose.Algorithms()...))
 	}
-	return nil
+	return errors.Join(all...)
 }
 
-// maxFleetTTLSeconds bounds the life of a fleet token by configuration: a year.
-const maxFleetTTLSeconds = 366 * 24 * 60 * 60
+// validateWalletAlgorithms finds built-in algorithms that are written in another way. Any other name may be that of a scheme of
+// the app's own, which is not known here: NewWalletVerifier refuses the rest.
+func (s ServerAuthSettings) validateWalletAlgorithms() error {
+	letters := strings.NewReplacer("-", "", "_", "", " ", "")
+	var all []error
+	for i, name := range s.SupportedWalletAlgorithms {
+		for _, scheme := range builtinSchemes() {
+			if known := scheme.Algorithm(); name != known && strings.EqualFold(letters.Replace(name), letters.Replace(known)) {
+				all = append(all, &app.ConfigError{Key: fmt.Sprintf("supported_wallet_algorithms[%d]", i),
+					Reason: fmt.Sprintf("unsupported wallet algorithm: %q; did you mean %q?", name, known)})
+			}
+		}
+	}
+	return errors.Join(all...)
+}
 
-// validateFleetRoles keeps the holder of the fleet secret from minting an operator.
+// validateFleetRoles ensures that the holder of the fleet secret cannot issue tokens with an operator role.
 func (s ServerAuthSettings) validateFleetRoles() error {
 	for _, role := range s.FleetRoles {
 		if role == s.AdminRole || slices.Contains(s.OperatorRoles, role) {
@@ -66,33 +96,78 @@ func (s ServerAuthSettings) validateFleetRoles() error {
 	return nil
 }
 
+func (s ServerAuthSettings) validateSubjects() error {
+	err := claims.CheckEntries(s.Subjects)
+	if s.SubjectsFile != "" {
+		err = errors.Join(err, claims.CheckFile(s.SubjectsFile))
+	}
+	return err
+}
+
+// minFleetSecret is the minimum length of the fleet secret, in characters.
+const minFleetSecret = 16
+
+// validateFleetSecret refuses a secret that cannot be sent in a header.
+func (s ServerAuthSettings) validateFleetSecret() error {
+	if strings.ContainsFunc(s.FleetMintSecret, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return &app.ConfigError{Key: "fleet_mint_secret", Reason: "holds a character that a header cannot"}
+	}
+	return app.CheckSecret("fleet_mint_secret", s.FleetMintSecret, minFleetSecret)
+}
+
+// validateOperatorRoles refuses the role that every wallet gets by default.
+func (s ServerAuthSettings) validateOperatorRoles() error {
+	var all error
+	for i, role := range s.OperatorRoles {
+		if role == store.KindWallet {
+			all = errors.Join(all, &app.ConfigError{Key: fmt.Sprintf("operator_roles[%d]", i),
+				Reason: fmt.Sprintf("%q is the role of everybody who signs in with a wallet", role)})
+		}
+	}
+	if s.AdminRole == store.KindWallet {
+		all = errors.Join(all, &app.ConfigError{Key: "admin_role", Reason: fmt.Sprintf("%q is the role of everybody who signs in with a wallet", s.AdminRole)})
+	}
+	return all
+}
+
 func (s ServerAuthSettings) validateAdmin() error {
 	if !s.AutoCreateAdmin {
 		return nil
 	}
-	_, err := newPasswordCheck(s.AdminPassword)
-	return errors.Join(
-		app.CheckNotEmpty("admin_email", s.AdminEmail),
-		app.CheckNotEmpty("admin_role", s.AdminRole),
-		err,
-	)
+	return errors.Join(app.CheckNotEmpty("admin_email", s.AdminEmail), app.CheckNotEmpty("admin_role", s.AdminRole))
 }
 
-// validateMessages reads what messages are checked against, and makes one.
-func (s ServerAuthSettings) validateMessages() error {
-	policy, err := newMessagePolicy(s)
-	if err != nil {
-		return err
-	}
+// validateStatement makes a message with it.
+func (s ServerAuthSettings) validateStatement() error {
 	sample := wallet.Message{
 		Account: wallet.Ed25519Algorithm, Domain: "example.org", Address: "00", URI: "https://example.org", Nonce: "00000000",
 		IssuedAt: time.Unix(0, 0).UTC(), Statement: s.Statement,
 	}
-	if len(policy.Domains) > 0 {
-		sample.Domain, sample.URI = policy.Domains[0].Host, policy.Domains[0].Origin()
-	}
-	if err := sample.Validate(); err != nil {
+	if sample.Validate() != nil {
 		return &app.ConfigError{Key: "statement", Reason: "must be one line of text without control characters"}
 	}
 	return nil
+}
+
+// chainAddresses are addresses for sample messages, by the namespace of their chains.
+var chainAddresses = map[string]wallet.Message{
+	wallet.NamespaceEthereum: {Account: wallet.EthereumAccount, Address: "0x0000000000000000000000000000000000000001"},
+	wallet.NamespaceSolana:   {Account: wallet.SolanaAccount, Address: "11111111111111111111111111111112"},
+}
+
+// validateChains makes a sample message for each chain, because with a chain that no message can name all sign-ins would fail.
+func (s ServerAuthSettings) validateChains() error {
+	var all error
+	for i, text := range s.AllowedChains {
+		chain, err := wallet.ParseAllowedChain(text)
+		sample, ofChain := chainAddresses[chain.Namespace]
+		if err != nil || !ofChain || chain.IsAny() {
+			continue // parse refuses it, it is of a scheme of the app's own, or it is every chain
+		}
+		sample.Domain, sample.URI, sample.Chain, sample.Nonce, sample.IssuedAt = "example.org", "https://example.org", chain, "00000000", time.Unix(0, 0).UTC()
+		if err := sample.Validate(); err != nil {
+			all = errors.Join(all, &app.ConfigError{Key: fmt.Sprintf("allowed_chains[%d]", i), Reason: fmt.Sprintf("%q is not a chain that a message can name", text)})
+		}
+	}
+	return all
 }

@@ -10,9 +10,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/storageurl"
+	"github.com/picoauth/picoauth/serverauth/audit"
 	"github.com/picoauth/picoauth/serverauth/keys"
+	"github.com/picoauth/picoauth/serverauth/links"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 const (
@@ -22,7 +27,7 @@ const (
 	keyFolder    = "keys"
 )
 
-// StorageURL is where everything is kept that has no URL of its own: storage_url, or SQLite in data_dir, or memory.
+// StorageURL is the storage of all state that has no URL of its own: storage_url, or SQLite in data_dir, or memory.
 func (s ServerAuthSettings) StorageURL() string {
 	switch {
 	case s.Storage != "":
@@ -34,25 +39,27 @@ func (s ServerAuthSettings) StorageURL() string {
 	}
 }
 
-// storage opens the backends that the settings name, each URL once and only when a role asks for it: a store that the
-// app replaces is never opened.
+// storage opens the backends in the settings, each URL once and only when it is needed: the storage of a store that the app
+// replaces is never opened.
 type storage struct {
 	settings ServerAuthSettings
-	backends map[string]Backend
-	config   BackendConfig
+	backends map[string]store.Backend
+	config   store.BackendConfig
 	metrics  *Instruments
 
 	mu     sync.Mutex
-	opened map[string]*Stores
+	opened map[string]*store.Stores
 	files  keys.Store // of keys, once they are open; nil where they are in no files
 }
 
-func newStorage(settings ServerAuthSettings, backends []Backend, clock app.Clock, log *slog.Logger) (*storage, error) {
+func newStorage(settings ServerAuthSettings, encryption *keys.EncryptionKey, backends []store.Backend, clock app.Clock, log *slog.Logger) (*storage, error) {
 	s := &storage{
-		settings: settings, backends: make(map[string]Backend), opened: make(map[string]*Stores),
-		config: BackendConfig{Settings: settings, Clock: clockOr(clock), Log: log},
+		settings: settings, backends: make(map[string]store.Backend), opened: make(map[string]*store.Stores),
+		config: store.BackendConfig{
+			AccessTokenTTL: settings.AccessTokenTTL(), ClockSkew: settings.ClockSkew(), EncryptionKey: encryption, Clock: app.ClockOr(clock), Log: log,
+		},
 	}
-	for _, backend := range append([]Backend{memoryBackend{}}, backends...) {
+	for _, backend := range append([]store.Backend{memoryBackend{}}, backends...) {
 		for _, scheme := range backend.Schemes() {
 			if s.backends[scheme] != nil {
 				return nil, fmt.Errorf("serverauth: two backends for %s: URLs", scheme)
@@ -60,18 +67,11 @@ func newStorage(settings ServerAuthSettings, backends []Backend, clock app.Clock
 			s.backends[scheme] = backend
 		}
 	}
-	if settings.KeyEncryptionKey != "" {
-		key, err := keys.ParseEncryptionKey(settings.KeyEncryptionKey)
-		if err != nil {
-			return nil, err
-		}
-		s.config.EncryptionKey = key
-	}
 	return s, nil
 }
 
-// stores opens the URL of a role, named by its setting, or returns what was opened.
-func (s *storage) stores(ctx context.Context, setting, text string) (*Stores, error) {
+// stores opens a URL, or returns what was opened before. setting is the key that contains the URL, for errors.
+func (s *storage) stores(ctx context.Context, setting, text string) (*store.Stores, error) {
 	if text == "" {
 		setting, text = "storage_url", s.settings.StorageURL()
 	}
@@ -97,8 +97,8 @@ func (s *storage) stores(ctx context.Context, setting, text string) (*Stores, er
 	return stores, nil
 }
 
-// backend finds the backend of a URL. Its errors show the scheme only: the rest may hold a password.
-func (s *storage) backend(text string) (Backend, error) {
+// backend finds the backend of a URL. Its errors contain the scheme only, because the rest may contain a password.
+func (s *storage) backend(text string) (store.Backend, error) {
 	scheme, _, found := strings.Cut(text, ":")
 	if !found {
 		return nil, errors.New("is not a URL such as memory:, sqlite:path or postgres://…")
@@ -114,7 +114,7 @@ func (s *storage) backend(text string) (Backend, error) {
 	return nil, fmt.Errorf("no backend for %q URLs in this program; it has %s", scheme, strings.Join(known, ", "))
 }
 
-func role[T any](s *storage, setting, text string, pick func(*Stores) T) (store T, err error) {
+func role[T any](s *storage, setting, text string, pick func(*store.Stores) T) (store T, err error) {
 	stores, err := s.stores(context.Background(), setting, text)
 	if err != nil {
 		return store, err
@@ -125,24 +125,54 @@ func role[T any](s *storage, setting, text string, pick func(*Stores) T) (store 
 	return store, nil
 }
 
-func (s *storage) challenges() (ChallengeStore, error) {
-	store, err := role(s, "challenge_storage_url", s.settings.ChallengeStorage, func(all *Stores) ChallengeStore { return all.Challenges })
+func (s *storage) challenges() (store.ChallengeStore, error) {
+	store, err := role(s, "challenge_storage_url", s.settings.ChallengeStorage, func(all *store.Stores) store.ChallengeStore { return all.Challenges })
 	return meteredChallenges{store, s.metrics}, err
 }
 
-func (s *storage) sessions() (SessionStore, error) {
-	store, err := role(s, "session_storage_url", s.settings.SessionStorage, func(all *Stores) SessionStore { return all.Sessions })
+func (s *storage) sessions() (store.SessionStore, error) {
+	store, err := role(s, "session_storage_url", s.settings.SessionStorage, func(all *store.Stores) store.SessionStore { return all.Sessions })
 	return meteredSessions{store, s.metrics}, err
 }
 
-func (s *storage) revocations() (RevocationStore, error) {
-	store, err := role(s, "revocation_storage_url", s.settings.RevocationStorage, func(all *Stores) RevocationStore { return all.Revocations })
+func (s *storage) revocations() (store.RevocationStore, error) {
+	store, err := role(s, "revocation_storage_url", s.settings.RevocationStorage, func(all *store.Stores) store.RevocationStore { return all.Revocations })
 	return meteredRevocations{store, s.metrics}, err
 }
 
-func (s *storage) mints() (MintStore, error) {
-	store, err := role(s, "mint_storage_url", s.settings.MintStorage, func(all *Stores) MintStore { return all.Mints })
+func (s *storage) mints() (audit.Store, error) {
+	store, err := role(s, "mint_storage_url", s.settings.MintStorage, func(all *store.Stores) audit.Store { return all.Mints })
 	return meteredMints{store, s.metrics}, err
+}
+
+// clients and used are in the same storage as the sessions.
+func (s *storage) clients() (store.ClientStore, error) {
+	store, err := role(s, "session_storage_url", s.settings.SessionStorage, func(all *store.Stores) store.ClientStore { return all.Clients })
+	return meteredClients{store, s.metrics}, err
+}
+
+func (s *storage) used() (store.UsedStore, error) {
+	store, err := role(s, "session_storage_url", s.settings.SessionStorage, func(all *store.Stores) store.UsedStore {
+		if all.Used == nil { // of an app's own backend: each process remembers by itself
+			return store.NewInMemoryUsedStore(s.config.Clock)
+		}
+		return all.Used
+	})
+	return meteredUsed{store, s.metrics}, err
+}
+
+func (s *storage) links() (store.LinkStore, error) {
+	setting, text := "link_storage_url", s.settings.LinkStorage
+	if text == "" && s.inMemory("") { // they must not be forgotten before the sessions are
+		setting, text = "session_storage_url", s.settings.SessionStorage
+	}
+	store, err := role(s, setting, text, func(all *store.Stores) store.LinkStore {
+		if all.Links == nil && s.settings.LinkStorage == "" { // of an app's own backend
+			return links.None{}
+		}
+		return all.Links
+	})
+	return meteredLinks{store, s.metrics}, err
 }
 
 func (s *storage) inMemory(text string) bool {
@@ -152,10 +182,10 @@ func (s *storage) inMemory(text string) bool {
 	return strings.HasPrefix(text, memoryScheme+":")
 }
 
-// each calls a function for everything that was opened.
-func (s *storage) each(do func(*Stores) error) error {
+// each calls a function for every storage that was opened.
+func (s *storage) each(do func(*store.Stores) error) error {
 	s.mu.Lock()
-	opened := make([]*Stores, 0, len(s.opened))
+	opened := make([]*store.Stores, 0, len(s.opened))
 	for _, stores := range s.opened {
 		opened = append(opened, stores)
 	}
@@ -169,7 +199,7 @@ func (s *storage) each(do func(*Stores) error) error {
 
 // ready is the readiness check of all storage.
 func (s *storage) ready(ctx context.Context) error {
-	return s.each(func(stores *Stores) error {
+	return s.each(func(stores *store.Stores) error {
 		if stores.Ready == nil {
 			return nil
 		}
@@ -177,8 +207,31 @@ func (s *storage) ready(ctx context.Context) error {
 	})
 }
 
+// refreshEvery is the interval at which shared state is read from a storage.
+const refreshEvery = 2 * time.Second
+
+// refresh reads the state that processes share in each storage, until the context ends. It ignores failures, which the readiness
+// check reports.
+func (s *storage) refresh(ctx context.Context) {
+	ticker := time.NewTicker(refreshEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			_ = s.each(func(stores *store.Stores) error {
+				if stores.Refresh == nil {
+					return nil
+				}
+				return stores.Refresh(ctx)
+			})
+		}
+	}
+}
+
 func (s *storage) close() error {
-	return s.each(func(stores *Stores) error {
+	return s.each(func(stores *store.Stores) error {
 		if stores.Close == nil {
 			return nil
 		}
@@ -200,26 +253,30 @@ func (s *storage) watch() func(context.Context) error {
 	return nil
 }
 
-// memoryBackend keeps everything in the process, and loses it with the process.
+// memoryBackend keeps all state in memory. It is lost when the process ends.
 type memoryBackend struct{}
 
 func (memoryBackend) Schemes() []string { return []string{memoryScheme} }
 
-func (memoryBackend) Open(_ context.Context, c BackendConfig) (*Stores, error) {
-	challenges, err := NewInMemoryChallengeStore(c.Settings, c.Clock)
+func (memoryBackend) Open(_ context.Context, c store.BackendConfig) (*store.Stores, error) {
+	challenges, err := store.NewMemoryChallenges(c.Clock)
 	if err != nil {
 		return nil, err
 	}
-	return &Stores{
-		Challenges: challenges, Sessions: NewInMemorySessionStore(), Revocations: NewInMemoryRevocationStore(c.Clock),
-		Mints: NewInMemoryMintStore(), Keys: keys.NewMemoryStore(),
+	return &store.Stores{
+		Challenges: challenges, Sessions: store.NewInMemorySessionStore(), Revocations: store.NewInMemoryRevocationStore(c.Clock),
+		Mints: audit.NewMemoryStore(), Keys: keys.NewMemoryStore(), Clients: store.NewInMemoryClientStore(), Used: store.NewInMemoryUsedStore(c.Clock),
+		Links: store.NewInMemoryLinkStore(),
 	}, nil
 }
 
-// checkStorageURL refuses what cannot be a storage URL, without repeating it: it may hold a password.
+// checkStorageURL refuses a value that is not a storage URL. The error does not contain it, because it may contain a password.
 func checkStorageURL(name, text string) error {
 	if text == "" {
 		return nil
+	}
+	if err := storageurl.Check(text); err != nil {
+		return &app.ConfigError{Key: name, Reason: err.Error()}
 	}
 	if u, err := url.Parse(text); err != nil || u.Scheme == "" {
 		return &app.ConfigError{Key: name, Reason: "is not a URL such as memory:, sqlite:path, postgres://… or redis://…"}

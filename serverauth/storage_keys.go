@@ -1,15 +1,20 @@
 package serverauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/serverauth/keys"
+	"github.com/picoauth/picoauth/serverauth/session"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 func (s *storage) keys(ctx context.Context) (keys.Store, error) {
@@ -17,7 +22,7 @@ func (s *storage) keys(ctx context.Context) (keys.Store, error) {
 	return meteredKeys{store, s.metrics}, err
 }
 
-// keyStore is files where there is a folder for them, and else in the storage.
+// keyStore returns the store of the keys: files if there is a folder for them, else the storage.
 func (s *storage) keyStore(ctx context.Context) (keys.Store, error) {
 	s.mu.Lock()
 	files, err := s.keyFiles(ctx)
@@ -25,11 +30,11 @@ func (s *storage) keyStore(ctx context.Context) (keys.Store, error) {
 	if err != nil || files != nil {
 		return files, err
 	}
-	return role(s, "key_storage_url", s.settings.KeyStorage, func(all *Stores) keys.Store { return all.Keys })
+	return role(s, "key_storage_url", s.settings.KeyStorage, func(all *store.Stores) keys.Store { return all.Keys })
 }
 
-// keyFiles opens the files of keys, or returns nil where they are in none. They are opened before any storage is, which
-// is then untouched by a start that they refuse. The caller holds mu.
+// keyFiles opens the key files. It returns nil if the keys are not in files. The files are opened before any storage, so that a
+// start that fails because of them leaves the storage unchanged. The caller must hold mu.
 func (s *storage) keyFiles(ctx context.Context) (keys.Store, error) {
 	dir := s.keyFolder()
 	if err := s.checkLifetimes(dir); err != nil || dir == "" || s.files != nil {
@@ -43,7 +48,7 @@ func (s *storage) keyFiles(ctx context.Context) (keys.Store, error) {
 	return files, s.checkDatabase(ctx)
 }
 
-// checkDatabase warns where keys have lost the SQLite file that they are beside.
+// checkDatabase logs a warning if there are key files, but the SQLite file in the same folder is missing.
 func (s *storage) checkDatabase(ctx context.Context) error {
 	path, isFile := strings.CutPrefix(s.settings.StorageURL(), sqliteScheme+":")
 	if !isFile {
@@ -60,7 +65,7 @@ func (s *storage) checkDatabase(ctx context.Context) error {
 	return err
 }
 
-// checkLifetimes refuses keys that outlive the process where sessions or revocations do not.
+// checkLifetimes refuses persistent keys if sessions or revocations are not persistent.
 func (s *storage) checkLifetimes(dir string) error {
 	keysIn := "key_dir"
 	if dir == "" {
@@ -71,6 +76,7 @@ func (s *storage) checkLifetimes(dir string) error {
 	}
 	for _, role := range []struct{ setting, text string }{
 		{"revocation_storage_url", s.settings.RevocationStorage}, {"session_storage_url", s.settings.SessionStorage},
+		{"link_storage_url", cmp.Or(s.settings.LinkStorage, s.settings.SessionStorage)},
 	} {
 		if !s.inMemory(role.text) {
 			continue
@@ -84,22 +90,41 @@ func (s *storage) checkLifetimes(dir string) error {
 	return nil
 }
 
-// keyFolder is key_dir, or the folder beside a SQLite file; empty where keys are in memory or in a database.
-func (s *storage) keyFolder() string {
+func (s *storage) keyFolder() string { return s.settings.KeyFolder() }
+
+// KeyFolder is the folder of the key files: key_dir, or the folder keys beside a SQLite file. It is empty if the keys are in
+// memory or in a database.
+func (s ServerAuthSettings) KeyFolder() string {
 	switch {
-	case s.settings.KeyDir != "":
-		return s.settings.KeyDir
-	case s.settings.KeyStorage != "":
+	case s.KeyDir != "":
+		return s.KeyDir
+	case s.KeyStorage != "":
 		return ""
 	}
-	path, isFile := strings.CutPrefix(s.settings.StorageURL(), sqliteScheme+":")
+	path, isFile := strings.CutPrefix(s.StorageURL(), sqliteScheme+":")
 	switch {
 	case !isFile:
 		return ""
-	case s.settings.DataDir != "":
-		return filepath.Join(s.settings.DataDir, keyFolder)
+	case s.DataDir != "":
+		return filepath.Join(s.DataDir, keyFolder)
 	default:
 		path, _, _ = strings.Cut(path, "?")
 		return filepath.Join(filepath.Dir(path), keyFolder)
 	}
+}
+
+const (
+	// refreshSecret is the name of the secret that signs refresh tokens.
+	refreshSecret = "refresh-token"
+	// auditSecret is the name of the secret that authenticates the mint audit.
+	auditSecret = "mint-audit"
+)
+
+// openRing opens the key ring that the settings describe.
+func openRing(ctx context.Context, settings ServerAuthSettings, store keys.Store, clock app.Clock, log *slog.Logger) (*keys.Ring, error) {
+	return keys.Open(ctx, store, keys.Config{
+		Algorithm: settings.Algorithm, TokenLifetime: settings.LongestTokenTTL() + session.MaxAhead(settings.ClockSkew()), Skew: settings.ClockSkew(),
+		MaxAge: keys.MaxAgeLimit, CacheTime: keys.ClientCacheTime, RotateEvery: settings.KeyRotationInterval(),
+		Clock: clock, Logger: log,
+	})
 }

@@ -10,7 +10,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/audit"
 	"github.com/picoauth/picoauth/serverauth/keys"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 // storeCall is an operation of a store that is being measured and traced.
@@ -27,7 +29,7 @@ func (i *Instruments) call(ctx context.Context, name string) (context.Context, s
 	return ctx, storeCall{metrics: i, name: name, began: time.Now(), span: span}
 }
 
-// end returns err. A client that went away is no failure of the store.
+// end records the operation and returns err. If the client disconnected, that does not count as an error of the store.
 func (c storeCall) end(err error) error {
 	app.EndSpan(c.span, err)
 	if c.metrics == nil {
@@ -41,7 +43,7 @@ func (c storeCall) end(err error) error {
 	return err
 }
 
-// storeSeries are what an operation of a store is counted in.
+// storeSeries are the metrics of an operation of a store.
 type storeSeries struct {
 	times  prometheus.Observer
 	errors prometheus.Counter
@@ -52,26 +54,39 @@ func (i *Instruments) storeSeriesOf(name string) storeSeries {
 	return storeSeries{i.storeTimes.WithLabelValues(store, operation), i.storeErrors.WithLabelValues(store, operation)}
 }
 
-// The stores that a storage hands out, measured. What an app puts in their place is its own to measure.
+// Stores with metrics and traces. A store that the app replaces has none.
 type (
 	meteredChallenges struct {
-		ChallengeStore
+		store.ChallengeStore
 		metrics *Instruments
 	}
 	meteredSessions struct {
-		SessionStore
+		store.SessionStore
 		metrics *Instruments
 	}
 	meteredRevocations struct {
-		RevocationStore
+		store.RevocationStore
 		metrics *Instruments
 	}
 	meteredMints struct {
-		MintStore
+		audit.Store
+		metrics *Instruments
+	}
+	// Any is not measured: it is called rarely, on behalf of all sign-ins.
+	meteredLinks struct {
+		store.LinkStore
 		metrics *Instruments
 	}
 	meteredKeys struct {
 		keys.Store
+		metrics *Instruments
+	}
+	meteredClients struct {
+		store.ClientStore
+		metrics *Instruments
+	}
+	meteredUsed struct {
+		store.UsedStore
 		metrics *Instruments
 	}
 )
@@ -88,31 +103,60 @@ func (s meteredChallenges) Validate(ctx context.Context, address, nonce string) 
 	return spent, call.end(err)
 }
 
+// Peek implements NoncePeeker. For a store that does not, it reports every nonce as live.
+func (s meteredChallenges) Peek(ctx context.Context, address, nonce string) (bool, error) {
+	peeker, ok := s.ChallengeStore.(store.NoncePeeker)
+	if !ok {
+		return true, nil
+	}
+	ctx, call := s.metrics.call(ctx, "challenges.peek")
+	live, err := peeker.Peek(ctx, address, nonce)
+	return live, call.end(err)
+}
+
+// IsLive implements NonceKnower.
+func (s meteredChallenges) IsLive(purpose store.Purpose, nonce string) bool {
+	knower, ok := s.ChallengeStore.(store.NonceKnower)
+	return ok && knower.IsLive(purpose, nonce)
+}
+
+// IsFor implements NonceKnower.
+func (s meteredChallenges) IsFor(address, nonce string) bool {
+	knower, ok := s.ChallengeStore.(store.NonceKnower)
+	return ok && knower.IsFor(address, nonce)
+}
+
 func (s meteredChallenges) Cleanup(ctx context.Context) (int, error) {
 	ctx, call := s.metrics.call(ctx, "challenges.cleanup")
 	removed, err := s.ChallengeStore.Cleanup(ctx)
 	return removed, call.end(err)
 }
 
-func (s meteredSessions) Create(ctx context.Context, row Session) (int64, error) {
+func (s meteredSessions) Create(ctx context.Context, row store.Session) (int64, error) {
 	ctx, call := s.metrics.call(ctx, "sessions.create")
 	cutOff, err := s.SessionStore.Create(ctx, row)
 	return cutOff, call.end(err)
 }
 
-func (s meteredSessions) Rotate(ctx context.Context, r Rotation) (Session, RotationOutcome, error) {
+func (s meteredSessions) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.RotationOutcome, error) {
 	ctx, call := s.metrics.call(ctx, "sessions.rotate")
 	row, outcome, err := s.SessionStore.Rotate(ctx, r)
 	return row, outcome, call.end(err)
 }
 
-func (s meteredSessions) End(ctx context.Context, sid string) (Session, bool, error) {
+func (s meteredSessions) Find(ctx context.Context, sid string) (store.Session, bool, error) {
+	ctx, call := s.metrics.call(ctx, "sessions.find")
+	row, found, err := s.SessionStore.Find(ctx, sid)
+	return row, found, call.end(err)
+}
+
+func (s meteredSessions) End(ctx context.Context, sid string) (store.Session, bool, error) {
 	ctx, call := s.metrics.call(ctx, "sessions.end")
 	row, ended, err := s.SessionStore.End(ctx, sid)
 	return row, ended, call.end(err)
 }
 
-func (s meteredSessions) EndSubject(ctx context.Context, ids []string, at int64) ([]Session, error) {
+func (s meteredSessions) EndSubject(ctx context.Context, ids []string, at int64) ([]store.Session, error) {
 	ctx, call := s.metrics.call(ctx, "sessions.end_subject")
 	rows, err := s.SessionStore.EndSubject(ctx, ids, at)
 	return rows, call.end(err)
@@ -124,15 +168,21 @@ func (s meteredSessions) Prune(ctx context.Context, before int64, limit int) (in
 	return removed, call.end(err)
 }
 
-func (s meteredRevocations) Add(ctx context.Context, items []Revocation) ([]Revocation, error) {
+func (s meteredSessions) List(ctx context.Context, q store.SessionQuery) ([]store.Session, error) {
+	ctx, call := s.metrics.call(ctx, "sessions.list")
+	rows, err := s.SessionStore.List(ctx, q)
+	return rows, call.end(err)
+}
+
+func (s meteredRevocations) Add(ctx context.Context, items []store.Revocation) ([]store.Revocation, error) {
 	ctx, call := s.metrics.call(ctx, "revocations.add")
 	stored, err := s.RevocationStore.Add(ctx, items)
 	return stored, call.end(err)
 }
 
-func (s meteredRevocations) Since(ctx context.Context, seq int64) (RevocationPage, error) {
+func (s meteredRevocations) Since(ctx context.Context, seq, after int64, limit int) (store.RevocationPage, error) {
 	ctx, call := s.metrics.call(ctx, "revocations.since")
-	page, err := s.RevocationStore.Since(ctx, seq)
+	page, err := s.RevocationStore.Since(ctx, seq, after, limit)
 	return page, call.end(err)
 }
 
@@ -142,40 +192,64 @@ func (s meteredRevocations) Prune(ctx context.Context, before int64, limit int) 
 	return removed, call.end(err)
 }
 
-func (s meteredMints) Head(ctx context.Context) (AuditHead, error) {
+func (s meteredMints) Head(ctx context.Context) (audit.Head, error) {
 	ctx, call := s.metrics.call(ctx, "mints.head")
-	head, err := s.MintStore.Head(ctx)
+	head, err := s.Store.Head(ctx)
 	return head, call.end(err)
 }
 
-func (s meteredMints) Append(ctx context.Context, after AuditHead, rows []AuditEntry) (AuditHead, bool, error) {
+func (s meteredMints) Append(ctx context.Context, after audit.Head, rows []audit.Entry) (audit.Head, bool, error) {
 	ctx, call := s.metrics.call(ctx, "mints.append")
-	head, appended, err := s.MintStore.Append(ctx, after, rows)
+	head, appended, err := s.Store.Append(ctx, after, rows)
 	return head, appended, call.end(err)
 }
 
-func (s meteredMints) Latest(ctx context.Context, limit int) ([]AuditEntry, error) {
+func (s meteredMints) Latest(ctx context.Context, query audit.Query) ([]audit.Entry, error) {
 	ctx, call := s.metrics.call(ctx, "mints.latest")
-	rows, err := s.MintStore.Latest(ctx, limit)
+	rows, err := s.Store.Latest(ctx, query)
 	return rows, call.end(err)
 }
 
-func (s meteredMints) Live(ctx context.Context, jti, sid, sub string, now int64) ([]Mint, error) {
+func (s meteredMints) Live(ctx context.Context, jti, sid, sub string, now int64) ([]audit.Mint, error) {
 	ctx, call := s.metrics.call(ctx, "mints.live")
-	mints, err := s.MintStore.Live(ctx, jti, sid, sub, now)
+	mints, err := s.Store.Live(ctx, jti, sid, sub, now)
 	return mints, call.end(err)
 }
 
-func (s meteredMints) Walk(ctx context.Context, after int64, limit int) ([]AuditEntry, error) {
+func (s meteredMints) Longest(ctx context.Context) (int64, error) {
+	ctx, call := s.metrics.call(ctx, "mints.longest")
+	expiresAt, err := s.Store.Longest(ctx)
+	return expiresAt, call.end(err)
+}
+
+func (s meteredMints) Walk(ctx context.Context, after int64, limit int) ([]audit.Entry, error) {
 	ctx, call := s.metrics.call(ctx, "mints.walk")
-	rows, err := s.MintStore.Walk(ctx, after, limit)
+	rows, err := s.Store.Walk(ctx, after, limit)
 	return rows, call.end(err)
 }
 
-func (s meteredMints) Prune(ctx context.Context, checkpoints []AuditEntry) (int, error) {
+func (s meteredMints) Prune(ctx context.Context, checkpoints []audit.Entry) (int, error) {
 	ctx, call := s.metrics.call(ctx, "mints.prune")
-	removed, err := s.MintStore.Prune(ctx, checkpoints)
+	removed, err := s.Store.Prune(ctx, checkpoints)
 	return removed, call.end(err)
+}
+
+func (s meteredLinks) Find(ctx context.Context, wallet string) (store.Link, bool, bool, error) {
+	ctx, call := s.metrics.call(ctx, "links.find")
+	row, found, named, err := s.LinkStore.Find(ctx, wallet)
+	return row, found, named, call.end(err)
+}
+
+func (s meteredLinks) List(ctx context.Context, subject string) ([]store.Link, error) {
+	ctx, call := s.metrics.call(ctx, "links.list")
+	rows, err := s.LinkStore.List(ctx, subject)
+	return rows, call.end(err)
+}
+
+func (s meteredLinks) Change(ctx context.Context, changes []store.LinkChange) (bool, error) {
+	ctx, call := s.metrics.call(ctx, "links.change")
+	done, err := s.LinkStore.Change(ctx, changes)
+	return done, call.end(err)
 }
 
 func (s meteredKeys) Load(ctx context.Context) ([]keys.Record, error) {
@@ -187,4 +261,57 @@ func (s meteredKeys) Load(ctx context.Context) ([]keys.Record, error) {
 func (s meteredKeys) Update(ctx context.Context, change func([]keys.Record) ([]keys.Record, error)) error {
 	ctx, call := s.metrics.call(ctx, "keys.update")
 	return call.end(s.Store.Update(ctx, change))
+}
+
+func (s meteredClients) Create(ctx context.Context, c store.Client) (bool, error) {
+	ctx, call := s.metrics.call(ctx, "clients.create")
+	created, err := s.ClientStore.Create(ctx, c)
+	return created, call.end(err)
+}
+
+func (s meteredClients) Find(ctx context.Context, id string) (store.Client, bool, error) {
+	ctx, call := s.metrics.call(ctx, "clients.find")
+	c, found, err := s.ClientStore.Find(ctx, id)
+	return c, found, call.end(err)
+}
+
+func (s meteredClients) Keep(ctx context.Context, id string, until int64) error {
+	ctx, call := s.metrics.call(ctx, "clients.keep")
+	return call.end(s.ClientStore.Keep(ctx, id, until))
+}
+
+func (s meteredClients) Delete(ctx context.Context, id string) (bool, error) {
+	ctx, call := s.metrics.call(ctx, "clients.delete")
+	deleted, err := s.ClientStore.Delete(ctx, id)
+	return deleted, call.end(err)
+}
+
+func (s meteredClients) List(ctx context.Context, after string, limit int) ([]store.Client, error) {
+	ctx, call := s.metrics.call(ctx, "clients.list")
+	all, err := s.ClientStore.List(ctx, after, limit)
+	return all, call.end(err)
+}
+
+func (s meteredClients) Prune(ctx context.Context, before int64, limit int) (int, error) {
+	ctx, call := s.metrics.call(ctx, "clients.prune")
+	removed, err := s.ClientStore.Prune(ctx, before, limit)
+	return removed, call.end(err)
+}
+
+func (s meteredUsed) Use(ctx context.Context, id [32]byte, note []byte, until int64) (bool, error) {
+	ctx, call := s.metrics.call(ctx, "used.use")
+	first, err := s.UsedStore.Use(ctx, id, note, until)
+	return first, call.end(err)
+}
+
+func (s meteredUsed) Note(ctx context.Context, id [32]byte) ([]byte, bool, error) {
+	ctx, call := s.metrics.call(ctx, "used.note")
+	note, used, err := s.UsedStore.Note(ctx, id)
+	return note, used, call.end(err)
+}
+
+func (s meteredUsed) Prune(ctx context.Context, before int64, limit int) (int, error) {
+	ctx, call := s.metrics.call(ctx, "used.prune")
+	removed, err := s.UsedStore.Prune(ctx, before, limit)
+	return removed, call.end(err)
 }

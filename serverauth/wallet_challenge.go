@@ -1,33 +1,42 @@
 package serverauth
 
 import (
+	"context"
+	"fmt"
+	"net/http"
 	"time"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
-
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/dpop"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/serverauth/wallet"
 )
 
-// maxAddressLength bounds an address in characters; the hex of an ML-DSA-87 key has 5184.
-const maxAddressLength = 8192
-
-// walletChallenge hands out the nonces that wallets sign, with the message to sign where a person will read it.
+// walletChallenge issues the nonces that wallets sign and, if a person is to sign, the message that contains it.
 type walletChallenge struct {
 	ttl        time.Duration
 	messageTTL time.Duration
-	store      ChallengeStore
+	store      store.ChallengeStore
 	verifier   *WalletVerifier
 	messages   *messages
+	wallets    *walletsFlow
 	now        app.Clock
 }
 
 type challengeRequest struct {
-	Address   string `json:"address"`
-	Algorithm string `json:"algorithm"`
-	ChainID   string `json:"chain_id"`
-	Domain    string `json:"domain"`
+	Address   *string `json:"address"` // nil where the wallet is not known yet
+	Algorithm string  `json:"algorithm"`
+	ChainID   string  `json:"chain_id"`
+	Domain    string  `json:"domain"`
+	DPoPKey   string  `json:"dpop_jkt"` // the thumbprint of the client's key, which the message then names
+	// Join asks for a challenge that adds the wallet to the subject of the request's bearer token. Merge asks for one that also
+	// ends the sessions of the wallet as a subject of its own.
+	Join  bool `json:"join"`
+	Merge bool `json:"merge"`
+
+	address wallet.Address // what Address says, or no address
+	chain   wallet.ChainID // what ChainID says, or else Address
 }
 
 type challengeReply struct {
@@ -37,28 +46,52 @@ type challengeReply struct {
 	Message   string `json:"message,omitempty"`
 }
 
+// challengeTerms are the purpose of a challenge: a sign-in, unless a flow sets another.
+type challengeTerms struct {
+	purpose   store.Purpose
+	statement string // of the message
+	// alwaysText makes a message also for a raw key, if its algorithm is given, even without a domain.
+	alwaysText bool
+}
+
 // challenge is POST /challenge.
 func (w *walletChallenge) challenge(c echo.Context) error {
 	var request challengeRequest
-	if err := app.DecodeJSON(c.Response(), c.Request(), &request); err != nil {
+	if err := app.DecodeOptionalJSON(c.Response(), c.Request(), &request); err != nil {
 		return err
 	}
-	draft, err := w.draft(request, c.Request().Header.Get(echo.HeaderOrigin))
+	terms := challengeTerms{statement: w.messages.statement}
+	if request.Join || request.Merge {
+		var err error
+		if terms, err = w.wallets.terms(c, request.Merge); err != nil {
+			return err
+		}
+	}
+	if err := w.normalise(&request); err != nil {
+		return err
+	}
+	return w.answer(c, request, terms)
+}
+
+// answer replies with a challenge and, if the request is for one, its message.
+func (w *walletChallenge) answer(c echo.Context, request challengeRequest, terms challengeTerms) error {
+	draft, err := w.messages.draft(request, c.Request().Header.Get(echo.HeaderOrigin), terms.alwaysText)
 	if err != nil {
 		return err
 	}
 	ttl := w.ttl
-	if draft != nil {
+	if draft != nil || request.Address == nil {
 		ttl = w.messageTTL
 	}
 	issued := w.now()
-	nonce, err := w.store.Create(c.Request().Context(), wallet.ChallengeAddress(request.Address), ttl)
+	nonce, err := w.store.Create(c.Request().Context(), terms.purpose.Owner(request.owner()), ttl)
 	if err != nil {
 		return err
 	}
 	expires := issued.Add(ttl)
 	answer := challengeReply{Challenge: nonce, TTL: int64(ttl / time.Second), ExpiresAt: expires.UTC().Format(time.RFC3339)}
 	if draft != nil {
+		draft.Statement = terms.statement
 		if answer.Message, err = w.messages.finish(draft, nonce, issued, expires); err != nil {
 			return err
 		}
@@ -66,29 +99,93 @@ func (w *walletChallenge) challenge(c echo.Context) error {
 	return reply(c, answer)
 }
 
-func (w *walletChallenge) draft(request challengeRequest, origin string) (*wallet.Message, error) {
-	if err := checkAddress(request.Address); err != nil {
-		return nil, err
+// owner returns the address to which the nonce belongs.
+func (r challengeRequest) owner() string {
+	if r.Address == nil {
+		return noAddress
 	}
-	if request.Algorithm != "" {
-		if _, err := w.verifier.Scheme(request.Algorithm); err != nil {
-			return nil, unsupportedAlgorithm(request.Algorithm)
-		}
-	}
-	return w.messages.draft(request, origin)
+	return r.address.Challenge()
 }
 
-// checkAddress refuses what cannot be an address before anything is done with it.
-func checkAddress(address string) error {
-	switch {
-	case address == "":
-		return errAddressRequired
-	case len(address) > maxAddressLength && utf8.RuneCountInString(address) > maxAddressLength:
-		return errAddressTooLong
-	case wallet.KindOf(address) == wallet.Ethereum:
-		if _, err := wallet.ParseEthereumAddress(address); err != nil {
-			return errBadChecksum
+// normalise reads the address and the chain, once.
+func (w *walletChallenge) normalise(r *challengeRequest) (err error) {
+	if r.Algorithm != "" {
+		if _, err := w.verifier.Scheme(r.Algorithm); err != nil && (r.Address == nil || *r.Address != "") {
+			return unsupportedAlgorithm(r.Algorithm)
 		}
 	}
+	if r.DPoPKey != "" && !dpop.IsThumbprint(r.DPoPKey) {
+		return app.NewProblem(http.StatusBadRequest, "invalid_dpop_jkt", "dpop_jkt is not the SHA-256 thumbprint of a key (RFC 7638)")
+	}
+	if r.Address != nil {
+		if r.address, err = readAddress(*r.Address, r.Algorithm); err != nil {
+			return err
+		}
+	}
+	own := r.address.Chain()
+	if r.ChainID == "" {
+		r.chain = own
+		return nil
+	}
+	r.chain, err = wallet.ParseChainID(r.ChainID)
+	if own != (wallet.ChainID{}) && (err != nil || r.chain != own) {
+		return invalidAddress(fmt.Sprintf("is on chain %s, and chain_id is another", own))
+	}
+	if err != nil {
+		problem := app.NewProblem(http.StatusBadRequest, "invalid_chain_id", "invalid chain_id")
+		problem.Hint = "chain_id is CAIP-2, such as eip155:1 or solana:mainnet"
+		return problem
+	}
 	return nil
+}
+
+// noAddress is the address of a nonce that was requested without one. Such a nonce is valid only in a message, because a nonce
+// alone contains neither the account that signs nor the site.
+const noAddress = ""
+
+// peekNonce checks whether the nonce of a proof is valid at present, without using it up. If the store cannot tell, the nonce
+// counts as valid.
+func peekNonce(ctx context.Context, challenges store.ChallengeStore, proof walletProof) error {
+	peeker, ok := challenges.(store.NoncePeeker)
+	if !ok {
+		return nil
+	}
+	return tryNonce(ctx, challenges, proof, peeker.Peek)
+}
+
+// spendNonce uses up the nonce of a proof. It fails if the nonce is not valid.
+func spendNonce(ctx context.Context, challenges store.ChallengeStore, proof walletProof) error {
+	return tryNonce(ctx, challenges, proof, challenges.Validate)
+}
+
+// tryNonce looks up the nonce of a proof for its purpose: a nonce of the proof's address or, if it is in a message, one that was
+// requested without an address. A nonce of another purpose stays valid.
+func tryNonce(
+	ctx context.Context, challenges store.ChallengeStore, proof walletProof, try func(ctx context.Context, address, nonce string) (bool, error),
+) error {
+	own, nobodys := proof.purpose.Owner(proof.address.Challenge()), proof.purpose.Owner(noAddress)
+	owners := []string{own}
+	knower, known := challenges.(store.NonceKnower)
+	switch {
+	case proof.text == textNonce:
+	case known && knower.IsFor(nobodys, proof.nonce): // the likely one first: a store may ask a server for the other
+		owners = []string{nobodys}
+	default:
+		owners = append(owners, nobodys)
+	}
+	for _, owner := range owners {
+		if live, err := try(ctx, owner, proof.nonce); err != nil || live {
+			return err
+		}
+	}
+	if known && knower.IsLive(proof.purpose, proof.nonce) && !isOwnNonce(knower, proof) {
+		return hinted(errOtherAddress, "the challenge was asked for another account than the one that signed: ask one for this account, or one without an address")
+	}
+	return errInvalidChallenge
+}
+
+// isOwnNonce reports whether the nonce of a proof belongs to its address or to none, and has not expired.
+func isOwnNonce(knower store.NonceKnower, proof walletProof) bool {
+	return knower.IsFor(proof.purpose.Owner(proof.address.Challenge()), proof.nonce) ||
+		knower.IsFor(proof.purpose.Owner(noAddress), proof.nonce)
 }

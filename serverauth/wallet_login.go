@@ -1,32 +1,43 @@
 package serverauth
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/dpop"
+	"github.com/picoauth/picoauth/serverauth/internal/contract"
+	"github.com/picoauth/picoauth/serverauth/internal/events"
+	"github.com/picoauth/picoauth/serverauth/session"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/serverauth/wallet"
 )
 
-// defaultWalletAlgorithm is what a sign-in without `algorithm` means.
+// defaultWalletAlgorithm is the algorithm of a sign-in without `algorithm` and without a message that implies one.
 const defaultWalletAlgorithm = "ML-DSA-65"
 
 // walletLogin exchanges a signed challenge for tokens.
 type walletLogin struct {
-	store          ChallengeStore
+	store          store.ChallengeStore
 	verifier       *WalletVerifier
 	messages       *messages
 	requireMessage bool
-	sessions       *SessionService
+	spendLate      bool // the claims come from another server, whose failure must not cost the nonce
+	sessions       *session.Service
+	proofs         *dpop.Proofs
+	contracts      *contract.Wallets
+	admission      *admission
 	now            app.Clock
 	metrics        *Instruments
 	log            *slog.Logger
 }
 
 type signInReply struct {
-	Tokens
+	session.Tokens
 	Address   string `json:"address"`
 	Algorithm string `json:"algorithm"`
 }
@@ -37,11 +48,11 @@ func (w *walletLogin) signIn(c echo.Context) error {
 	answer, err := w.exchange(c, &request)
 	w.metrics.signedIn(w.verifier, request.Algorithm, err)
 	if err != nil {
-		refusalEvent(c, w.log, eventSignInRefused, err, "algorithm", shorten(request.Algorithm))
+		refusalEvent(c, w.log, events.SignInRefused, err, "algorithm", shorten(request.Algorithm), "address", request.claimed())
 		return err
 	}
-	securityEvent(c.Request().Context(), w.log, eventSignIn,
-		"subject", answer.Address, "algorithm", answer.Algorithm, "client", app.ClientIP(c))
+	events.Log(c.Request().Context(), w.log, events.SignIn,
+		"subject", answer.Subject.ID, "algorithm", answer.Algorithm, "client", app.ClientIP(c))
 	return reply(c, answer)
 }
 
@@ -51,57 +62,99 @@ func (w *walletLogin) exchange(c echo.Context, request *signInRequest) (signInRe
 		return signInReply{}, err
 	}
 	if request.Algorithm == "" {
-		request.Algorithm = defaultWalletAlgorithm
+		request.Algorithm = algorithmOf(request)
 	}
-	subject, err := w.prove(ctx, *request)
+	proof, err := w.parse(request)
 	if err != nil {
 		return signInReply{}, err
 	}
-	tokens, err := w.sessions.Start(ctx, subject, began)
-	return signInReply{Tokens: tokens, Address: subject.ID, Algorithm: subject.Algorithm}, err
+	if err := w.sessions.Ready(ctx); err != nil {
+		return signInReply{}, err // before the nonce is spent
+	}
+	ctx, leave, err := w.admission.enter(ctx)
+	if err != nil {
+		return signInReply{}, err
+	}
+	defer leave()
+	holder, err := w.holder(c, proof)
+	if err != nil {
+		return signInReply{}, err
+	}
+	spend := sync.OnceValue(func() error {
+		if err := holder.Spend(ctx); err != nil {
+			return err
+		}
+		return w.spend(ctx, proof)
+	})
+	subject, err := w.prove(ctx, proof, spend)
+	if err != nil {
+		return signInReply{}, err
+	}
+	from := originOf(c, began)
+	from.KeyThumbprint, from.Proof = holder.Key(), proof.kept(subject)
+	tokens, err := w.sessions.Start(ctx, subject, from, spend)
+	return signInReply{Tokens: tokens, Address: subject.WalletAddress(), Algorithm: subject.Algorithm}, err
 }
 
-// prove takes a request through format and message, nonce, signature and address, in this order: a request that is
-// refused before the nonce spends nothing, and a nonce is spent before any cryptography is done for it.
-func (w *walletLogin) prove(ctx context.Context, request signInRequest) (Subject, error) {
-	proof, err := w.parse(request)
+// holder returns the DPoP proof of a sign-in. If the message names a key, the proof must be of that key.
+func (w *walletLogin) holder(c echo.Context, proof walletProof) (dpop.Proof, error) {
+	holder, err := w.proofs.Read(c.Request())
 	if err != nil {
-		return Subject{}, err
+		return dpop.Proof{}, err
 	}
-	if err := w.spend(ctx, proof); err != nil {
-		return Subject{}, err
+	return holder, holder.FitsResources(proof.resources())
+}
+
+// prove checks nonce, signature and address of a well-formed request, in this order: the nonce is used up before any
+// cryptography. With spendLate a valid signature leaves the nonce to the caller; an invalid one uses it up all the same.
+func (w *walletLogin) prove(ctx context.Context, proof walletProof, spend func() error) (store.Subject, error) {
+	if proof.mayBeContract() && w.contracts.Has(proof.chain) {
+		return w.proveOnChain(ctx, proof, spend)
 	}
-	identity, err := verify(ctx, proof)
+	if !w.spendLate {
+		if err := spend(); err != nil {
+			return store.Subject{}, err
+		}
+	}
+	identity, err := w.verify(ctx, proof)
 	if err != nil {
-		return Subject{}, err
+		return store.Subject{}, cmp.Or(spend(), proof.unlessContract(err))
 	}
-	return Subject{
-		ID: identity.Address, Kind: KindWallet, Algorithm: proof.scheme.Algorithm(), WalletID: identity.WalletID,
+	return w.subject(proof, identity), nil
+}
+
+// subject returns the subject of a verified key.
+func (w *walletLogin) subject(proof walletProof, identity wallet.Identity) store.Subject {
+	return store.Subject{
+		ID: identity.Address, Kind: store.KindWallet, Algorithm: proof.scheme.Algorithm(), WalletID: identity.WalletID,
 		Account: w.messages.account(identity, proof.chain),
-	}, nil
+	}
 }
 
 func (w *walletLogin) spend(ctx context.Context, proof walletProof) (err error) {
 	ctx, span := app.StartSpan(ctx, "challenge.spend")
 	defer func() { app.EndSpan(span, err) }()
-	spent, err := w.store.Validate(ctx, wallet.ChallengeAddress(proof.address), proof.nonce)
-	if err == nil && !spent {
-		err = errInvalidChallenge
-	}
-	return err
+	return spendNonce(ctx, w.store, proof)
 }
 
-// verify returns who made the signature, if that is whom the request claims.
-func verify(ctx context.Context, proof walletProof) (identity wallet.Identity, err error) {
-	_, span := app.StartSpan(ctx, "signature.verify")
+// verify returns the identity of the key that made the signature, if it has the address that the request claims.
+func (w *walletLogin) verify(ctx context.Context, proof walletProof) (identity wallet.Identity, err error) {
+	ctx, span := app.StartSpan(ctx, "signature.verify")
 	defer func() { app.EndSpan(span, err) }()
-	key, err := proof.scheme.Verify(proof.publicKey, proof.signed, proof.signature)
-	if err != nil {
-		return identity, signatureProblem(err)
+	if waited := w.admission.cores.Compute(ctx, func() { identity, err = proof.identify(ctx) }); waited != nil {
+		return identity, waited
 	}
-	identity, err = proof.scheme.Identify(proof.address, key)
+	return identity, err
+}
+
+func (proof walletProof) identify(ctx context.Context) (identity wallet.Identity, err error) {
+	key, err := proof.scheme.Verify(ctx, proof.chain, proof.publicKey, proof.signed, proof.signature)
 	if err != nil {
-		return identity, identityProblem(err)
+		return identity, signatureProblem(err, proof.hint(err))
+	}
+	identity, err = wallet.Identify(proof.scheme, proof.address, key)
+	if err != nil {
+		return identity, identityProblem(err, proof)
 	}
 	return identity, nil
 }

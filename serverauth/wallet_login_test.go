@@ -1,12 +1,9 @@
 package serverauth_test
 
 import (
-	"encoding/hex"
-	"net/http"
 	"regexp"
+	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,7 +31,7 @@ func TestSignInIssuesTokensForEachAlgorithm(t *testing.T) {
 			claims := jwtPart(t, in.Access, 1)
 			for name, want := range map[string]any{
 				"iss": "http://localhost:8100", "aud": "pico", "client_id": "pico", "role": "wallet",
-				"algorithm": w.Algorithm, "sub": in.Address, "wallet_address": in.Address,
+				"algorithm": w.Algorithm, "sub": in.Address, "wallet_address": in.Address, "wallet_kind": "key",
 			} {
 				assert.Equal(t, want, claims[name], name)
 			}
@@ -121,12 +118,6 @@ func TestSignInRefusals(t *testing.T) {
 	}
 }
 
-func sign(t testing.TB, body map[string]any, w *testutil.Wallet) {
-	signature, err := w.Sign([]byte(body["challenge"].(string)))
-	require.NoError(t, err)
-	body["signature"] = hex.EncodeToString(signature)
-}
-
 func TestSignatureRefusalsNameTheRule(t *testing.T) {
 	s := startServer(t, nil)
 	w := newWallet(t, "Ed25519")
@@ -165,24 +156,9 @@ func TestAMalformedSignInSpendsNothing(t *testing.T) {
 func TestOneChallengeOf64SimultaneousSignInsExactlyOneSucceeds(t *testing.T) {
 	s := startServer(t, nil)
 	body := s.signInBody(newWallet(t, "Ed25519"))
-	var ok, refused atomic.Int32
-	var wg sync.WaitGroup
-	start := make(chan struct{})
-	for range 64 {
-		wg.Go(func() {
-			<-start
-			switch s.post("/sign-in", body).status {
-			case http.StatusOK:
-				ok.Add(1)
-			case http.StatusUnauthorized:
-				refused.Add(1)
-			}
-		})
-	}
-	close(start)
-	wg.Wait()
-	assert.EqualValues(t, 1, ok.Load())
-	assert.EqualValues(t, 63, refused.Load())
+	accepted, refused := s.signInTogether(slices.Repeat([]map[string]any{body}, 64)...)
+	assert.Equal(t, 1, accepted)
+	assert.Equal(t, 63, refused)
 }
 
 func TestPendingChallengesOfOneAddressDoNotDisturbEachOther(t *testing.T) {
@@ -211,7 +187,6 @@ func TestChallengeReply(t *testing.T) {
 
 func TestChallengeRefusals(t *testing.T) {
 	s := startServer(t, nil)
-	s.post("/challenge", map[string]any{}).problem(t, 400, "address required")
 	s.post("/challenge", map[string]any{"address": ""}).problem(t, 400, "address required")
 	s.post("/challenge", map[string]any{"address": strings.Repeat("a", 8193)}).problem(t, 400, "address too long")
 	s.post("/challenge", map[string]any{"address": "ab", "algorithm": "X"}).problem(t, 400, "unsupported wallet algorithm: X")

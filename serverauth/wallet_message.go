@@ -4,120 +4,71 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/dpop"
 	"github.com/picoauth/picoauth/serverauth/wallet"
 )
 
-// newMessagePolicy reads the settings that messages are made by and checked against.
-func newMessagePolicy(s ServerAuthSettings) (wallet.MessagePolicy, error) {
-	policy := wallet.MessagePolicy{
+// newMessagePolicy is what messages are made by and checked against.
+func newMessagePolicy(s ServerAuthSettings, parsed parsedSettings) wallet.MessagePolicy {
+	return wallet.MessagePolicy{
+		Domains: parsed.domains, Chains: parsed.chains,
 		MaxAge: max(s.MessageTTL(), s.ChallengeTTL()), ClockSkew: s.ClockSkew(), AllowUnchecksummed: s.AllowUnchecksummedAddresses,
 	}
-	domains := s.AllowedDomains
-	if domains == nil {
-		issuer, err := url.Parse(s.Issuer)
-		if err != nil {
-			return policy, &app.ConfigError{Key: "issuer", Reason: "is not a URL"}
-		}
-		domains = []string{issuer.Scheme + "://" + issuer.Host}
-	}
-	for _, text := range domains {
-		domain, err := wallet.ParseDomain(text)
-		if err != nil {
-			return policy, &app.ConfigError{Key: "allowed_domains", Reason: fmt.Sprintf("%q is not [scheme://]host[:port]", text)}
-		}
-		policy.Domains = append(policy.Domains, domain)
-	}
-	for _, text := range s.AllowedChains {
-		chain, err := wallet.ParseChainID(text)
-		if err != nil {
-			return policy, &app.ConfigError{Key: "allowed_chains", Reason: fmt.Sprintf("%q is not a CAIP-2 chain", text)}
-		}
-		policy.Chains = append(policy.Chains, chain)
-	}
-	return policy, nil
 }
 
-// messages makes the texts that people sign and reads those that they signed.
+// messages makes the texts that users sign, and reads the texts that they signed.
 type messages struct {
 	policy    wallet.MessagePolicy
 	statement string
 	now       app.Clock
 }
 
-func newMessages(s ServerAuthSettings, now app.Clock) (*messages, error) {
-	policy, err := newMessagePolicy(s)
-	if err != nil {
+// draft returns the message for a challenge request, still without statement, nonce and times. It returns nil if there is none:
+// an address of a chain has a message; a raw key has one if algorithm and domain are given, or the algorithm and always. A
+// request without an address has none, but it is refused if a message for that site would be refused.
+func (m *messages) draft(r challengeRequest, origin string, always bool) (*wallet.Message, error) {
+	if none := (wallet.ChainID{}); r.chain != none && !m.policy.AllowsChain(r.chain) {
+		return nil, hinted(errChainNotAllowed, m.chainHint("", r.chain))
+	}
+	if r.Address == nil {
+		_, err := m.site(r.Domain, origin)
 		return nil, err
 	}
-	return &messages{policy: policy, statement: s.Statement, now: now}, nil
-}
-
-// draft returns the message that a challenge request asks for, still without nonce and times, or nil for none: an
-// address of a chain has one, a bare key where algorithm and domain are given.
-func (m *messages) draft(r challengeRequest, origin string) (*wallet.Message, error) {
-	chain, err := m.chain(r)
-	if err != nil {
-		return nil, err
-	}
-	account := wallet.AccountFor(r.Algorithm, r.Address)
+	account := r.address.MessageAccount(r.Algorithm)
 	ofChain := account == wallet.EthereumAccount || account == wallet.SolanaAccount
-	if r.Domain == "" && !ofChain {
+	if r.Domain == "" && !ofChain && !always {
 		return nil, nil
 	}
 	site, err := m.site(r.Domain, origin)
 	if err != nil || account == "" {
 		return nil, err
 	}
-	draft := &wallet.Message{
-		Account: account, Address: r.Address, Statement: m.statement, Domain: site.Host, URI: site.Origin(),
+	draft := wallet.NewMessage(account, r.address)
+	draft.Domain, draft.URI = site.Host, site.Origin()
+	if r.DPoPKey != "" {
+		draft.Resources = []string{dpop.Resource(r.DPoPKey)}
 	}
 	if ofChain {
-		if draft.Chain, err = m.policy.ChainFor(draft.Kind(), chain); err != nil {
-			return nil, errChainNotAllowed
+		if draft.Chain, err = m.policy.ChainFor(draft.Kind(), r.chain); err != nil {
+			return nil, hinted(errChainNotAllowed, m.chainHint(draft.Kind().Namespace(), r.chain))
 		}
-	}
-	if draft.Kind() == wallet.Ethereum {
-		address, err := wallet.ParseEthereumAddress(r.Address)
-		if err != nil {
-			return nil, errBadChecksum
-		}
-		draft.Address = address.String()
 	}
 	return draft, nil
 }
 
-// site is the one that the request names, else that of its Origin where it is allowed, else the first.
+// site returns the domain that the request names, else that of its Origin header, else the first allowed one.
 func (m *messages) site(domain, origin string) (wallet.Domain, error) {
-	if domain == "" && origin != "" {
-		if site, ok := m.policy.Site(origin); ok {
-			return site, nil
-		}
+	if domain == "" {
+		domain = origin
 	}
 	site, ok := m.policy.Site(domain)
 	if !ok {
-		return site, errDomainNotAllowed
+		return site, hinted(errDomainNotAllowed, fmt.Sprintf("%q is asked, allowed are %s", shorten(domain), m.domains()))
 	}
 	return site, nil
-}
-
-func (m *messages) chain(r challengeRequest) (wallet.ChainID, error) {
-	if r.ChainID == "" {
-		return wallet.ChainID{}, nil
-	}
-	chain, err := wallet.ParseChainID(r.ChainID)
-	if err != nil {
-		return chain, app.NewProblem(http.StatusBadRequest, "invalid_chain_id", "invalid chain_id")
-	}
-	for _, allowed := range m.policy.Chains {
-		if chain == allowed {
-			return chain, nil
-		}
-	}
-	return chain, errChainNotAllowed
 }
 
 // finish returns the text of a draft.
@@ -131,31 +82,20 @@ func (m *messages) finish(draft *wallet.Message, nonce string, issued, expires t
 	return text, nil
 }
 
-// read parses a signed text and holds it against the policy.
-func (m *messages) read(text string) (*wallet.Message, error) {
-	message, err := wallet.ParseMessage(text)
-	if err != nil {
-		return nil, malformedMessage(err)
+// check holds a signed message against the policy.
+func (m *messages) check(message *wallet.Message) error {
+	now := m.now()
+	if err := m.policy.Check(message, now); err != nil {
+		return m.messageProblem(err, message, now)
 	}
-	switch err := m.policy.Check(message, m.now()); {
-	case errors.Is(err, wallet.ErrBadChecksum):
-		return nil, errBadChecksum
-	case err != nil:
-		return nil, app.NewProblem(http.StatusUnauthorized, wallet.Code(err), err.Error())
-	}
-	return message, nil
+	return nil
 }
 
-// account is the CAIP-10 id of a verified address: on the chain that its message names, or else the first allowed.
+// account returns the CAIP-10 id of a verified address: on the chain that its message names, else on the first allowed chain.
 func (m *messages) account(identity wallet.Identity, named wallet.ChainID) string {
 	chain := named
 	if chain == (wallet.ChainID{}) {
-		for _, allowed := range m.policy.Chains {
-			if allowed.Namespace == identity.Chain {
-				chain = allowed
-				break
-			}
-		}
+		chain, _ = m.policy.PreferredChain(identity.Chain)
 	}
 	if identity.Chain == "" || chain.Namespace != identity.Chain {
 		return ""

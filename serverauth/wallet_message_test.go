@@ -14,18 +14,6 @@ import (
 	"github.com/picoauth/picoauth/testutil"
 )
 
-// signText is a sign-in request with the text as its message, signed.
-func signText(t testing.TB, w *testutil.Wallet, text string) map[string]any {
-	t.Helper()
-	signature, err := w.Sign([]byte(text))
-	require.NoError(t, err)
-	body := map[string]any{"algorithm": w.Algorithm, "message": text, "signature": hex.EncodeToString(signature)}
-	if w.PublicKey != nil {
-		body["public_key"] = w.PublicKeyHex()
-	}
-	return body
-}
-
 func TestChallengeOfAnEthereumAddressHasAMessage(t *testing.T) {
 	s := startServer(t, map[string]any{"statement": "Sign in to the test."})
 	w := newWallet(t, "eip191")
@@ -194,9 +182,9 @@ func TestMessageRefusals(t *testing.T) {
 		{"line feed at the end", func(text string) string { return text + "\n" }, 400, "malformed_message"},
 		{"no checksum", replace(w.Address, strings.ToLower(w.Address)), 400, "bad_checksum"},
 		{"another nonce", replace("Nonce: ", "Nonce: 0"), 401, "invalid_challenge"},
-		{"another's address", replace(w.Address, other.Address), 401, "invalid_challenge"},
+		{"another's address", replace(w.Address, other.Address), 401, "challenge_of_another_address"},
 		{"no message at all", func(string) string { return "hello" }, 400, "malformed_message"},
-		{"huge", func(text string) string { return text + "\nRequest ID: " + strings.Repeat("a", 9000) }, 400, "malformed_message"},
+		{"huge", func(text string) string { return text + "\nRequest ID: " + strings.Repeat("a", 17<<10) }, 400, "malformed_message"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := s.post("/sign-in", signText(t, w, test.change(s.ask(w.Address).Message)))
@@ -261,5 +249,9 @@ func TestChallengeMessageRefusalsAndChoice(t *testing.T) {
 	assert.Contains(t, second, "second.example:8080 wants")
 	assert.Contains(t, second, "\nURI: http://second.example:8080\n")
 	assert.Contains(t, message(ask(map[string]any{}, "Origin", "http://second.example:8080")), "second.example:8080 wants")
-	assert.Contains(t, message(ask(map[string]any{}, "Origin", "https://evil.example")), "first.example wants", "an origin that is not allowed is not named")
+	assert.Contains(t, message(ask(map[string]any{"domain": "first.example"}, "Origin", "http://second.example:8080")), "first.example wants")
+	for _, origin := range []string{"https://evil.example", "http://first.example", "https://second.example:8080", "null", "https://first.example.evil.example"} {
+		ask(map[string]any{}, "Origin", origin).problem(t, 400, "domain not allowed")
+		assert.Equal(t, "domain_not_allowed", s.post("/challenge", map[string]any{}, "Origin", origin).json(t)["code"], origin)
+	}
 }

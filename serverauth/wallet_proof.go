@@ -1,20 +1,22 @@
 package serverauth
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/mr-tron/base58"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/serverauth/wallet"
 )
 
-// signInRequest is the body of POST /sign-in. PublicKey is hex; Signature and SignedMessage are written as Encoding
-// says.
+// signInRequest is the body of POST /sign-in. PublicKey is hex; Signature and SignedMessage are in the given Encoding.
 type signInRequest struct {
 	Address       string `json:"address"`
 	PublicKey     string `json:"public_key"`
@@ -24,50 +26,68 @@ type signInRequest struct {
 	Message       string `json:"message"`
 	SignedMessage string `json:"signed_message"`
 	Encoding      string `json:"encoding"`
+
+	read wallet.Address // what Address says, or else the message, as far as it could be read
 }
 
-// walletProof is a sign-in request that is well formed: whose key is claimed, what it signed, and how.
+// walletProof is a parsed sign-in request: the claimed key and address, what was signed, and how.
 type walletProof struct {
 	scheme    WalletScheme
-	address   string
+	address   wallet.Address
 	publicKey []byte // nil where the signature yields it
 	signed    []byte
 	signature []byte
 	nonce     string
+	purpose   store.Purpose  // that the nonce must have; empty: a sign-in
 	chain     wallet.ChainID // that the message names, if any
+	text      textKind
+	message   *wallet.Message // nil where the nonce alone was signed
+	shown     string          // the message as the wallet showed it
 }
 
-// signedText is what was signed: the exact bytes, and the message in them.
+// textKind is the kind of text that was signed.
+type textKind int
+
+const (
+	textNonce    textKind = iota // the challenge alone
+	textPlain                    // a message
+	textEnvelope                 // a message in the bytes that signed_message holds
+)
+
+// resources are those that the message names.
+func (p walletProof) resources() []string {
+	if p.message == nil {
+		return nil
+	}
+	return p.message.Resources
+}
+
+// signedText is the text that was signed: the exact bytes, and the message in them.
 type signedText struct {
 	bytes    []byte
 	envelope wallet.Envelope
 	message  *wallet.Message
 }
 
-// parse reads a request by the rules that need no cryptography and spend nothing.
-func (w *walletLogin) parse(r signInRequest) (walletProof, error) {
-	if r.Algorithm == "" {
-		r.Algorithm = defaultWalletAlgorithm
-	}
-	scheme, err := w.verifier.Scheme(r.Algorithm)
-	if err != nil {
+// parse checks a request by all rules that need no cryptography. It does not use up the nonce.
+func (w *walletLogin) parse(r *signInRequest) (proof walletProof, err error) {
+	if proof.scheme, err = w.verifier.Scheme(r.Algorithm); err != nil {
 		return walletProof{}, unsupportedAlgorithm(r.Algorithm)
 	}
-	if err := checkRequired(r); err != nil {
+	var unreadable error
+	if r.Address != "" {
+		r.read, unreadable = readAddress(r.Address, r.Algorithm)
+	}
+	if err := cmp.Or(checkRequired(r), unreadable); err != nil {
 		return walletProof{}, err
 	}
-	if r.Address != "" {
-		if err := checkAddress(r.Address); err != nil {
-			return walletProof{}, err
-		}
-	}
-	proof := walletProof{scheme: scheme}
 	if proof.publicKey, err = decodeHex(r.PublicKey); err != nil {
 		return walletProof{}, err
 	}
 	if proof.signature, err = decodeAs(r.Encoding, r.Signature); err != nil {
 		return walletProof{}, err
 	}
+	named := r.read.Chain()
 	if r.Message == "" && r.SignedMessage == "" {
 		err = w.bareNonce(&proof, r)
 	} else {
@@ -76,62 +96,76 @@ func (w *walletLogin) parse(r signInRequest) (walletProof, error) {
 	if err != nil {
 		return walletProof{}, err
 	}
-	if r.PublicKey == "" {
-		proof.publicKey, err = publicKeyIn(r.Algorithm, proof.address)
+	if none := (wallet.ChainID{}); named != none && proof.chain != none && named != proof.chain {
+		return walletProof{}, invalidAddress(fmt.Sprintf("is on chain %s, and the message is for %s", named, proof.chain))
 	}
-	return proof, err
+	if r.PublicKey == "" && r.Algorithm != wallet.EIP191Algorithm { // whose signature yields it
+		if proof.publicKey = proof.address.SolanaKey(); proof.publicKey == nil {
+			return walletProof{}, hinted(errKeyRequired, "missing for algorithm "+r.Algorithm+": public_key")
+		}
+	}
+	return proof, nil
 }
 
-// checkRequired knows two kinds of request: those of wallets whose address is enough to know the key, and others.
-func checkRequired(r signInRequest) error {
+var errKeyRequired = app.NewProblem(http.StatusBadRequest, "missing_field", "address, public_key, signature, and challenge required")
+
+// checkRequired checks that the required fields are there. Wallets whose address yields the key need fewer fields than others.
+func checkRequired(r *signInRequest) error {
 	hasText := r.Message != "" || r.SignedMessage != ""
 	complete := r.Signature != "" && (hasText || r.Address != "" && r.Challenge != "")
-	if addressIsKey(r, hasText) {
-		if !complete {
-			return app.NewProblem(http.StatusBadRequest, "missing_field", "signature, and a message or an address and challenge, required")
-		}
+	problem := errKeyRequired
+	switch needsKey := !addressIsKey(r, hasText); {
+	case complete && (!needsKey || r.PublicKey != ""):
 		return nil
+	case !needsKey:
+		problem = app.NewProblem(http.StatusBadRequest, "missing_field", "signature, and a message or an address and challenge, required")
 	}
-	if !complete || r.PublicKey == "" {
-		return app.NewProblem(http.StatusBadRequest, "missing_field", "address, public_key, signature, and challenge required")
-	}
-	return nil
+	return hinted(problem, missingHint(r, hasText))
 }
 
-func addressIsKey(r signInRequest, hasText bool) bool {
+func addressIsKey(r *signInRequest, hasText bool) bool {
 	switch r.Algorithm {
 	case wallet.EIP191Algorithm:
 		return true
 	case wallet.Ed25519Algorithm:
-		return wallet.KindOf(r.Address) == wallet.Solana || r.Address == "" && hasText
+		return r.read.Kind() == wallet.Solana || r.Address == "" && hasText
 	default:
 		return false
 	}
 }
 
-// bareNonce is the proof of a service or an agent: the challenge's own text, signed.
-func (w *walletLogin) bareNonce(proof *walletProof, r signInRequest) error {
-	ofChain := wallet.KindOf(r.Address) == wallet.Ethereum || wallet.AccountFor(r.Algorithm, r.Address) == wallet.SolanaAccount
+// bareNonce reads the proof of a service or an agent, which signs the challenge itself.
+func (w *walletLogin) bareNonce(proof *walletProof, r *signInRequest) error {
+	ofChain := r.read.Kind() == wallet.Ethereum || r.read.MessageAccount(r.Algorithm) == wallet.SolanaAccount
 	if w.requireMessage && ofChain {
-		return app.NewProblem(http.StatusBadRequest, "message_required", "message required")
+		return errMessageRequired
 	}
-	proof.address = r.Address
+	proof.address = r.read
 	proof.nonce = canonicalNonce(r.Challenge)
 	proof.signed = []byte(proof.nonce)
 	return nil
 }
 
-// signedMessage is the proof of a person: a text that names the site, and holds the challenge.
-func (w *walletLogin) signedMessage(proof *walletProof, r signInRequest) error {
+// signedMessage reads the proof of a user, who signs a text that names the site and contains the challenge.
+func (w *walletLogin) signedMessage(proof *walletProof, r *signInRequest) error {
 	text, err := w.readText(r)
 	if err != nil {
 		return err
 	}
 	m := text.message
 	if !m.Fits(r.Algorithm) {
-		return app.NewProblem(http.StatusBadRequest, "algorithm_mismatch", "message is not one of this algorithm")
+		problem := app.NewProblem(http.StatusBadRequest, "algorithm_mismatch", "message is not one of this algorithm")
+		problem.Hint = fmt.Sprintf("the message is for an account of %s, the algorithm is %s", m.Account, r.Algorithm)
+		return problem
 	}
-	if r.Address != "" && wallet.ChallengeAddress(r.Address) != wallet.ChallengeAddress(m.Address) {
+	signer := m.Signer()
+	if len(m.Address) > maxAddressLength {
+		return errAddressTooLong
+	}
+	if err := signer.CheckFor(r.Algorithm); err != nil {
+		return addressProblem(err)
+	}
+	if r.Address != "" && r.read.Challenge() != signer.Challenge() {
 		return errAddressMismatch
 	}
 	proof.nonce = canonicalNonce(m.Nonce)
@@ -139,16 +173,19 @@ func (w *walletLogin) signedMessage(proof *walletProof, r signInRequest) error {
 		return app.NewProblem(http.StatusBadRequest, "challenge_mismatch", "challenge does not match message")
 	}
 	if m.Kind() == wallet.Solana {
-		key, _ := wallet.SolanaKey(m.Address)
-		if err := text.envelope.CheckSigner(key); err != nil {
+		if err := text.envelope.CheckSigner(signer.SolanaKey()); err != nil {
 			return errAddressMismatch
 		}
 	}
-	proof.address, proof.chain, proof.signed = m.Address, m.Chain, text.bytes
+	proof.address, proof.chain, proof.signed, proof.text = signer, m.Chain, text.bytes, textPlain
+	proof.message, proof.shown = m, text.envelope.Text
+	if r.SignedMessage != "" {
+		proof.text = textEnvelope
+	}
 	return nil
 }
 
-func (w *walletLogin) readText(r signInRequest) (signedText, error) {
+func (w *walletLogin) readText(r *signInRequest) (signedText, error) {
 	text := signedText{bytes: []byte(r.Message), envelope: wallet.Envelope{Text: r.Message}}
 	if r.SignedMessage != "" {
 		var err error
@@ -163,7 +200,13 @@ func (w *walletLogin) readText(r signInRequest) (signedText, error) {
 		}
 	}
 	var err error
-	if text.message, err = w.messages.read(text.envelope.Text); err != nil {
+	if text.message, err = wallet.ParseMessage(text.envelope.Text); err != nil {
+		return text, malformedMessage(err)
+	}
+	if r.Address == "" {
+		r.read = text.message.Signer()
+	}
+	if err := w.messages.check(text.message); err != nil {
 		return text, err
 	}
 	if text.message.Kind() != wallet.Solana && text.envelope.Text != string(text.bytes) {
@@ -172,30 +215,18 @@ func (w *walletLogin) readText(r signInRequest) (signedText, error) {
 	return text, nil
 }
 
-// publicKeyIn returns the key that a Solana address is, or nil where the scheme recovers it.
-func publicKeyIn(algorithm, address string) ([]byte, error) {
-	if algorithm == wallet.EIP191Algorithm {
-		return nil, nil
-	}
-	key, ok := wallet.SolanaKey(address)
-	if !ok {
-		return nil, app.NewProblem(http.StatusBadRequest, "missing_field", "address, public_key, signature, and challenge required")
-	}
-	return key, nil
-}
-
-func identityProblem(err error) error {
+func identityProblem(err error, proof walletProof) error {
 	switch {
 	case errors.Is(err, wallet.ErrBadChecksum):
 		return errBadChecksum
 	case errors.Is(err, wallet.ErrInvalidSignature):
-		return signatureProblem(err)
+		return signatureProblem(err, proof.hint(wallet.ErrInvalidSignature))
 	default:
 		return errAddressMismatch
 	}
 }
 
-// canonicalNonce reads a nonce as a client may write it: with 0x, in any letter case.
+// canonicalNonce returns the canonical form of a nonce, which a client may write with 0x and in any letter case.
 func canonicalNonce(text string) string {
 	return strings.ToLower(trimHexPrefix(text))
 }
@@ -207,9 +238,9 @@ func trimHexPrefix(text string) string {
 	return text
 }
 
-// maxBase58 bounds base58 text in characters: enough for the largest message in an envelope, and little enough that
-// decoding, whose time grows with the square, takes about a millisecond.
-const maxBase58 = 12_000
+// maxBase58 is the maximum length of base58 text in characters. It is enough for the largest message in an envelope, and short
+// enough that decoding, which takes quadratic time, takes only a few milliseconds.
+const maxBase58 = 24_000
 
 // decodeAs reads a value in the encoding that the request names; hex may carry 0x.
 func decodeAs(encoding, text string) (raw []byte, err error) {
@@ -226,13 +257,27 @@ func decodeAs(encoding, text string) (raw []byte, err error) {
 		if strings.ContainsAny(text, "\r\n") {
 			err = base64.CorruptInputError(0)
 		}
+	case "base64url":
+		raw, err = decodeBase64URL(text)
 	default:
 		return nil, app.NewProblem(http.StatusBadRequest, "unknown_encoding", "unknown encoding: "+shorten(encoding))
 	}
 	if err != nil {
-		return nil, invalidEncoding(encoding)
+		return nil, invalidEncoding(strings.TrimSuffix(encoding, "url"))
 	}
 	return raw, nil
+}
+
+// decodeBase64URL decodes base64url with complete padding or without padding.
+func decodeBase64URL(text string) ([]byte, error) {
+	encoding := base64.RawURLEncoding
+	if strings.HasSuffix(text, "=") {
+		encoding = base64.URLEncoding
+	}
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, base64.CorruptInputError(0)
+	}
+	return encoding.Strict().DecodeString(text)
 }
 
 func decodeHex(text string) ([]byte, error) {

@@ -63,7 +63,7 @@ func roles(role string, all []string) (string, []string) {
 func callerClaims(c clientauth.SecurityContext) map[string]any {
 	claims := map[string]any{
 		"sub": c.Subject, "iss": c.Issuer, "aud": c.Audience, "role": c.Role, "sid": c.SessionID, "jti": c.TokenID,
-		"client_id": c.ClientID, "wallet_address": c.WalletAddress, "wallet_id": c.WalletID, "account": c.Account,
+		"client_id": c.ClientID, "wallet_address": c.WalletAddress, "wallet_id": c.WalletID, "wallet_kind": c.WalletKind, "account": c.Account,
 		"algorithm": c.Algorithm, "scope": strings.Join(c.Scopes, " "), "groups": c.Groups,
 		"iat": c.IssuedAt.Unix(), "exp": c.ExpiresAt.Unix(),
 	}

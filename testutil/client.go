@@ -41,6 +41,20 @@ func SignIn(ctx context.Context, baseURL string, w *Wallet) (SignedIn, error) {
 	return in, Post(ctx, baseURL+serverauth.Prefix+"/sign-in", request, &in)
 }
 
+// JoinWallet joins a wallet to the subject of an access token. merge allows that the subject which the wallet is by itself ends.
+func JoinWallet(ctx context.Context, baseURL, accessToken string, w *Wallet, merge bool) error {
+	var challenge Challenge
+	ask := map[string]any{"address": w.Address, "algorithm": w.Algorithm, "join": true, "merge": merge}
+	if err := PostAs(ctx, baseURL+serverauth.Prefix+"/challenge", accessToken, ask, &challenge); err != nil {
+		return err
+	}
+	request, err := SignInRequest(w, challenge)
+	if err != nil {
+		return err
+	}
+	return PostAs(ctx, baseURL+serverauth.Prefix+"/wallets", accessToken, request, nil)
+}
+
 // SignInRequest is the body of a sign-in with the signed challenge.
 func SignInRequest(w *Wallet, c Challenge) (map[string]any, error) {
 	text := c.Challenge

@@ -1,4 +1,4 @@
-// Package testutil helps to test an app that uses picoauth: a running app on a free port, a clock that obeys, wallets
-// that sign, a client that signs in, replacements that are sure to take effect, an issuer that makes any token and
-// misbehaves on demand, and identities for handler tests.
+// Package testutil helps to test an app that uses picoauth. It has a running app on a free port, a clock that tests control,
+// wallets that sign, a client that signs in, options that replace parts of the app, an issuer that issues valid and invalid
+// tokens and fails on demand, and authenticated contexts for tests of handlers.
 package testutil

@@ -48,6 +48,21 @@ func (s *signingKeys) renew(tb testing.TB, algorithms []string) {
 	}
 }
 
+// replace makes a key for each algorithm under the id of the one that was there.
+func (s *signingKeys) replace(tb testing.TB, algorithms []string) {
+	tb.Helper()
+	fresh := signingKeys{}
+	fresh.renew(tb, algorithms)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.published = nil
+	for alg, old := range s.active {
+		next := fresh.active[alg]
+		next.public.ID = old.public.ID
+		s.active[alg], s.published = next, append(s.published, next.public)
+	}
+}
+
 // dropInactive stops publishing the keys that do not sign, and returns their ids.
 func (s *signingKeys) dropInactive() (dropped []string) {
 	s.mu.Lock()
@@ -79,6 +94,13 @@ func (s *signingKeys) all() []jose.Key {
 func (i *Issuer) Rotate() {
 	i.tb.Helper()
 	i.keys.renew(i.tb, i.algorithms)
+}
+
+// ReplaceKeys makes a new key for each algorithm under the kid of the old one, which is gone, as a server does that
+// restarts with keys in memory and kids in its configuration.
+func (i *Issuer) ReplaceKeys() {
+	i.tb.Helper()
+	i.keys.replace(i.tb, i.algorithms)
 }
 
 // DropOldKeys stops publishing the keys that sign no more: what is left of them is in the caches of services.

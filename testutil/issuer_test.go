@@ -232,7 +232,21 @@ func TestAnAppOfTheModuleTrustsTheIssuer(t *testing.T) {
 	for _, flaw := range testutil.Flaws() {
 		assert.Equal(t, 401, get("/me", issuer.Mint(testutil.Token{Role: "admin", Flaw: flaw})), flaw)
 	}
-	assert.LessOrEqual(t, issuer.JWKS.Requests(), 2, "the first, and one for the unknown key ids")
+	assert.LessOrEqual(t, issuer.JWKS.Requests(), 3, "the first, one for the unknown key ids, and one for the bad signatures")
+}
+
+func TestKeysReplacedUnderTheirKids(t *testing.T) {
+	issuer := testutil.NewIssuer(t, testutil.IssuerConfig{Algorithms: []string{jose.ES256, jose.RS256}})
+	running := testutil.NewApp(t, clientauth.Module, testutil.WithIssuer(issuer), fx.Invoke(routes))
+	me := func(token string) int { return status(testutil.Get(t.Context(), running.URL+"/me", token, nil)) }
+	old, kid := issuer.Mint(testutil.Token{}), issuer.KeyID("")
+	assert.Equal(t, 200, me(old))
+	issuer.ReplaceKeys()
+	assert.Equal(t, kid, issuer.KeyID(""))
+	assert.Equal(t, 200, me(issuer.Mint(testutil.Token{})))
+	assert.Equal(t, 200, me(issuer.Mint(testutil.Token{Algorithm: jose.RS256})))
+	assert.Equal(t, 401, me(old))
+	assert.Equal(t, 2, issuer.JWKS.Requests(), "the first, and one for the first bad signature")
 }
 
 func TestSettingsAreAnEntryOfTheListToo(t *testing.T) {

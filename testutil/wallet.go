@@ -44,31 +44,38 @@ func WalletAlgorithms() []string {
 
 // NewWallet makes a wallet with a random key for one of WalletAlgorithms.
 func NewWallet(algorithm string) (*Wallet, error) {
+	var seed [WalletSeedSize]byte
+	rand.Read(seed[:])
+	return WalletFromSeed(algorithm, seed)
+}
+
+// WalletSeedSize is the length in bytes of what every wallet's key is derived from.
+const WalletSeedSize = 32
+
+// WalletFromSeed makes the wallet of a seed for one of WalletAlgorithms: the same one each time.
+func WalletFromSeed(algorithm string, seed [WalletSeedSize]byte) (*Wallet, error) {
 	switch algorithm {
 	case "ML-DSA-44":
-		return newMLDSAWallet(mldsa44.Scheme())
+		return newMLDSAWallet(mldsa44.Scheme(), seed)
 	case "ML-DSA-65":
-		return newMLDSAWallet(mldsa65.Scheme())
+		return newMLDSAWallet(mldsa65.Scheme(), seed)
 	case "ML-DSA-87":
-		return newMLDSAWallet(mldsa87.Scheme())
+		return newMLDSAWallet(mldsa87.Scheme(), seed)
 	case "Ed25519":
-		return newEd25519Wallet(hex.EncodeToString)
+		return newEd25519Wallet(hex.EncodeToString, seed), nil
 	case SolanaWallet:
-		return newEd25519Wallet(base58.Encode)
+		return newEd25519Wallet(base58.Encode, seed), nil
 	case "secp256k1":
-		return newSecp256k1Wallet()
+		return newSecp256k1Wallet(seed), nil
 	case "eip191":
-		return newEthereumWallet()
+		return newEthereumWallet(seed), nil
 	default:
 		return nil, fmt.Errorf("testutil: no wallet for algorithm %q; there are %v", algorithm, WalletAlgorithms())
 	}
 }
 
-func newMLDSAWallet(scheme sign.Scheme) (*Wallet, error) {
-	public, private, err := scheme.GenerateKey()
-	if err != nil {
-		return nil, err
-	}
+func newMLDSAWallet(scheme sign.Scheme, seed [WalletSeedSize]byte) (*Wallet, error) {
+	public, private := scheme.DeriveKey(seed[:])
 	raw, err := public.MarshalBinary()
 	if err != nil {
 		return nil, err
@@ -77,34 +84,26 @@ func newMLDSAWallet(scheme sign.Scheme) (*Wallet, error) {
 		Sign: func(message []byte) ([]byte, error) { return scheme.Sign(private, message, nil), nil }}, nil
 }
 
-func newEd25519Wallet(address func([]byte) string) (*Wallet, error) {
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, err
-	}
+func newEd25519Wallet(address func([]byte) string, seed [WalletSeedSize]byte) *Wallet {
+	private := ed25519.NewKeyFromSeed(seed[:])
+	public := private[ed25519.SeedSize:]
 	return &Wallet{Algorithm: "Ed25519", Address: address(public), PublicKey: public,
-		Sign: func(message []byte) ([]byte, error) { return ed25519.Sign(private, message), nil }}, nil
+		Sign: func(message []byte) ([]byte, error) { return ed25519.Sign(private, message), nil }}
 }
 
-func newSecp256k1Wallet() (*Wallet, error) {
-	private, err := secp256k1.GeneratePrivateKey()
-	if err != nil {
-		return nil, err
-	}
+func newSecp256k1Wallet(seed [WalletSeedSize]byte) *Wallet {
+	private := secp256k1.PrivKeyFromBytes(seed[:])
 	raw := private.PubKey().SerializeCompressed()
 	return &Wallet{Algorithm: "secp256k1", Address: hex.EncodeToString(raw), PublicKey: raw,
 		Sign: func(message []byte) ([]byte, error) {
 			digest := sha256.Sum256(message)
 			return ecdsa.Sign(private, digest[:]).Serialize(), nil
-		}}, nil
+		}}
 }
 
 // newEthereumWallet signs as personal_sign does.
-func newEthereumWallet() (*Wallet, error) {
-	private, err := secp256k1.GeneratePrivateKey()
-	if err != nil {
-		return nil, err
-	}
+func newEthereumWallet(seed [WalletSeedSize]byte) *Wallet {
+	private := secp256k1.PrivKeyFromBytes(seed[:])
 	var address wallet.EthereumAddress
 	copy(address[:], keccak256(private.PubKey().SerializeUncompressed()[1:])[12:])
 	return &Wallet{Algorithm: "eip191", Address: address.String(),
@@ -112,7 +111,7 @@ func newEthereumWallet() (*Wallet, error) {
 			text := fmt.Appendf(nil, "\x19Ethereum Signed Message:\n%d%s", len(message), message)
 			compact := ecdsa.SignCompact(private, keccak256(text), false) // v, r, s
 			return append(compact[1:], compact[0]), nil
-		}}, nil
+		}}
 }
 
 func keccak256(text []byte) []byte {

@@ -15,6 +15,9 @@ const (
 	MaxKeyIDBytes = 256
 )
 
+// AccessTokenType is the "typ" of an access token (RFC 9068 section 2.1).
+const AccessTokenType = "at+jwt"
+
 // Compact is a compact JWS (RFC 7515 section 7.1) taken apart. Nothing in it is verified yet.
 type Compact struct {
 	// Algorithm is the "alg" of the header, never empty; it is any text that the sender chose.
@@ -23,8 +26,10 @@ type Compact struct {
 	KeyID string
 	// Type is the "typ" of the header as it was sent, or empty.
 	Type string
+	// Header is the header as [ParseObject] reads it.
+	Header map[string]any
 	// Payload is the decoded payload: for a JWT the text of its claims.
-	Payload string
+	Payload []byte
 	// SigningInput is the part of the token that the signature covers.
 	SigningInput string
 	// Signature is the decoded signature. It is never empty.
@@ -33,7 +38,7 @@ type Compact struct {
 
 // ParseCompact takes a compact JWS apart: exactly three parts in canonical base64url, at most [MaxTokenBytes], a header
 // that is a strict JSON object (see [ParseObject]) with a text "alg". A header with "crit" is an [ErrCritical], whatever
-// it lists. Members that would name or hold a key (jku, jwk, x5u, x5c) are not looked at. Errors are [ErrMalformed],
+// it lists. Members that would name or hold a key (jku, jwk, x5u, x5c) are in Header and nothing else is done with them. Errors are [ErrMalformed],
 // [ErrTooLarge] or [ErrCritical].
 func ParseCompact(token string) (*Compact, error) {
 	if len(token) > MaxTokenBytes {
@@ -48,14 +53,13 @@ func ParseCompact(token string) (*Compact, error) {
 		return nil, fmt.Errorf("%w: a token header has at most %d bytes", ErrTooLarge, MaxHeaderBytes)
 	}
 	c := &Compact{SigningInput: token[:len(header)+1+len(payload)]}
-	if err := c.readHeader(header); err != nil {
+	err := c.readHeader(header)
+	if err != nil {
 		return nil, err
 	}
-	body, err := DecodeBase64(payload)
-	if err != nil {
+	if c.Payload, err = DecodeBase64(payload); err != nil {
 		return nil, fmt.Errorf("payload: %w", err)
 	}
-	c.Payload = string(body)
 	if c.Signature, err = DecodeBase64(signature); err != nil {
 		return nil, fmt.Errorf("signature: %w", err)
 	}
@@ -67,10 +71,11 @@ func (c *Compact) readHeader(encoded string) error {
 	if err != nil {
 		return fmt.Errorf("header: %w", err)
 	}
-	header, err := ParseObject(string(text))
+	header, err := ParseObject(text)
 	if err != nil {
 		return fmt.Errorf("header: %w", err)
 	}
+	c.Header = header
 	if _, critical := header["crit"]; critical {
 		return ErrCritical
 	}

@@ -39,6 +39,9 @@ type jwk struct {
 // privateMembers hold or stand for a private part, in any key type.
 var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
 
+// signingUses are the values of use that a key for signatures may have: none, RFC 7517's, and that of a SPIFFE bundle.
+var signingUses = []string{"", "sig", "jwt-svid"}
+
 // MarshalJSON writes the public JWK with use "sig". A private part cannot come out: a Key holds none.
 func (k Key) MarshalJSON() ([]byte, error) {
 	if pub, isAKP := k.Public.(*MLDSAPublicKey); isAKP {
@@ -67,7 +70,7 @@ func (k *Key) UnmarshalJSON(data []byte) error {
 			return fmt.Errorf("%w: it holds the private member %q", ErrInvalidKey, name)
 		}
 	}
-	if j.Use != "" && j.Use != "sig" || j.Operations != nil && !slices.Contains(j.Operations, "verify") {
+	if !slices.Contains(signingUses, j.Use) || j.Operations != nil && !slices.Contains(j.Operations, "verify") {
 		return fmt.Errorf("%w: it is not for signatures", ErrInvalidKey)
 	}
 	public, err := j.public()

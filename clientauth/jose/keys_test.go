@@ -1,6 +1,7 @@
 package jose_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -214,6 +215,16 @@ func TestMLDSAKeysComeFromTheirSeed(t *testing.T) {
 	}
 	if _, err := jose.NewMLDSAPrivateKey("ML-DSA-66", make([]byte, 32)); !errors.Is(err, jose.ErrUnsupportedAlgorithm) {
 		t.Errorf("unknown set: %v", err)
+	}
+}
+
+// A SPIFFE bundle holds keys of two uses, and those for X.509 are none of ours.
+func TestKeysOfASPIFFEBundle(t *testing.T) {
+	ed := jose.EncodeBase64(bytes.Repeat([]byte{1}, ed25519.PublicKeySize))
+	keys, skipped, err := jose.ParseSet([]byte(`{"keys":[{"use":"x509-svid","kty":"OKP","crv":"Ed25519","x":"` + ed + `","x5c":["AA=="]},` +
+		`{"use":"jwt-svid","kid":"a","kty":"OKP","crv":"Ed25519","x":"` + ed + `"}],"spiffe_sequence":1,"spiffe_refresh_hint":300}`))
+	if err != nil || len(keys) != 1 || keys[0].ID != "a" || len(skipped) != 1 {
+		t.Errorf("%v, %v, %v", keys, skipped, err)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
@@ -45,6 +47,21 @@ func TestABitcoinWalletSignsIn(t *testing.T) {
 	assert.Equal(t, 400, refused.Status, "%s", refused.Body)
 }
 
+func TestNoFleetSessionIsNamedLikeABitcoinWallet(t *testing.T) {
+	const secret = "a secret of the fleet"
+	running := testutil.NewApp(t, options(), app.ConfigMap(map[string]any{"server_auth": map[string]any{"algorithm": "EdDSA", "fleet_mint_secret": secret}}))
+	for id, want := range map[string]int{newBitcoinWallet(t).Address: 400, "bip122:000000000019d6689c085ae165831e93:" + newBitcoinWallet(t).Address: 400, "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN3": 200} {
+		request, err := http.NewRequest(http.MethodPost, running.URL+"/api/v1/auth/fleet/sessions", strings.NewReader(`{"session_id":"`+id+`","agent_id":"a"}`))
+		require.NoError(t, err)
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("X-Fleet-Secret", secret)
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		assert.Equal(t, want, response.StatusCode, id)
+	}
+}
+
 func TestASignatureOfAnotherImplementation(t *testing.T) {
 	signature, err := base64.StdEncoding.DecodeString("H9L5yLFjti0QTHhPyFrZCT1V/MMnBtXKmoiKDZ78NDBjERki6ZTQZdSMCtkgoNmp17By9ItJr8o7ChX0XxY91nk=")
 	require.NoError(t, err)
@@ -56,9 +73,9 @@ func TestASignatureOfAnotherImplementation(t *testing.T) {
 	require.NoError(t, err)
 	public := key.SerializeCompressed()
 	assert.Equal(t, "1F3sAm6ZtwLAUnj7d38pGFxtP3RVEvtsbV", Address(public))
-	_, err = Bitcoin{}.Verify(public, message, signature)
+	_, err = Bitcoin{}.Verify(t.Context(), wallet.ChainID{}, public, message, signature)
 	require.NoError(t, err)
 	message[0]++
-	_, err = Bitcoin{}.Verify(public, message, signature)
+	_, err = Bitcoin{}.Verify(t.Context(), wallet.ChainID{}, public, message, signature)
 	assert.ErrorIs(t, err, wallet.ErrInvalidSignature)
 }

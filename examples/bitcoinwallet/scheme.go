@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -27,13 +28,15 @@ const (
 	messagePrefix = "\x18Bitcoin Signed Message:\n"
 	signatureSize = 65 // recovery code, r, s
 	addressSize   = 25 // version, hash, checksum
+	checksumSize  = 4
+	maxAddress    = 35 // characters
 )
 
 // Algorithm implements serverauth.WalletScheme.
 func (Bitcoin) Algorithm() string { return "bitcoin" }
 
 // Verify implements serverauth.WalletScheme: it recovers the key and compares it with the one that the client sent.
-func (Bitcoin) Verify(publicKey, message, signature []byte) ([]byte, error) {
+func (Bitcoin) Verify(_ context.Context, _ wallet.ChainID, publicKey, message, signature []byte) ([]byte, error) {
 	if len(signature) != signatureSize {
 		return nil, fmt.Errorf("%w: a signature has %d bytes", wallet.ErrWrongLength, signatureSize)
 	}
@@ -68,6 +71,17 @@ func (Bitcoin) Identify(address string, key []byte) (wallet.Identity, error) {
 	return wallet.Identity{Address: address, WalletID: id}, nil
 }
 
+// IsAddress implements serverauth.AddressScheme: no fleet session may be named like a Bitcoin wallet.
+func (Bitcoin) IsAddress(text string) bool {
+	raw, err := base58.Decode(text)
+	if len(text) > maxAddress || err != nil || len(raw) != addressSize {
+		return false
+	}
+	first := sha256.Sum256(raw[:addressSize-checksumSize])
+	check := sha256.Sum256(first[:])
+	return bytes.Equal(raw[addressSize-checksumSize:], check[:checksumSize])
+}
+
 // Address is the P2PKH address of a compressed key.
 func Address(key []byte) string {
 	sum := sha256.Sum256(key)
@@ -76,7 +90,7 @@ func Address(key []byte) string {
 	payload := hash.Sum(make([]byte, 1, addressSize))
 	first := sha256.Sum256(payload)
 	check := sha256.Sum256(first[:])
-	return base58.Encode(append(bytes.Clone(payload), check[:4]...))
+	return base58.Encode(append(bytes.Clone(payload), check[:checksumSize]...))
 }
 
 // appendCompactSize writes a length as Bitcoin does; a message here is far below 64 KiB.

@@ -1,6 +1,18 @@
 // Claims gives roles, groups and claims to the subjects of a small user table, and refuses some.
 //
-//	DIRECTORY__EDITORS=<address> go run ./examples/claims
+//	go run ./examples/claims                                             # in one terminal
+//	go run ./examples/walletlogin --algorithm Ed25519 --key alice.key    # in another: "signed in as ADDRESS", a reader
+//
+// Started with that address, it makes an editor of the same wallet:
+//
+//	DIRECTORY__EDITORS=ADDRESS go run ./examples/claims
+//	TOKEN=$(go run ./examples/walletlogin --algorithm Ed25519 --key alice.key --print-token)
+//	curl -i -X POST -H "Authorization: Bearer $TOKEN" http://localhost:8100/api/articles    # 201; 403 for a reader
+//
+// A second wallet that joins the first one's subject (POST /api/v1/auth/wallets; testutil.JoinWallet shows the two requests)
+// has its role, since the user table goes by the subject.
+//
+// With DIRECTORY__BLOCKED=ADDRESS its sign-in is refused, with whichever wallet.
 package main
 
 import (
@@ -29,7 +41,7 @@ func options() fx.Option {
 	return fx.Options(
 		serverauth.Module,
 		clientauth.Module,
-		app.RegisterSection("directory"),
+		app.RegisterSettings("directory", Directory{}),
 		fx.Provide(NewDirectory),
 		// At the root, and returning the interface: anywhere else fx would ignore it.
 		fx.Decorate(func(d *Directory) serverauth.ClaimsProvider { return d }),
@@ -39,7 +51,8 @@ func options() fx.Option {
 
 // Directory is the user table: the section directory of the configuration.
 type Directory struct {
-	// Editors and Blocked are subjects: wallet addresses in their canonical form.
+	// Editors and Blocked are subjects: wallet addresses in their canonical form, of the wallet that signed in first where
+	// several were joined.
 	Editors []string `koanf:"editors"`
 	Blocked []string `koanf:"blocked"`
 }

@@ -30,7 +30,8 @@ func bucketOf(nanoseconds uint64) int {
 
 // quantile is the latency that the given share of all does not exceed, or 0 without any.
 func (h *histogram) quantile(share float64) time.Duration {
-	rank, seen := uint64(share*float64(h.total.Load())), uint64(0)
+	total, seen := h.total.Load(), uint64(0)
+	rank := min(uint64(share*float64(total)), max(total, 1)-1)
 	for bucket := range h.counts {
 		if seen += h.counts[bucket].Load(); seen > rank {
 			return upperEdge(bucket)

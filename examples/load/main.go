@@ -4,6 +4,11 @@
 //	SERVER_AUTH__RATE_LIMIT_PER_MINUTE=0 SERVER_AUTH__ALGORITHM=EdDSA go run ./examples/embedded
 //	go run ./examples/load --mode sign-in --algorithm Ed25519 --connections 32 --duration 20s --baseline
 //
+// With --rate it is an open loop instead: that many sign-ins a second are sent, however many the server answers.
+//
+//	APP__TRUSTED_PROXIES=127.0.0.1,::1 APP__LOG_LEVEL=error go run ./examples/embedded
+//	go run ./examples/load --rate 10000 --addresses 1000 --duration 10s
+//
 // Client and server share the machine, so that only ratios of one run say something.
 package main
 
@@ -31,6 +36,8 @@ type config struct {
 	connections int
 	duration    time.Duration // of the load on each server
 	baseline    bool
+	rate        int // sign-ins a second of the open loop; 0: a closed loop
+	addresses   int // client addresses of the open loop; 0: the client's own
 }
 
 func main() {
@@ -44,6 +51,8 @@ func main() {
 	case err != nil:
 	case serve:
 		err = serveBaseline(ctx, cfg, os.Stdout)
+	case cfg.rate > 0:
+		err = openLoad(ctx, cfg, os.Stdout, os.Stderr)
 	default:
 		err = run(ctx, cfg, os.Stdout, os.Stderr)
 	}
@@ -65,6 +74,8 @@ func readFlags(arguments []string, out io.Writer) (cfg config, serve bool, err e
 	flags.IntVar(&cfg.connections, "connections", 32, "`number` of connections, each with a wallet and a session of its own")
 	flags.DurationVar(&cfg.duration, "duration", 10*time.Second, "`time` of the load, on each server")
 	flags.BoolVar(&cfg.baseline, "baseline", false, "also load a bare echo server that does the same cryptography, in turn, and print the ratio")
+	flags.IntVar(&cfg.rate, "rate", 0, "`number` of sign-ins a second to send whatever the server does (an open loop); 0: each connection waits for its reply")
+	flags.IntVar(&cfg.addresses, "addresses", 0, "`number` of IPv6 clients, each in a /64 of its own, that the open loop's X-Forwarded-For names; the server must trust loopback as a proxy")
 	flags.BoolVar(&serve, "serve-baseline", false, "be that server (what --baseline starts)")
 	if err := flags.Parse(arguments); err != nil {
 		return cfg, false, err
@@ -83,6 +94,14 @@ func (c config) validate(rest []string) error {
 		return fmt.Errorf("unknown algorithm %q; there are %s", c.algorithm, strings.Join(testutil.WalletAlgorithms(), ", "))
 	case c.connections < 1 || c.duration <= 0:
 		return errors.New("connections and duration must be positive")
+	case c.rate < 0 || c.addresses < 0 || c.addresses > 1<<20:
+		return errors.New("rate must not be negative, addresses must be from 0 to 1048576")
+	case c.rate == 0 && c.addresses > 0:
+		return errors.New("addresses are for an open loop: give --rate")
+	case c.rate > 0 && (c.mode != modeSignIn || c.baseline):
+		return errors.New("an open loop (--rate) has sign-ins only, and no baseline")
+	case c.rate > 0 && !strings.HasPrefix(c.url, "http://"):
+		return errors.New("an open loop (--rate) speaks plain http")
 	}
 	return nil
 }

@@ -120,19 +120,49 @@ func TestWhatThePersonMustKnow(t *testing.T) {
 	})
 }
 
+func TestOpenLoop(t *testing.T) {
+	cfg := config{url: newServer(t, unlimited("EdDSA")).URL, mode: modeSignIn, algorithm: "Ed25519", path: "/api/profile",
+		connections: 4, duration: 500 * time.Millisecond, rate: 200, addresses: 40}
+	var out bytes.Buffer
+	require.NoError(t, openLoad(t.Context(), cfg, &out, new(bytes.Buffer)))
+	assert.Regexp(t, `best rate +[1-9]\d*/s`, out.String())
+	assert.Regexp(t, `sent +[1-9]\d*/s`, out.String())
+	assert.Regexp(t, `served +[1-9]\d*/s`, out.String())
+	assert.Regexp(t, `failed +0\n`, out.String())
+	assert.Regexp(t, `memory +[1-9]\d* MB`, out.String())
+	for _, path := range []string{"/healthz", "/api/v1/auth/jwks", "/api/profile"} {
+		assert.Regexp(t, path+` +[1-9]\d* replies .* 0 failed`, out.String())
+	}
+	assert.Contains(t, out.String(), "--rate 200 --addresses 40")
+}
+
+func TestOpenLoopClients(t *testing.T) {
+	o := openLoop{cfg: config{addresses: 17}}
+	first := o.nextAddress()
+	seen := map[string]bool{first: true}
+	for range 16 {
+		seen[o.nextAddress()] = true
+	}
+	assert.Len(t, seen, 17)
+	assert.Equal(t, first, o.nextAddress(), "then they come again")
+	assert.Equal(t, "2001:db8:0:0::1", first)
+	assert.Empty(t, (&openLoop{}).nextAddress())
+}
+
 func TestFlags(t *testing.T) {
 	cfg, serve, err := readFlags([]string{"--url", "http://host/", "--mode", "mix", "--duration", "3s", "--connections", "5", "--algorithm", "eip191"}, new(bytes.Buffer))
 	require.NoError(t, err)
 	assert.False(t, serve)
 	assert.Equal(t, config{url: "http://host", mode: "mix", algorithm: "eip191", path: "/api/profile", connections: 5, duration: 3 * time.Second}, cfg)
-	for _, wrong := range [][]string{{"--mode", "x"}, {"--algorithm", "x"}, {"--connections", "0"}, {"--duration", "-1s"}, {"rest"}, {"--unknown"}} {
+	for _, wrong := range [][]string{{"--mode", "x"}, {"--algorithm", "x"}, {"--connections", "0"}, {"--duration", "-1s"}, {"rest"}, {"--unknown"},
+		{"--rate", "-1"}, {"--addresses", "5"}, {"--rate", "5", "--mode", "refresh"}, {"--rate", "5", "--baseline"}, {"--rate", "5", "--url", "https://host"}} {
 		_, _, err := readFlags(wrong, new(bytes.Buffer))
 		assert.Error(t, err, "%v", wrong)
 	}
 	var help bytes.Buffer
 	_, _, err = readFlags([]string{"--help"}, &help)
 	assert.ErrorIs(t, err, flag.ErrHelp)
-	for _, name := range []string{"-url", "-connections", "-duration", "-mode", "-algorithm", "-baseline"} {
+	for _, name := range []string{"-url", "-connections", "-duration", "-mode", "-algorithm", "-baseline", "-rate", "-addresses"} {
 		assert.Contains(t, help.String(), name)
 	}
 }

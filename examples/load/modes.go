@@ -36,6 +36,7 @@ func (t *target) newOperation(ctx context.Context, cfg config) (operation, error
 	case modeRefresh:
 		return u.refresh, nil
 	case modeProtected:
+		t.access = u.access
 		return u.protected, u.checkProtected(ctx)
 	case modeJWKS:
 		return u.jwks, nil

@@ -49,6 +49,34 @@ func (c config) String() string {
 	return line
 }
 
+// report prints what was seen of an open loop.
+func (o *openLoop) report(out io.Writer) {
+	seconds := o.took.Seconds()
+	fmt.Fprintf(out, "machine   %s, %d cores, %s/%s, %s\n", processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	fmt.Fprintf(out, "command   load --url %s --rate %d --addresses %d --algorithm %s --connections %d --duration %s --path %s\n",
+		o.cfg.url, o.cfg.rate, o.cfg.addresses, o.cfg.algorithm, o.cfg.connections, o.cfg.duration, o.cfg.path)
+	fmt.Fprintf(out, "tokens    signed with %s\n\n", o.target.signing)
+	fmt.Fprintf(out, "best rate %10.0f/s in a closed loop of %d connections\n", o.best, o.cfg.connections)
+	fmt.Fprintf(out, "sent      %10.0f/s, %.1f times the best, over %d connections (%d could not be sent)\n",
+		float64(o.sent)/seconds, float64(o.sent)/seconds/o.best, o.connections, o.unsent)
+	rate := float64(o.served.total.Load()) / seconds
+	fmt.Fprintf(out, "served    %10.0f/s, %.2f of the best   p50 %s   p99 %s\n", rate, rate/o.best, short(o.served.quantile(.5)), short(o.served.quantile(.99)))
+	fmt.Fprintf(out, "refused   %10.0f/s                     p50 %s   p99 %s\n",
+		float64(o.refused.total.Load())/seconds, short(o.refused.quantile(.5)), short(o.refused.quantile(.99)))
+	fmt.Fprintf(out, "failed    %10d\n", o.failed.total.Load())
+	if o.memory > 0 {
+		fmt.Fprintf(out, "memory    %10.0f MB resident at most\n", o.memory/1e6)
+	}
+	fmt.Fprintln(out)
+	for _, p := range o.probes {
+		fmt.Fprintf(out, "%-20s %5d replies   p50 %s   p99 %s   max %s   %d failed\n", p.path, p.replies.total.Load(),
+			short(p.replies.quantile(.5)), short(p.replies.quantile(.99)), short(p.replies.quantile(1)), p.failed.total.Load())
+	}
+	if err := o.failed.first.Load(); err != nil {
+		fmt.Fprintf(out, "\nfirst error: %v\n", *err)
+	}
+}
+
 // short rounds a latency to three digits.
 func short(latency time.Duration) string {
 	precision := time.Duration(1)

@@ -24,6 +24,7 @@ type target struct {
 	url        string
 	path       string // of a protected route; empty where there is none
 	signing    string // algorithm of its tokens
+	access     string // token of one of its users, where the mode needs one
 	keys       []byte // its JWKS
 	keysHeader http.Header
 	client     *http.Client

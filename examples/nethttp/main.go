@@ -1,4 +1,5 @@
-// Nethttp is a service of plain net/http, without fx and echo, that accepts the tokens of an auth server elsewhere.
+// Nethttp is a service of plain net/http that accepts the tokens of an auth server elsewhere. It links package verify,
+// and with it neither fx nor echo nor Prometheus.
 package main
 
 import (
@@ -15,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/picoauth/picoauth/clientauth"
+	"github.com/picoauth/picoauth/clientauth/verify"
 )
 
 // secretVariable holds the secret for the denylist: flags are seen by everyone on the machine.
@@ -33,19 +34,19 @@ func main() {
 
 // run serves until ctx ends.
 func run(ctx context.Context, args []string, log io.Writer) error {
-	address, settings, err := parse(args, log)
+	o, err := parse(args, log)
 	if err != nil {
 		return err
 	}
-	auth, err := newAuthenticator(settings)
+	auth, err := newAuthenticator(o)
 	if err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.address)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(log, "listening on http://%s for tokens of %s\n", listener.Addr(), settings.Issuer)
+	fmt.Fprintf(log, "listening on http://%s for tokens of %s\n", listener.Addr(), o.issuer)
 	server := &http.Server{Handler: routes(auth), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 20 * time.Second, IdleTimeout: time.Minute}
 	served := make(chan error, 1)
@@ -60,40 +61,56 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	return server.Shutdown(grace)
 }
 
-// parse reads the flags into an address and the settings of clientauth, which are the same in every kind of service.
-func parse(args []string, help io.Writer) (address string, settings clientauth.Settings, err error) {
-	settings = clientauth.DefaultSettings()
-	flags := flag.NewFlagSet("nethttp", flag.ContinueOnError)
-	flags.SetOutput(help)
-	flags.StringVar(&address, "address", "127.0.0.1:8300", "`host:port` to listen on")
-	flags.StringVar(&settings.Issuer, "issuer", "http://localhost:8100", "claim iss of the tokens to accept, the `URL` of the auth server")
-	flags.StringVar(&settings.Audience, "audience", "pico", "claim aud of the tokens to accept")
-	flags.StringVar(&settings.JWKSURL, "jwks", "", "`URL` of the issuer's keys (default: /api/v1/auth/jwks at the issuer)")
-	flags.StringVar(&settings.RevocationEndpoint, "denylist", "",
-		"`URL` of the issuer's denylist, asked with the secret in "+secretVariable+" (default: none)")
-	algorithms := flags.String("algorithms", "RS256", "`list` of algorithms to accept, with commas between")
-	if err := flags.Parse(args); err != nil {
-		return "", settings, err
-	}
-	if flags.NArg() > 0 {
-		return "", settings, fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0))
-	}
-	settings.RevocationSecret = os.Getenv(secretVariable)
-	settings.AcceptedAlgorithms = strings.Split(*algorithms, ",")
-	return address, settings, settings.Validate()
+// options are what the flags say.
+type options struct {
+	address, issuer, audience, jwks, denylist, secret string
+	algorithms                                        []string
 }
 
-// newAuthenticator makes the middleware. The issuer need not be up: its keys are fetched in the background.
-func newAuthenticator(settings clientauth.Settings) (*clientauth.Authenticator, error) {
-	issuers, err := clientauth.NewIssuers(clientauth.IssuersConfig{Settings: settings})
+func parse(args []string, help io.Writer) (o options, err error) {
+	flags := flag.NewFlagSet("nethttp", flag.ContinueOnError)
+	flags.SetOutput(help)
+	flags.StringVar(&o.address, "address", "127.0.0.1:8400", "`host:port` to listen on")
+	flags.StringVar(&o.issuer, "issuer", "http://localhost:8100", "claim iss of the tokens to accept, the `URL` of the auth server")
+	flags.StringVar(&o.audience, "audience", "pico", "claim aud of the tokens to accept")
+	flags.StringVar(&o.jwks, "jwks", "", "`URL` of the issuer's keys (default: /api/v1/auth/jwks at the issuer)")
+	flags.StringVar(&o.denylist, "denylist", "",
+		"`URL` of the issuer's denylist, asked with the secret in "+secretVariable+" (default: none)")
+	algorithms := flags.String("algorithms", "", "`list` of algorithms to accept, with commas between (default: those of the issuer's keys)")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0))
+	}
+	if o.jwks == "" {
+		o.jwks = strings.TrimRight(o.issuer, "/") + "/api/v1/auth/jwks"
+	}
+	if *algorithms != "" {
+		o.algorithms = strings.Split(*algorithms, ",")
+	}
+	o.secret = os.Getenv(secretVariable)
+	return o, nil
+}
+
+// newAuthenticator makes the middleware. The issuer need not be up: its keys are fetched by the first request that needs
+// them.
+func newAuthenticator(o options) (*verify.Authenticator, error) {
+	keys, err := verify.NewRemoteKeySet(verify.RemoteKeySetConfig{URL: o.jwks})
 	if err != nil {
 		return nil, err
 	}
-	issuers.Warm()
-	validator, err := clientauth.NewTokenValidator(clientauth.ValidatorConfig{
-		Issuers: issuers.Trusted, Leeway: settings.Leeway(), CacheSize: settings.TokenCacheSize})
+	issuer := verify.TrustedIssuer{Issuer: o.issuer, Audience: o.audience, Algorithms: o.algorithms, Keys: keys}
+	if o.denylist != "" {
+		issuer.Denylist, err = verify.NewRemoteDenylist(verify.RemoteDenylistConfig{URL: o.denylist, Secret: o.secret})
+		if err != nil {
+			return nil, err
+		}
+	}
+	validator, err := verify.NewTokenValidator(verify.ValidatorConfig{
+		Issuers: []verify.TrustedIssuer{issuer}, Leeway: time.Minute, CacheSize: 10_000})
 	if err != nil {
 		return nil, err
 	}
-	return clientauth.NewAuthenticator(clientauth.AuthenticatorConfig{Validator: validator, Realm: settings.Audience})
+	return verify.NewAuthenticator(verify.AuthenticatorConfig{Validator: validator, Realm: o.audience})
 }

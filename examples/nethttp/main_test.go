@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/picoauth/picoauth/clientauth"
 	"github.com/picoauth/picoauth/clientauth/jose"
+	"github.com/picoauth/picoauth/clientauth/verify"
 	"github.com/picoauth/picoauth/testutil"
 )
 
@@ -63,7 +63,7 @@ func TestTheService(t *testing.T) {
 		{"/api/profile", issuer.Mint(testutil.Token{Flaw: testutil.Expired}), "", 401, "token_expired"},
 		{"/api/admin/dashboard", user, "", 403, "forbidden"},
 		{"/api/admin/dashboard", admin, "", 200, "welcome"},
-		{"/api/payments", user, "", 401, "agent_token_required"},
+		{"/api/payments", user, "", 403, "insufficient_scope"},
 		{"/api/payments", user, agent, 200, "no payments"},
 		{"/nowhere", "", "", 401, "token_required"},
 		{"/nowhere", user, "", 404, ""},
@@ -82,7 +82,7 @@ func get(t *testing.T, url, token, agent string) (int, string) {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	if agent != "" {
-		request.Header.Set(clientauth.AgentHeader, "Bearer "+agent)
+		request.Header.Set(verify.AgentHeader, "Bearer "+agent)
 	}
 	reply, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
@@ -100,8 +100,8 @@ func TestFlags(t *testing.T) {
 		"help":              {[]string{"--help"}, "help requested"},
 		"unknown flag":      {[]string{"--port", "1"}, "port"},
 		"argument":          {[]string{"serve"}, `unexpected argument "serve"`},
-		"unknown algorithm": {[]string{"--algorithms", "HS256"}, "accepted_algorithms"},
-		"no issuer":         {[]string{"--issuer", ""}, "auth_client.issuer"},
+		"unknown algorithm": {[]string{"--algorithms", "HS256"}, `algorithm "HS256" cannot be accepted`},
+		"no issuer":         {[]string{"--issuer", ""}, "not the URL of an endpoint"},
 		"plain http":        {[]string{"--issuer", "http://auth.example.com"}, "must be https"},
 		"bad address":       {[]string{"--address", "nowhere"}, "nowhere"},
 	} {
@@ -118,7 +118,7 @@ func TestFlags(t *testing.T) {
 // A handler is tested on its own, without a token.
 func TestProfile(t *testing.T) {
 	request := httptest.NewRequest(http.MethodGet, "/api/profile", nil)
-	ctx := testutil.Authenticated(request.Context(), clientauth.SecurityContext{Subject: "0xabc", Role: "wallet"})
+	ctx := testutil.Authenticated(request.Context(), verify.SecurityContext{Subject: "0xabc", Role: "wallet"})
 	answer := httptest.NewRecorder()
 	profile(answer, request.WithContext(ctx))
 	var body map[string]string

@@ -6,6 +6,7 @@ import (
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/oauth"
 	"github.com/picoauth/picoauth/serverauth/redisstore"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/postgres"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/sqlite"
@@ -18,6 +19,8 @@ func main() {
 		app.ConfigDefaults(map[string]any{"server_auth.data_dir": "picoauth-data"}),
 		app.ConfigFlag(*config),
 		serverauth.Module,
+		oauth.Module,                                      // no client is known until one is configured
+		serverauth.Home,                                   // GET /
 		sqlite.Module, postgres.Module, redisstore.Module, // what storage_url can name
 	).Run()
 }

@@ -1,4 +1,10 @@
-// Walletlogin makes a wallet, signs in with it, prints the claims of the tokens and calls a protected route.
+// Walletlogin signs in with a key, prints the claims of the tokens and calls a protected route. It is package clientauth/signin
+// with flags.
+//
+//	go run ./examples/walletlogin --algorithm Ed25519 --key alice.key    # the same wallet at every run
+//	go run ./examples/walletlogin --algorithm Ed25519 --dpop             # tokens that are bound to a key
+//	TOKEN=$(go run ./examples/walletlogin --algorithm Ed25519 --key alice.key --print-token)
+//	curl -H "Authorization: Bearer $TOKEN" http://localhost:8100/api/profile
 package main
 
 import (
@@ -9,89 +15,127 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 	"time"
 
-	"github.com/picoauth/picoauth/testutil"
+	"github.com/picoauth/picoauth/clientauth/signin"
 )
 
 func main() {
-	url := flag.String("url", "http://localhost:8100", "base `URL` of the auth server")
-	algorithm := flag.String("algorithm", "ML-DSA-65", "wallet `algorithm`: "+strings.Join(testutil.WalletAlgorithms(), ", "))
-	call := flag.String("call", "", "`URL` of a protected route (default: /api/profile and /api/admin/dashboard at --url)")
+	var l login
+	flag.StringVar(&l.url, "url", "http://localhost:8100", "base `URL` of the auth server")
+	flag.StringVar(&l.algorithm, "algorithm", signin.MLDSA65, "wallet `algorithm`: "+strings.Join(signin.Algorithms(), ", "))
+	flag.StringVar(&l.key, "key", "", "`file` of the wallet's key, made if it is absent (default: a new wallet at every run)")
+	flag.StringVar(&l.call, "call", "", "`URL` of a protected route (default: /api/profile and /api/admin/dashboard at --url)")
+	flag.BoolVar(&l.dpop, "dpop", false, "bind the tokens to a key (DPoP)")
+	flag.BoolVar(&l.printToken, "print-token", false, "print the access token and nothing else")
 	flag.Parse()
-	if err := run(os.Stdout, strings.TrimSuffix(*url, "/"), *algorithm, *call); err != nil {
+	l.url = strings.TrimSuffix(l.url, "/")
+	if err := l.run(os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "walletlogin:", err)
 		os.Exit(1)
 	}
 }
 
-func run(out io.Writer, url, algorithm, call string) error {
+// login is what the flags say.
+type login struct {
+	url, algorithm, key, call string
+	dpop, printToken          bool
+}
+
+func (l login) run(out io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	wallet, err := testutil.NewWallet(algorithm)
+	seed, err := readKey(l.key)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "wallet         %s %s\n", wallet.Algorithm, short(wallet.Address))
-	signedIn, err := testutil.SignIn(ctx, url, wallet)
+	signer, err := signin.NewSigner(l.algorithm, seed)
 	if err != nil {
-		return fmt.Errorf("sign in at %s: %w", url, err)
+		return err
 	}
-	fmt.Fprintf(out, "signed in as   %s\n", signedIn.Address)
-	for _, token := range []struct{ name, text string }{
-		{"access token", signedIn.AccessToken}, {"refresh token", signedIn.RefreshToken},
-	} {
-		claims, err := claimsOf(token.text)
-		if err != nil {
-			return fmt.Errorf("%s: %w", token.name, err)
-		}
-		fmt.Fprintf(out, "%s claims\n%s\n", token.name, claims)
+	source, err := signin.NewSource(signin.Config{Issuer: l.url, Signer: signer, Algorithm: l.algorithm, DPoP: l.dpop, Patience: time.Second})
+	if err != nil {
+		return err
 	}
-	routes := []string{url + "/api/profile", url + "/api/admin/dashboard"}
-	if call != "" {
-		routes = []string{call}
+	token, err := source.TokenContext(ctx)
+	if err != nil {
+		return fmt.Errorf("sign in at %s: %w", l.url, err)
 	}
+	if l.printToken {
+		fmt.Fprintln(out, token.AccessToken)
+		return nil
+	}
+	fmt.Fprintf(out, "wallet         %s %s\n", l.algorithm, short(source.Address()))
+	if err := printClaims(out, token.AccessToken, token.RefreshToken); err != nil {
+		return err
+	}
+	routes := []string{l.url + "/api/profile", l.url + "/api/admin/dashboard"}
+	if l.call != "" {
+		routes = []string{l.call}
+	}
+	client := &http.Client{Transport: signin.NewTransport(source, nil)}
 	for _, route := range routes {
-		if err := show(ctx, out, route, signedIn.AccessToken); err != nil {
+		if err := show(ctx, out, client, route, l.call == ""); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// show calls a protected route. A refusal is printed, not an error: the auth server alone has no such route.
-func show(ctx context.Context, out io.Writer, route, token string) error {
-	var reply json.RawMessage
-	var refused *testutil.StatusError
-	err := testutil.Get(ctx, route, token, &reply)
+// show calls a protected route. A refusal is printed, not an error. A route that is only tried may be missing: the auth
+// server alone has none.
+func show(ctx context.Context, out io.Writer, client *http.Client, route string, tried bool) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, route, nil)
+	if err != nil {
+		return err
+	}
+	reply, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer reply.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(reply.Body, 1<<20))
 	switch {
-	case errors.As(err, &refused):
-		fmt.Fprintf(out, "GET %s: %d\n", route, refused.Status)
 	case err != nil:
 		return err
-	default:
-		fmt.Fprintf(out, "GET %s: 200 %s\n", route, reply)
+	case reply.StatusCode == http.StatusOK:
+		fmt.Fprintf(out, "GET %s: 200 %s\n", route, strings.TrimSpace(string(text)))
+	case reply.StatusCode != http.StatusNotFound || !tried:
+		fmt.Fprintf(out, "GET %s: %d\n", route, reply.StatusCode)
 	}
 	return nil
 }
 
+func printClaims(out io.Writer, access, refresh string) error {
+	claims, text, err := claimsOf(access)
+	if err != nil {
+		return fmt.Errorf("access token: %w", err)
+	}
+	fmt.Fprintf(out, "signed in as   %s\naccess token claims\n%s\n", claims["sub"], text)
+	if _, text, err = claimsOf(refresh); err != nil {
+		return fmt.Errorf("refresh token: %w", err)
+	}
+	fmt.Fprintf(out, "refresh token claims\n%s\n", text)
+	return nil
+}
+
 // claimsOf reads a token's claims without checking it: they are shown to whom it was issued.
-func claimsOf(token string) ([]byte, error) {
+func claimsOf(token string) (claims map[string]any, text []byte, err error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return nil, errors.New("not a JWT")
+		return nil, nil, errors.New("not a JWT")
 	}
-	text, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return nil, err
+	if text, err = base64.RawURLEncoding.DecodeString(parts[1]); err != nil {
+		return nil, nil, err
 	}
-	var claims map[string]any
-	if err := json.Unmarshal(text, &claims); err != nil {
-		return nil, err
+	if err = json.Unmarshal(text, &claims); err != nil {
+		return nil, nil, err
 	}
-	return json.MarshalIndent(claims, "  ", "  ")
+	text, err = json.MarshalIndent(claims, "", "  ")
+	return claims, text, err
 }
 
 func short(text string) string {

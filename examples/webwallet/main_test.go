@@ -97,6 +97,9 @@ func TestPageKeepsItsPolicy(t *testing.T) {
 			}
 		}
 		for _, found := range names.FindAllStringSubmatch(string(text), -1) {
+			if found[1] == "api/v1/auth/client.js" { // the server's own
+				continue
+			}
 			if _, err := files.ReadFile(path.Join("page", found[1])); err != nil {
 				t.Errorf("%s: %v", entry.Name(), err)
 			}

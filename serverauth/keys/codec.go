@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// MaxRecordBytes is the largest encoded record that is read.
+// MaxRecordBytes is the maximum size of an encoded record.
 const MaxRecordBytes = 64 << 10
 
 const recordVersion = 1
 
-// envelope is an encoded record. Exactly one of Private and Sealed is there. The checksum tells a damaged record
-// from one that was sealed with another key; it protects nothing.
+// envelope is an encoded record with either Private or Sealed. The checksum distinguishes a damaged record from one that was encrypted with
+// another key; it is no protection against changes.
 type envelope struct {
 	Record  json.RawMessage `json:"record"`
 	Private *[]byte         `json:"private,omitempty"`
@@ -23,8 +23,8 @@ type envelope struct {
 	Sum     string          `json:"sha256"`
 }
 
-// metadata is everything of a record but its private part, and the additional data of the sealing: whoever changes or
-// swaps it without the key is found out.
+// metadata is everything of a record except its private part. It is the additional authenticated data of the encryption, so a change
+// without the encryption key is detected.
 type metadata struct {
 	Version       int             `json:"version"`
 	ID            string          `json:"kid"`
@@ -37,9 +37,9 @@ type metadata struct {
 	Public        json.RawMessage `json:"public,omitempty"`
 }
 
-// EncodeRecord writes a record as one line of JSON, sealed with AES-256-GCM, or plain for a nil key. The metadata is
-// readable in both, and authenticated when sealed, for a record without a private part too. A store keeps
-// the result as it is, in a file or in a column.
+// EncodeRecord encodes a record as one line of JSON. Its private part is encrypted with AES-256-GCM, or plain if key is nil. The metadata is
+// never encrypted; with a key it is authenticated, also for a record without a private part. A store writes the result unchanged, to a
+// file or a column.
 func EncodeRecord(r Record, key *EncryptionKey) ([]byte, error) {
 	meta, err := json.Marshal(metadata{
 		Version: recordVersion, ID: r.ID, Kind: r.Kind, Algorithm: r.Algorithm, CreatedAt: r.CreatedAt.UTC(),
@@ -63,8 +63,8 @@ func EncodeRecord(r Record, key *EncryptionKey) ([]byte, error) {
 	return json.Marshal(e)
 }
 
-// DecodeRecord reads what [EncodeRecord] wrote, with the same key. It returns [ErrCorrupt] for anything else, and for
-// a whole record [ErrKeyRequired], [ErrNotEncrypted], [ErrWrongKey] or [ErrNewerFormat].
+// DecodeRecord decodes the result of [EncodeRecord] with the same key. It returns [ErrCorrupt] for damaged data, and [ErrKeyRequired],
+// [ErrNotEncrypted], [ErrWrongKey] or [ErrNewerFormat] for an undamaged record that cannot be decoded.
 func DecodeRecord(data []byte, key *EncryptionKey) (Record, error) {
 	e, err := readEnvelope(data)
 	if err != nil {
@@ -126,7 +126,7 @@ func readMetadata(data []byte) (Record, error) {
 	}, nil
 }
 
-// private returns the private part, decrypted where it is sealed.
+// private returns the private part, decrypted if it is encrypted.
 func (e envelope) private(key *EncryptionKey) ([]byte, error) {
 	switch {
 	case e.Sealed == nil && key == nil:
@@ -139,7 +139,7 @@ func (e envelope) private(key *EncryptionKey) ([]byte, error) {
 	return key.open(*e.Sealed, e.Record)
 }
 
-// sum is the SHA-256 of everything else, in hex.
+// sum returns the SHA-256 of all other fields, in hex.
 func (e envelope) sum() string {
 	h := sha256.New()
 	h.Write(e.Record)
@@ -165,7 +165,7 @@ func strictUnmarshal(data []byte, into any) error {
 	return nil
 }
 
-// utc is t in UTC, and the zero time for every zero.
+// utc returns t in UTC, and the zero time.Time for a zero t.
 func utc(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Time{}

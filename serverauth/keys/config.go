@@ -11,51 +11,51 @@ import (
 )
 
 const (
-	// reloadEvery is how often a running ring reads its store. It bounds how long a removed key is still obeyed.
+	// reloadEvery is the interval at which a running ring reads its store, and so the time for which a removed key is still used.
 	reloadEvery = time.Second
-	// maxLag is how long a process may sign and publish from an old reading of the store; after that it answers
-	// ErrUnavailable. Every promise about other processes includes it.
+	// maxLag is the maximum age of the records with which a process may sign and publish; if they are older, it returns ErrUnavailable.
+	// All guarantees about other processes include it.
 	maxLag = 30 * time.Second
-	// keepRemoved is how long a removed key's record stays, so that a clock that jumped ahead and came back has lost
-	// nothing.
+	// keepRemoved is how long the record of a removed key is kept, so that nothing is lost if the clock jumps ahead and back.
 	keepRemoved = 24 * time.Hour
-	// maxPublished is for how many keys the set has room; clients read no set that is much larger (jose.MaxSetKeys).
+	// maxPublished is the maximum number of published keys; clients do not read much larger sets (jose.MaxSetKeys).
 	maxPublished = 95
-	// MaxAgeLimit is the longest that a key set may be cached by its Cache-Control.
+	// MaxAgeLimit is the maximum of max-age in the Cache-Control of a key set.
 	MaxAgeLimit = 300 * time.Second
+	// ClientCacheTime is how long resource servers are expected to use a key set beyond its max-age.
+	ClientCacheTime = 5 * time.Minute
 )
 
-// Config is how a ring makes, publishes and rotates its keys. Processes that share a store should have the same.
+// Config configures a [Ring]. Processes that share a store should have the same Config.
 type Config struct {
 	// Algorithm signs new tokens; see [Algorithms].
 	Algorithm string
-	// TokenLifetime is the longest life of any token that the ring signs; rounded up to whole seconds.
+	// TokenLifetime is the maximum lifetime of a token that the ring signs; rounded up to whole seconds.
 	TokenLifetime time.Duration
-	// Skew is by how much the clocks of all processes and of the resource servers may differ, 0 to 10 minutes.
+	// Skew is the maximum difference between the clocks of all processes and resource servers, 0 to 10 minutes.
 	Skew time.Duration
-	// MaxAge is the longest max-age of the key set, 1 to 300 s.
+	// MaxAge is the maximum of the key set's max-age, 1 to 300 s.
 	MaxAge time.Duration
-	// CacheTime is how long resource servers use a key set that they fetched, beyond its max-age; at most a day.
+	// CacheTime is how long resource servers use a fetched key set beyond its max-age; at most a day.
 	CacheTime time.Duration
-	// RotateEvery is how long a key signs. Zero: until it is rotated by hand. It cannot be shorter than twice the
-	// time for which a key is published before it signs.
+	// RotateEvery is how long a key signs; zero: until [Ring.Rotate] is called. It must be at least twice [Config.PendingTime].
 	RotateEvery time.Duration
-	// Clock may be nil.
+	// Clock is the clock; nil: the system's.
 	Clock app.Clock
-	// Logger may be nil.
+	// Logger is the logger; nil: none.
 	Logger *slog.Logger
 }
 
-// DefaultConfig is RS256, tokens of 15 minutes, a minute of skew, a max-age and a cache time of 300 s each, and
-// rotation by hand.
+// DefaultConfig returns a Config with RS256, tokens of 15 minutes, a minute of skew, a max-age and a cache time of 300 s each, and no automatic
+// rotation.
 func DefaultConfig() Config {
 	return Config{
 		Algorithm: signingAlgorithms[0], TokenLifetime: 15 * time.Minute, Skew: time.Minute,
-		MaxAge: MaxAgeLimit, CacheTime: 5 * time.Minute,
+		MaxAge: MaxAgeLimit, CacheTime: ClientCacheTime,
 	}
 }
 
-// Validate names the field that is out of range, with its value and the range.
+// Validate returns an error that names the field which is out of range, with its value and the range.
 func (c Config) Validate() error {
 	if !slices.Contains(signingAlgorithms, c.Algorithm) {
 		return fmt.Errorf("keys: algorithm %.32q is not one of %s", c.Algorithm, strings.Join(signingAlgorithms, ", "))
@@ -85,20 +85,20 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// PendingTime is for how long a key is published before it signs. A client may hold a set of that age: some process
-// served it from an old reading of the store, a cache in between kept it for its max-age, and the client for its own
-// time; and the clock that set the time may differ from the clock that obeys it.
+// PendingTime is how long a key is published before it signs. That is the maximum age of a key set at a client: a process may have served it
+// from old records (30 s), a cache kept it for its max-age, and the client for its own cache time. The skew is added because the clock that
+// sets the activation time may differ from the clock that applies it.
 func (c Config) PendingTime() time.Duration {
 	return maxLag + c.MaxAge + c.CacheTime + c.Skew
 }
 
-// holdTime is for how long a key is published after its successor signs. Until maxLag later a process may sign with it
-// that has not seen the change, by a clock that is ahead; the token is then held against a clock that is behind.
+// holdTime is how long a key is published after its successor begins to sign. For maxLag after that, a process that has not read the change
+// may still sign with the old key, with a clock that is ahead; and a validator may check that token with a clock that is behind.
 func (c Config) holdTime(tokenLifetime time.Duration) time.Duration {
 	return maxLag + 2*c.Skew + tokenLifetime
 }
 
-// settled fills in what may be nil, and rounds.
+// settled returns the Config with defaults for nil fields and rounded durations.
 func (c Config) settled() Config {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -12,12 +12,12 @@ import (
 
 const encryptionKeySize = 32
 
-// EncryptionKey seals records with AES-256-GCM. It never shows its bytes, however it is printed.
+// EncryptionKey encrypts records with AES-256-GCM. Printing it in any way does not show its bytes.
 type EncryptionKey struct{ aead cipher.AEAD }
 
-// ParseEncryptionKey reads the setting `key_encryption_key`: 32 bytes, as 64 hex characters or as base64 (standard or
-// URL alphabet, with or without padding). White space around it is ignored. It returns [ErrEncryptionKey], which never
-// holds the text. `openssl rand -base64 32` makes one.
+// ParseEncryptionKey reads the setting `key_encryption_key`: 32 bytes, as 64 hex characters or as base64 (standard or URL alphabet, with or
+// without padding). White space around it is ignored. `openssl rand -base64 32` makes one. The error is [ErrEncryptionKey], which does
+// not contain the text.
 func ParseEncryptionKey(text string) (*EncryptionKey, error) {
 	key, err := decodeEncryptionKey(strings.TrimSpace(text))
 	if err != nil || len(key) != encryptionKeySize {
@@ -42,10 +42,10 @@ func decodeEncryptionKey(text string) ([]byte, error) {
 	return base64.RawStdEncoding.Strict().DecodeString(text)
 }
 
-// seal returns a random nonce of 12 bytes, the encrypted text and a tag of 16 bytes, which also authenticates data.
+// seal encrypts text. It returns a random nonce of 12 bytes, the ciphertext and a tag of 16 bytes, which also authenticates data.
 func (k *EncryptionKey) seal(text, data []byte) []byte { return k.aead.Seal(nil, nil, text, data) }
 
-// open undoes seal, or returns [ErrWrongKey].
+// open decrypts the result of seal, or returns [ErrWrongKey].
 func (k *EncryptionKey) open(sealed, data []byte) ([]byte, error) {
 	text, err := k.aead.Open(nil, nil, sealed, data)
 	if err != nil {
@@ -57,7 +57,7 @@ func (k *EncryptionKey) open(sealed, data []byte) ([]byte, error) {
 // String hides the key.
 func (*EncryptionKey) String() string { return "[hidden]" }
 
-// Format hides the key from every verb.
+// Format hides the key for every verb.
 func (k *EncryptionKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, k.String()) }
 
 // LogValue hides the key.

@@ -2,33 +2,34 @@ package keys
 
 import "errors"
 
-// Errors that callers branch on. All are wrapped with what was wrong; none ever holds a key.
+// Errors for errors.Is. They are wrapped with details, and never contain a key.
 var (
-	// ErrUnknownKey is a key id that is not in the ring.
+	// ErrUnknownKey is for a key id that is not in the ring.
 	ErrUnknownKey = errors.New("keys: unknown key")
-	// ErrUnavailable is a store that could not be read for so long that working on would break a promise: other
-	// processes may have rotated or removed a key meanwhile. It passes when the store returns.
+	// ErrUnavailable means that the store could not be read for so long that the ring must not be used: other processes may have rotated
+	// or removed a key in the meantime. The ring recovers when the store can be read again.
 	ErrUnavailable = errors.New("keys: the key store cannot be read")
-	// ErrStoreEmptied is a store that held keys and holds none now, such as a folder that was unmounted. The ring does
-	// not take that for a first start while it runs.
-	ErrStoreEmptied = errors.New("keys: the key store held keys and is empty now")
-	// ErrTooManyKeys is a rotation that would make the key set larger than clients read: wait until retired keys expire.
+	// ErrStoreEmptied is for a store that had keys and has none now, such as a folder that was unmounted. A running ring does not treat
+	// that as a first start.
+	ErrStoreEmptied = errors.New("keys: the key store held keys and is empty now: put it back, " +
+		"or restart one instance, which makes new keys that the others then take")
+	// ErrTooManyKeys is for a rotation that would make the key set larger than clients read: wait until retired keys are removed.
 	ErrTooManyKeys = errors.New("keys: too many published keys")
-	// ErrTokenLifetime is a token that would outlive the publication of its key.
+	// ErrTokenLifetime is for a token that would expire after its key is removed.
 	ErrTokenLifetime = errors.New("keys: token expiry")
-	// ErrInvalidRecord is a record that breaks a rule of its form, or whose parts do not belong together.
+	// ErrInvalidRecord is for a record with an invalid format, or with parts that do not belong together.
 	ErrInvalidRecord = errors.New("keys: invalid record")
 
-	// ErrCorrupt is an encoded record that is incomplete or was damaged.
+	// ErrCorrupt is for an encoded record that is incomplete or damaged.
 	ErrCorrupt = errors.New("keys: damaged record")
-	// ErrNewerFormat is an undamaged record that a newer version of this program wrote.
+	// ErrNewerFormat is for a record that a newer version of this program wrote.
 	ErrNewerFormat = errors.New("keys: record of a newer version")
-	// ErrEncryptionKey is an encryption key in none of the accepted forms.
+	// ErrEncryptionKey is for an encryption key with an invalid format.
 	ErrEncryptionKey = errors.New("server_auth.key_encryption_key must be 32 bytes, as 64 hex characters or as base64")
-	// ErrKeyRequired is an encrypted record read without an encryption key.
+	// ErrKeyRequired is for an encrypted record if there is no encryption key.
 	ErrKeyRequired = errors.New("keys: encrypted, but server_auth.key_encryption_key is not set")
-	// ErrNotEncrypted is a plain record read with an encryption key.
+	// ErrNotEncrypted is for a plain record if there is an encryption key.
 	ErrNotEncrypted = errors.New("keys: not encrypted, but server_auth.key_encryption_key is set")
-	// ErrWrongKey is a record that was encrypted with another key.
+	// ErrWrongKey is for a record that was encrypted with another key.
 	ErrWrongKey = errors.New("keys: encrypted with another key than server_auth.key_encryption_key")
 )

@@ -10,32 +10,30 @@ import (
 	"github.com/picoauth/picoauth/clientauth/jose"
 )
 
-// Document is a JSON Web Key Set (RFC 7517 section 5) ready to be sent.
+// Document is an encoded JWK Set (RFC 7517, section 5).
 type Document struct {
 	// Body is the JSON. It must not be changed.
 	Body []byte
 	// ETag is a strong entity tag, with its quotes (RFC 9110 section 8.8.3).
 	ETag string
-	// MaxAge is for how long the document may be cached: until the keys change next, at most [Config].MaxAge, at
-	// least a second.
+	// MaxAge is how long the document may be cached: until the next change of the keys, at most [Config].MaxAge, at least a second.
 	MaxAge time.Duration
 }
 
-// CacheControl is the value of the header of that name.
+// CacheControl returns the value of the header Cache-Control.
 func (d Document) CacheControl() string {
 	return "public, max-age=" + strconv.FormatInt(int64(d.MaxAge/time.Second), 10)
 }
 
-// keyTypes are the types that a set can be filtered by; a filter is a set of their bits.
+// keyTypes are the key types of a filter; a filter is a bit set of them.
 var keyTypes = [...]string{jose.KeyTypeRSA, jose.KeyTypeEC, jose.KeyTypeOKP, jose.KeyTypeAKP}
 
 const allTypes = 1<<len(keyTypes) - 1
 
-// documents holds the set under every filter.
+// documents are the key sets for all filters.
 type documents [allTypes + 1]Document
 
-// newDocuments writes the keys in their order, under each of the filters. One that asks for types of which there is no
-// key is the same as one that does not.
+// newDocuments encodes the keys in their order for each filter. Filters that differ only in types without a key share a document.
 func newDocuments(keys []*jose.Key, materials map[string]*material) (all documents) {
 	present := 0
 	for _, key := range keys {
@@ -74,9 +72,8 @@ func typeBit(keyType string) int {
 	return 0
 }
 
-// JWKS returns the published keys, those of the given types (RSA, EC, OKP, AKP; an unknown one matches nothing), or
-// all for none given. It returns [ErrUnavailable] when the store could not be read for so long that a key might be
-// missing.
+// JWKS returns the published keys of the given types (RSA, EC, OKP, AKP; an unknown type matches nothing), or all keys without types. It
+// returns [ErrUnavailable] if the store could not be read for so long that a key might be missing.
 func (r *Ring) JWKS(types ...string) (Document, error) {
 	v, now, err := r.current()
 	if err != nil {
@@ -94,8 +91,8 @@ func (r *Ring) JWKS(types ...string) (Document, error) {
 	return d, nil
 }
 
-// maxAge ends with the next change that the schedule knows of: a key that signs or is removed at a known time, or the
-// publication of the spare for the next rotation.
+// maxAge returns the time until the next scheduled change: a key begins to sign or is removed, or a new spare has to be published for the
+// next rotation.
 func (c *Config) maxAge(v *view, now time.Time) time.Duration {
 	age := c.MaxAge
 	narrow := func(change time.Time) {
@@ -110,7 +107,7 @@ func (c *Config) maxAge(v *view, now time.Time) time.Duration {
 	return max(age, time.Second)
 }
 
-// PublishedKeys returns the keys of the set, the one that signs first, as the ring last knew them.
+// PublishedKeys returns the published keys, the active one first, as of the last reading of the store.
 func (r *Ring) PublishedKeys() []jose.Key {
 	v := r.viewAt(r.cfg.Clock.Now())
 	keys := make([]jose.Key, len(v.ordered))

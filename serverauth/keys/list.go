@@ -6,34 +6,33 @@ import (
 	"time"
 )
 
-// KeyInfo is what may be shown of a key. Its JSON is that of the keys endpoint.
+// KeyInfo describes a key without secret parts. Its JSON is that of GET /keys.
 type KeyInfo struct {
 	ID        string    `json:"kid"`
 	Algorithm string    `json:"alg"`
 	State     State     `json:"state"`
 	CreatedAt time.Time `json:"created_at"`
-	// ActivatesAt is from when the key signs or signed; zero for a spare.
+	// ActivatesAt is the time from which the key signs or signed; zero for a spare.
 	ActivatesAt time.Time `json:"activates_at,omitzero"`
-	// RetiresAt is when its successor signs, or when it was reported stolen; zero while neither is known.
+	// RetiresAt is the time from which its successor signs, or at which it was reported as compromised; zero while neither is known.
 	RetiresAt time.Time `json:"retires_at,omitzero"`
-	// DenyUntil is, for a key that was reported stolen, until when a resource server may still hold it in a cache or a
-	// token of it be unexpired, whichever is later; zero for others.
+	// DenyUntil is, for a compromised key, the time until which a resource server may have it in its cache or a token of it may be valid,
+	// whichever is later; zero for other keys.
 	DenyUntil time.Time `json:"-"`
 }
 
-// List returns every key that the store holds, the newest first, removed ones included: those for a day, stolen
-// ones for ever.
+// List returns all keys in the store, the newest first. It includes removed keys for a day, and compromised ones for ever.
 func (r *Ring) List() []KeyInfo {
 	v := r.viewAt(r.cfg.Clock.Now())
-	infos := make([]KeyInfo, len(v.standings))
-	for i := range v.standings {
-		infos[i] = r.cfg.describe(&v.standings[i])
+	infos := make([]KeyInfo, len(v.statuses))
+	for i := range v.statuses {
+		infos[i] = r.cfg.describe(&v.statuses[i])
 	}
 	slices.SortStableFunc(infos, func(a, b KeyInfo) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	return infos
 }
 
-// info describes one key of the current view.
+// info returns one key of the current view.
 func (r *Ring) info(kid string) (KeyInfo, error) {
 	if k := r.viewAt(r.cfg.Clock.Now()).find(kid); k != nil {
 		return r.cfg.describe(k), nil
@@ -41,7 +40,7 @@ func (r *Ring) info(kid string) (KeyInfo, error) {
 	return KeyInfo{}, fmt.Errorf("%w: %.64q", ErrUnknownKey, kid)
 }
 
-func (c *Config) describe(k *standing) KeyInfo {
+func (c *Config) describe(k *keyStatus) KeyInfo {
 	r := k.record
 	info := KeyInfo{
 		ID: r.ID, Algorithm: r.Algorithm, State: k.state,

@@ -2,10 +2,10 @@ package keys
 
 import "time"
 
-// maintain brings the records to where the configuration wants them: a key that signs, a spare behind it, a rotation
-// that is due, and nothing kept that has no use. On records that are in order it changes nothing.
-func (b *book) maintain() error {
-	b.mendTimes()
+// maintain ensures that there is an active key and a spare, begins a rotation that is due, and removes what is not needed any more. If nothing
+// is to be done, it changes nothing.
+func (b *keySet) maintain() error {
+	b.resetFutureTimes()
 	if err := b.ensureSigner(); err != nil {
 		return err
 	}
@@ -16,31 +16,31 @@ func (b *book) maintain() error {
 	if _, err := b.spareOrNew(b.schedule().last().Algorithm); err != nil {
 		return err
 	}
-	b.tidy()
+	b.removeUnused()
 	return nil
 }
 
-// start is what a starting process does: the algorithm of its configuration becomes the ring's. Running processes keep
-// to the ring's, so that two with different settings do not rotate against each other during an upgrade.
-func (b *book) start() error {
+// start is the edit of a starting process: it switches the ring to the configured algorithm. Running processes keep the algorithm of the
+// ring, so that two with different settings do not rotate against each other during an upgrade.
+func (b *keySet) start() error {
 	if err := b.maintain(); err != nil {
 		return err
 	}
-	if err := b.adopt(b.cfg.Algorithm); err != nil {
+	if err := b.switchAlgorithm(b.cfg.Algorithm); err != nil {
 		return err
 	}
 	return b.maintain()
 }
 
-// adopt makes sure that the last key to sign is of the algorithm. Where it is not, one that waits already, the spare
-// of that algorithm, or a new key signs after it; what signed before retires in the usual way.
-func (b *book) adopt(algorithm string) error {
+// switchAlgorithm ensures that the key with the latest activation time is of the algorithm. If it is not, a key of the algorithm that is
+// waiting already, the spare of the algorithm, or a new key will sign after it; the previous key retires as usual.
+func (b *keySet) switchAlgorithm(algorithm string) error {
 	s := b.schedule()
 	last := s.last()
 	if last.Algorithm == algorithm {
 		return nil
 	}
-	key := s.appointed(algorithm)
+	key := s.waiting(algorithm)
 	if key == nil {
 		var err error
 		if key, err = b.spareOrNew(algorithm); err != nil {
@@ -51,8 +51,8 @@ func (b *book) adopt(algorithm string) error {
 	return nil
 }
 
-// mendTimes treats a key from the future as made now: the clock was set back, and the key's age means nothing.
-func (b *book) mendTimes() {
+// resetFutureTimes sets creation times in the future to now: the clock was set back, so the age of such a key is unknown.
+func (b *keySet) resetFutureTimes() {
 	for _, r := range b.records {
 		if r.Kind == KindKey && r.CreatedAt.After(b.now.Add(b.cfg.Skew)) {
 			r.CreatedAt = b.now
@@ -60,9 +60,9 @@ func (b *book) mendTimes() {
 	}
 }
 
-// ensureSigner makes the first key of an empty store, which signs at once since no client holds a set without it, and
-// gives a spare that had to step in its time.
-func (b *book) ensureSigner() error {
+// ensureSigner adds the first key of an empty store, which signs at once because no client has a key set yet. A spare that had to begin to
+// sign gets its activation time.
+func (b *keySet) ensureSigner() error {
 	signer := b.schedule().signer
 	if signer == nil {
 		key, err := b.addKey(b.cfg.Algorithm)
@@ -78,18 +78,18 @@ func (b *book) ensureSigner() error {
 	return nil
 }
 
-// extendLifetimes records a longer token life before any token of that life is signed.
-func (b *book) extendLifetimes() {
-	for _, k := range b.schedule().standings {
+// extendLifetimes records a longer token lifetime before any token with that lifetime is signed.
+func (b *keySet) extendLifetimes() {
+	for _, k := range b.schedule().statuses {
 		if k.record.canSign() && (k.state == StateActive || k.state == StatePending) {
 			k.record.TokenLifetime = max(k.record.TokenLifetime, b.cfg.TokenLifetime)
 		}
 	}
 }
 
-// rotateWhenDue gives the spare its time as soon as a new spare has to be published, so that this one is ready when
-// the rotation comes.
-func (b *book) rotateWhenDue() error {
+// rotateWhenDue sets the activation time of the spare as soon as a new spare has to be published, so that the new one is ready at the next
+// rotation.
+func (b *keySet) rotateWhenDue() error {
 	if b.cfg.RotateEvery == 0 {
 		return nil
 	}
@@ -98,12 +98,12 @@ func (b *book) rotateWhenDue() error {
 	if due.Add(-b.cfg.PendingTime()).After(b.now) {
 		return nil
 	}
-	_, err := b.appointNext(due)
+	_, err := b.activateNext(due)
 	return err
 }
 
-// appointNext lets the next key sign from at, and returns it: the one that has a time already, else the spare.
-func (b *book) appointNext(at time.Time) (*Record, error) {
+// activateNext makes the next key sign from the time at, and returns it: the one that has an activation time already, else the spare.
+func (b *keySet) activateNext(at time.Time) (*Record, error) {
 	s := b.schedule()
 	next := s.next()
 	if next == nil {
@@ -112,19 +112,19 @@ func (b *book) appointNext(at time.Time) (*Record, error) {
 			return nil, err
 		}
 	}
-	b.appoint(next, at)
+	b.activateAt(next, at)
 	return next, nil
 }
 
-// tidy destroys what has no use: private parts of retired keys, records of keys removed long ago, and spares of an
-// algorithm that the ring has left, once one of its own is ready.
-func (b *book) tidy() {
+// removeUnused deletes private parts of retired keys, records of keys that were removed long ago, and spares of a previous algorithm once one of
+// the current algorithm is ready.
+func (b *keySet) removeUnused() {
 	s := b.schedule()
 	algorithm := s.last().Algorithm
 	spare := s.spare(algorithm)
 	unwanted := map[*Record]bool{}
-	for i := range s.standings {
-		k := &s.standings[i]
+	for i := range s.statuses {
+		k := &s.statuses[i]
 		switch {
 		case !k.record.CompromisedAt.IsZero():
 		case k.state == StateRemoved && !b.now.Before(k.removedAt.Add(keepRemoved)):

@@ -25,7 +25,7 @@ var signingAlgorithms = []string{jose.RS256, jose.ES256, jose.EdDSA, jose.MLDSA4
 // Algorithms lists the algorithms that a ring can sign with.
 func Algorithms() []string { return slices.Clone(signingAlgorithms) }
 
-// material is a record's key, decoded once: ML-DSA keys are expanded and RSA keys precomputed.
+// material is the decoded key of a record, with expanded ML-DSA keys and precomputed RSA values.
 type material struct {
 	key     *jose.Key
 	jwk     json.RawMessage
@@ -33,7 +33,7 @@ type material struct {
 	private crypto.Signer // nil when the record has no private part
 }
 
-// newMaterial decodes and checks a key's record.
+// newMaterial decodes and validates the record of a key.
 func newMaterial(r Record) (*material, error) {
 	m := &material{key: new(jose.Key), jwk: r.Public}
 	if err := m.readPublic(r); err != nil {
@@ -106,7 +106,7 @@ func parsePrivate(algorithm string, data []byte) (crypto.Signer, error) {
 	return signer, nil
 }
 
-// generate makes a new key of a signing algorithm as a record without times.
+// generate makes a new key for a signing algorithm. The record has no times yet.
 func generate(algorithm string) (Record, error) {
 	signer, err := generatePrivate(algorithm)
 	if err != nil {

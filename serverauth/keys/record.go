@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Kind says what a [Record] holds.
+// Kind is the kind of a [Record].
 type Kind string
 
 // Kinds of records.
@@ -20,13 +20,13 @@ const (
 // SecretSize is the size of a shared secret in bytes.
 const SecretSize = 32
 
-// secretPrefix stands before a secret's name in its ID; a key's ID is base64url and never holds a dot.
+// secretPrefix is the prefix of a secret's name in its ID. The ID of a key is base64url, so it never contains a dot.
 const secretPrefix = "secret."
 
 var secretID = regexp.MustCompile(`^secret\.[a-z0-9][a-z0-9_-]{0,31}$`)
 
-// Record is one entry of a [Store]. What state a key is in follows from its times, those of the other keys, and the
-// clock. Times are UTC with milliseconds.
+// Record is one entry of a [Store]. The state of a key follows from its times, those of the other keys, and the clock. Times are in UTC with
+// milliseconds.
 type Record struct {
 	// ID is the key's `kid`, its RFC 7638 thumbprint (43 characters of base64url), or "secret." and a secret's name.
 	ID string
@@ -34,28 +34,28 @@ type Record struct {
 	Kind Kind
 	// Algorithm is the key's `alg`.
 	Algorithm string
-	// CreatedAt is when the key was first published.
+	// CreatedAt is the time at which the key was first published.
 	CreatedAt time.Time
-	// ActivatesAt is from when the key signs. Zero: it is a spare and has no time yet.
+	// ActivatesAt is the time from which the key signs. Zero: it is a spare without an activation time.
 	ActivatesAt time.Time
-	// CompromisedAt is when the key was reported stolen. The record is then a tombstone without a private part.
+	// CompromisedAt is the time at which the key was reported as compromised. The record is then a tombstone without a private part.
 	CompromisedAt time.Time
-	// TokenLifetime is the longest life of a token that the key may have signed, in whole seconds.
+	// TokenLifetime is the maximum lifetime of a token that the key may have signed, in whole seconds.
 	TokenLifetime time.Duration
 	// Public is the public JWK.
 	Public []byte
-	// Private is PKCS #8 DER (RSA, EC, Ed25519), the 32-byte seed (ML-DSA), or the 32 bytes of a secret. A key that
-	// will never sign again has none.
+	// Private is PKCS #8 DER (RSA, EC, Ed25519), the 32-byte seed (ML-DSA), or the 32 bytes of a secret. It is empty for a key that will
+	// not sign again.
 	Private []byte
 }
 
-// canSign reports whether the record is a key with which a token can be made.
+// canSign reports whether the record is a key that can sign tokens.
 func (r *Record) canSign() bool {
 	return r.Kind == KindKey && len(r.Private) > 0 && r.CompromisedAt.IsZero()
 }
 
-// Validate checks the record whole: its form, that the id is the thumbprint of the public part, and that the private
-// part belongs to it. It returns [ErrInvalidRecord]. A store calls it for what it reads from outside the program.
+// Validate checks the format of the record, that the id is the thumbprint of the public part, and that the private part belongs to it. It
+// returns [ErrInvalidRecord]. A store calls it for every record that it reads.
 func (r Record) Validate() error {
 	if r.CreatedAt.IsZero() {
 		return fmt.Errorf("%w: no creation time", ErrInvalidRecord)
@@ -73,7 +73,7 @@ func (r Record) Validate() error {
 	return fmt.Errorf("%w: kind %.16q", ErrInvalidRecord, r.Kind)
 }
 
-// Equal reports whether both records hold the same.
+// Equal reports whether both records have the same contents.
 func (r Record) Equal(o Record) bool {
 	return r.ID == o.ID && r.Kind == o.Kind && r.Algorithm == o.Algorithm && r.TokenLifetime == o.TokenLifetime &&
 		r.CreatedAt.Equal(o.CreatedAt) && r.ActivatesAt.Equal(o.ActivatesAt) && r.CompromisedAt.Equal(o.CompromisedAt) &&
@@ -86,10 +86,10 @@ func (r Record) Clone() Record {
 	return r
 }
 
-// String names the record and never shows its private part.
+// String returns kind, id and algorithm, never the private part.
 func (r Record) String() string { return fmt.Sprintf("%s %s (%s)", r.Kind, r.ID, r.Algorithm) }
 
-// Format writes String for every verb, so that no way of printing shows the private part.
+// Format writes String for every verb, so that printing never shows the private part.
 func (r Record) Format(f fmt.State, _ rune) { fmt.Fprint(f, r.String()) }
 
 // LogValue keeps the private part out of logs.
@@ -103,13 +103,13 @@ func cloneAll(records []Record) []Record {
 	return clones
 }
 
-// sameRecords reports whether both hold the same records, in any order.
+// sameRecords reports whether a and b contain the same records, in any order.
 func sameRecords(a, b []Record) bool {
 	written, deleted := changes(a, b)
 	return len(written) == 0 && len(deleted) == 0
 }
 
-// changes returns what a store must write and then delete to come from before to after.
+// changes returns the records that a store has to write, and then the ids to delete, to get from before to after.
 func changes(before, after []Record) (written []Record, deleted []string) {
 	old := make(map[string]Record, len(before))
 	for _, r := range before {

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// catchUpTime is the longest that a request waits for the store when the ring has fallen behind.
+// catchUpTime is the maximum time that a request waits for the store if the records of the ring are too old.
 const catchUpTime = 2 * time.Second
 
-// load reads the store and takes over what it finds. The caller holds busy.
+// load reads the store and uses the records. The caller must hold busy.
 func (r *Ring) load(ctx context.Context) ([]Record, error) {
 	records, err := r.store.Load(ctx)
 	if err != nil {
@@ -21,7 +21,7 @@ func (r *Ring) load(ctx context.Context) ([]Record, error) {
 	return records, r.takeOver(records)
 }
 
-// checkNotEmptied refuses a store that lost every key while the ring runs.
+// checkNotEmptied returns an error for a store that lost all keys while the ring runs.
 func (r *Ring) checkNotEmptied(records []Record) error {
 	if len(r.view.Load().materials) == 0 {
 		return nil
@@ -34,10 +34,11 @@ func (r *Ring) checkNotEmptied(records []Record) error {
 	return ErrStoreEmptied
 }
 
-// takeOver makes records the ring's own, as read now. The caller holds busy.
+// takeOver makes the records, which were just read, those of the ring. The caller must hold busy.
 func (r *Ring) takeOver(records []Record) error {
 	now := r.cfg.Clock.Now()
-	b := newBook(&r.cfg, r.now(), records, nil)
+	r.noticeLoss(records)
+	b := newKeySet(&r.cfg, r.now(), records, nil)
 	for _, record := range b.records {
 		if !record.CompromisedAt.IsZero() {
 			r.stolen[record.ID] = true
@@ -59,11 +60,11 @@ func (r *Ring) takeOver(records []Record) error {
 	return nil
 }
 
-// applyTombstones keeps keys dead that were reported stolen, whatever the store says now.
-func (r *Ring) applyTombstones(b *book) {
+// applyTombstones marks all keys as compromised that this process has seen as such, whatever the store contains now.
+func (r *Ring) applyTombstones(b *keySet) {
 	for _, record := range b.records {
 		if r.stolen[record.ID] && record.CompromisedAt.IsZero() {
-			record.bury(b.now)
+			record.markCompromised(b.now)
 		}
 	}
 }
@@ -76,11 +77,11 @@ func (r *Ring) logSigner(old, next *view) {
 		"before", old.signing.KeyID)
 }
 
-// current returns the view for now, from a reading of the store that is young enough to sign and publish by.
+// current returns the current view, if the store was read recently enough for signing and publishing.
 func (r *Ring) current() (*view, time.Time, error) { return r.recent(maxLag) }
 
-// recent returns the view for now if the store was read within the last age, reads it again if not, and returns
-// [ErrUnavailable] if that fails.
+// recent returns the current view. If the store was not read within the given age, it is read again; if that fails, the error is
+// [ErrUnavailable].
 func (r *Ring) recent(age time.Duration) (*view, time.Time, error) {
 	now := r.cfg.Clock.Now()
 	if now.Sub(r.view.Load().readAt) > age {
@@ -91,9 +92,9 @@ func (r *Ring) recent(age time.Duration) (*view, time.Time, error) {
 	return r.viewAt(now), now, nil
 }
 
-// viewAt returns the view for now. Where the time has come for a change it prepares one of the same records, so that a
-// state changes at its very instant and not at the next reading; several callers may do so at once, and one of the
-// equal results stays.
+// viewAt returns the view for the time now. If the state of a key has changed since the view was made, it makes a new view of the same
+// records, so that a change takes effect at its time and not at the next reading of the store. Several callers may do this concurrently
+// with the same result.
 func (r *Ring) viewAt(now time.Time) *view {
 	v := r.view.Load()
 	if v.holds(now) {
@@ -106,8 +107,8 @@ func (r *Ring) viewAt(now time.Time) *view {
 	return next
 }
 
-// catchUp reads the store for a caller that cannot go on without: the process was suspended, or the clock was moved.
-// All callers share one attempt, and after a failure there is no other for a second.
+// catchUp reads the store for a caller that needs recent records, after the process was suspended or the clock was changed. All callers share
+// one attempt. After a failure there is no other attempt for a second.
 func (r *Ring) catchUp(age time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), catchUpTime)
 	defer cancel()

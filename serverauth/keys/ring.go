@@ -2,35 +2,36 @@ package keys
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
 )
 
-// Ring is the keys of an issuer: it signs with the active one and publishes all that are in use. Signing, publishing
-// and looking up a key read an immutable view and take no lock, while keys are made or the store is slow. It is safe
-// for concurrent use.
+// Ring is the key ring of an issuer: it signs with the active key and publishes all keys in use. Signing, publishing and looking up a key use
+// an immutable view without a lock, so they do not wait for the store or for the generation of keys. A Ring is safe for concurrent use.
 type Ring struct {
 	cfg   Config
 	store Store
 	view  atomic.Pointer[view]
 
-	// busy holds one token; who has it talks to the store. The fields below are its own.
+	// busy is a lock: it contains one value, and who takes it may use the store and the following fields.
 	busy   chan struct{}
+	known  []Record        // what the store held when it was read or written last
 	stock  []Record        // keys that were made and are in no store yet
 	stolen map[string]bool // key ids seen with a tombstone; they stay dead even if a backup is put back
 	failed failure         // of the last attempt to catch up
 }
 
-// failure is an error and when it happened, by the process's own clock.
+// failure is an error and its time by the monotonic clock of the process.
 type failure struct {
 	err error
 	at  time.Time
 }
 
-// Open reads the store, makes what it lacks (a first key, which signs at once, and a spare), takes up the algorithm of
-// the configuration, and returns a ring that is ready. [Ring.Run] keeps it up to date.
+// Open reads the store, adds missing keys (a first key, which signs at once, and a spare), switches to the algorithm of the configuration, and
+// returns a ring that is ready to use. [Ring.Run] keeps it up to date.
 func Open(ctx context.Context, store Store, cfg Config) (*Ring, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -38,14 +39,13 @@ func Open(ctx context.Context, store Store, cfg Config) (*Ring, error) {
 	r := &Ring{cfg: cfg.settled(), store: store, busy: make(chan struct{}, 1), stolen: map[string]bool{}}
 	r.busy <- struct{}{}
 	r.view.Store(&view{schedule: &schedule{}})
-	if err := r.change(ctx, (*book).start); err != nil {
+	if err := r.change(ctx, (*keySet).start); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// Run keeps the ring up to date until the context ends: every second it does a [Ring.Tick]. Errors are logged, once
-// until they change.
+// Run keeps the ring up to date until the context ends: it calls [Ring.Tick] every second. It logs an error once, until it changes.
 func (r *Ring) Run(ctx context.Context) {
 	ticker := time.NewTicker(reloadEvery)
 	defer ticker.Stop()
@@ -68,6 +68,10 @@ func (r *Ring) tickAndLog(ctx context.Context, last *string) {
 	case ctx.Err() != nil:
 	case err != nil && err.Error() != *last:
 		*last = err.Error()
+		if errors.Is(err, ErrStoreEmptied) {
+			r.cfg.Logger.Error(storeWentBack, "event", storeWentBack, "store", "keys", "error", err)
+			return
+		}
 		r.cfg.Logger.Error("keys: the key ring could not be brought up to date", "error", err)
 	case err == nil && *last != "":
 		*last = ""
@@ -75,12 +79,12 @@ func (r *Ring) tickAndLog(ctx context.Context, last *string) {
 	}
 }
 
-// Tick is one step of maintenance: it takes over what other processes changed, rotates when that is due, replaces a
-// used spare and removes what has expired.
-func (r *Ring) Tick(ctx context.Context) error { return r.change(ctx, (*book).maintain) }
+// Tick does one step of maintenance: it reads the changes of other processes, begins a rotation that is due, adds a spare, and removes expired
+// keys.
+func (r *Ring) Tick(ctx context.Context) error { return r.change(ctx, r.upkeep) }
 
-// Ready returns nil when the ring has read its store in the last 5 s, and so obeys a removal in time, else
-// [ErrUnavailable]. It is a readiness check.
+// Ready is a readiness check: it returns nil if the ring has read its store in the last 5 s, so that it applies a removal in time, else
+// [ErrUnavailable].
 func (r *Ring) Ready(context.Context) error {
 	v := r.view.Load()
 	if age := r.cfg.Clock.Now().Sub(v.readAt); age > 5*reloadEvery {
@@ -89,8 +93,8 @@ func (r *Ring) Ready(context.Context) error {
 	return nil
 }
 
-// change reads the store and, if edit alters anything, applies it there. The keys that the edit needs are made in
-// between, with neither the ring nor the store held up.
+// change reads the store and, if edit changes anything, applies it in the store. In between it generates the keys that the edit needs, without
+// blocking the ring or the store.
 func (r *Ring) change(ctx context.Context, edit edit) error {
 	missing, changes, err := r.try(ctx, edit)
 	if err != nil || !changes {
@@ -112,8 +116,8 @@ func (r *Ring) change(ctx context.Context, edit edit) error {
 	return r.update(ctx, edit)
 }
 
-// try reads the store and runs the edit without keeping its result. It returns whether something would change, and the
-// algorithms of the keys that have to be made for it.
+// try reads the store and runs the edit without writing its result. It returns whether the edit would change something, and the algorithms of
+// the keys that have to be generated for it.
 func (r *Ring) try(ctx context.Context, edit edit) (missing []string, changes bool, err error) {
 	if err := r.acquire(ctx); err != nil {
 		return nil, false, err
@@ -124,7 +128,7 @@ func (r *Ring) try(ctx context.Context, edit edit) (missing []string, changes bo
 		return nil, false, err
 	}
 	supply := supply{stock: slices.Clone(r.stock)}
-	b := newBook(&r.cfg, r.now(), records, supply.pretend)
+	b := newKeySet(&r.cfg, r.now(), records, supply.plan)
 	r.applyTombstones(b)
 	if err := edit(b); err != nil {
 		return nil, false, err
@@ -132,7 +136,7 @@ func (r *Ring) try(ctx context.Context, edit edit) (missing []string, changes bo
 	return supply.missing, !sameRecords(records, b.result()), nil
 }
 
-// update runs the edit in the store's Update and takes over the result.
+// update runs the edit in the store's Update and uses the result.
 func (r *Ring) update(ctx context.Context, edit edit) error {
 	var after []Record
 	err := r.store.Update(ctx, func(before []Record) ([]Record, error) {
@@ -140,7 +144,7 @@ func (r *Ring) update(ctx context.Context, edit edit) error {
 			return nil, err
 		}
 		supply := supply{stock: slices.Clone(r.stock)}
-		b := newBook(&r.cfg, r.now(), before, supply.take)
+		b := newKeySet(&r.cfg, r.now(), before, supply.take)
 		r.applyTombstones(b)
 		if err := edit(b); err != nil {
 			return nil, err
@@ -157,7 +161,7 @@ func (r *Ring) update(ctx context.Context, edit edit) error {
 	return r.takeOver(after)
 }
 
-// now is the time as it goes into records.
+// now returns the time in the precision of records.
 func (r *Ring) now() time.Time { return r.cfg.Clock.Now().UTC().Truncate(time.Millisecond) }
 
 func (r *Ring) acquire(ctx context.Context) error {

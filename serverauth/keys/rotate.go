@@ -6,21 +6,20 @@ import (
 	"time"
 )
 
-// Rotate lets the next key take over. Where it has been published for [Config].PendingTime it signs at once, here and
-// within seconds in the other processes; otherwise at the end of that time, which Rotate never shortens. The returned
-// key's State tells which: active, or pending with the time in ActivatesAt. A second call before that time returns the
-// same key. A new spare is published at once. It returns [ErrTooManyKeys] when too many retired keys are still
-// published.
+// Rotate makes the next key sign. If that key has been published for [Config.PendingTime], it signs at once, and within seconds in the other
+// processes; otherwise at the end of that time. The State of the returned key is active, or pending with the time in ActivatesAt. A second
+// call before that time returns the same key. A new spare is published at once. Rotate returns [ErrTooManyKeys] if too many retired keys are
+// still published.
 func (r *Ring) Rotate(ctx context.Context) (KeyInfo, error) {
 	var id string
-	err := r.change(ctx, func(b *book) error {
+	err := r.change(ctx, func(b *keySet) error {
 		if err := b.maintain(); err != nil {
 			return err
 		}
 		if b.schedule().published() >= maxPublished {
 			return ErrTooManyKeys
 		}
-		next, err := b.appointNext(b.now)
+		next, err := b.activateNext(b.now)
 		if err != nil {
 			return err
 		}
@@ -33,21 +32,19 @@ func (r *Ring) Rotate(ctx context.Context) (KeyInfo, error) {
 	return r.info(id)
 }
 
-// Compromise takes a stolen key out of use, for ever: it is published no more here when Compromise returns, and within
-// seconds in the other processes, so everything that it signed is refused. If it was signing, the spare that has been
-// published the longest signs at once, however young. The record stays as a tombstone; a second call returns the same.
-// It returns [ErrUnknownKey] for a key that is not in the ring.
+// Compromise removes a stolen key for ever. When it returns, this process does not publish the key any more; the other processes stop within
+// seconds. So every token that the key signed is refused. If the key was active, the spare that has been published longest signs at once, even
+// if it is new. The record becomes a tombstone; a second call returns the same. It returns [ErrUnknownKey] for a key that is not in the ring.
 //
-// Resource servers hold the key in their cached sets for up to max-age and cache time: put its id on the denylist
-// until KeyInfo.DenyUntil.
+// Resource servers may have the key in their caches for up to max-age plus cache time: add its id to the denylist until KeyInfo.DenyUntil.
 func (r *Ring) Compromise(ctx context.Context, kid string) (KeyInfo, error) {
-	if err := r.change(ctx, func(b *book) error { return b.compromise(kid) }); err != nil {
+	if err := r.change(ctx, func(b *keySet) error { return b.compromise(kid) }); err != nil {
 		return KeyInfo{}, err
 	}
 	return r.info(kid)
 }
 
-func (b *book) compromise(kid string) error {
+func (b *keySet) compromise(kid string) error {
 	if err := b.maintain(); err != nil {
 		return err
 	}
@@ -59,36 +56,36 @@ func (b *book) compromise(kid string) error {
 	if !stolen.record.CompromisedAt.IsZero() {
 		return nil
 	}
-	algorithm, wasNext := s.last().Algorithm, stolen.isAppointed()
-	stolen.record.bury(b.now)
+	algorithm, wasNext := s.last().Algorithm, stolen.isWaiting()
+	stolen.record.markCompromised(b.now)
 	if stolen == s.signer {
 		if err := b.promote(algorithm); err != nil {
 			return err
 		}
 	}
-	if err := b.adopt(algorithm); err != nil {
+	if err := b.switchAlgorithm(algorithm); err != nil {
 		return err
 	}
 	if wasNext { // the rotation that was under way goes on
-		if _, err := b.appointNext(b.now); err != nil {
+		if _, err := b.activateNext(b.now); err != nil {
 			return err
 		}
 	}
 	return b.maintain()
 }
 
-// bury makes a tombstone. A key whose time had not come leaves no place in the line.
-func (r *Record) bury(now time.Time) {
+// markCompromised turns the record into a tombstone. If its activation time was in the future, the time is removed.
+func (r *Record) markCompromised(now time.Time) {
 	r.CompromisedAt, r.Private = now, nil
 	if r.ActivatesAt.After(now) {
 		r.ActivatesAt = time.Time{}
 	}
 }
 
-// promote lets the key that was published first of those that have not signed sign at once.
-func (b *book) promote(algorithm string) error {
+// promote makes a key sign at once: of those that have not signed yet, the one that was published first.
+func (b *keySet) promote(algorithm string) error {
 	var chosen *Record
-	for _, k := range b.schedule().standings {
+	for _, k := range b.schedule().statuses {
 		r := k.record
 		waits := r.canSign() && (r.ActivatesAt.IsZero() || r.ActivatesAt.After(b.now))
 		if waits && (chosen == nil || byAge(r, chosen) < 0) {
@@ -106,18 +103,18 @@ func (b *book) promote(algorithm string) error {
 }
 
 func (s *schedule) published() (count int) {
-	for i := range s.standings {
-		if s.standings[i].state != StateRemoved {
+	for i := range s.statuses {
+		if s.statuses[i].state != StateRemoved {
 			count++
 		}
 	}
 	return count
 }
 
-func (s *schedule) find(kid string) *standing {
-	for i := range s.standings {
-		if s.standings[i].record.ID == kid {
-			return &s.standings[i]
+func (s *schedule) find(kid string) *keyStatus {
+	for i := range s.statuses {
+		if s.statuses[i].record.ID == kid {
+			return &s.statuses[i]
 		}
 	}
 	return nil

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// State is what a key is used for at an instant.
+// State is the state of a key at a time.
 type State string
 
-// States, in the order of a key's life.
+// States, in the order of a key's lifetime.
 const (
 	StatePending State = "pending" // published, does not sign yet
 	StateActive  State = "active"  // signs
@@ -17,41 +17,40 @@ const (
 	StateRemoved State = "removed" // not published: nothing that it signed is valid
 )
 
-// standing is a key's place at an instant.
-type standing struct {
+// keyStatus is the status of a key at a time.
+type keyStatus struct {
 	record    *Record
 	state     State
 	retiresAt time.Time // when its successor signs; zero while it has none
 	removedAt time.Time // when it is published no more; zero while that is unknown
 }
 
-// schedule is every key's place at an instant.
+// schedule is the status of all keys at a time.
 type schedule struct {
-	standings   []standing // one a key, in the order of the records
-	signer      *standing  // nil when no key can sign
-	from, until time.Time  // the schedule is the same from here to before there; zero: no bound
+	statuses    []keyStatus // one a key, in the order of the records
+	signer      *keyStatus  // nil when no key can sign
+	from, until time.Time   // the schedule is the same from here to before there; zero: no bound
 }
 
-// scheduleAt derives the schedule from the records and the time alone. The line is the keys that have a time from
-// which they sign, in its order; each retires when the next one's time comes, also when that one was compromised
-// later.
+// scheduleAt derives the schedule from the records and the time alone. The timeline are the keys with an activation time, in its order; each key
+// retires at the activation time of the next one, also if that one was compromised later.
 func (c *Config) scheduleAt(records []*Record, now time.Time) *schedule {
 	s := &schedule{}
 	for _, r := range records {
 		if r.Kind == KindKey {
-			s.standings = append(s.standings, standing{record: r})
+			s.statuses = append(s.statuses, keyStatus{record: r})
 		}
 	}
-	line := s.line()
-	for i, k := range line {
-		if i+1 < len(line) {
-			k.retiresAt = line[i+1].record.ActivatesAt
+	timeline := s.timeline()
+	for i, k := range timeline {
+		if i+1 < len(timeline) {
+			k.retiresAt = timeline[i+1].record.ActivatesAt
 			k.removedAt = k.retiresAt.Add(c.holdTime(k.record.TokenLifetime))
 		}
 	}
-	s.signer = s.chooseSigner(line, now)
-	for i := range s.standings {
-		k := &s.standings[i]
+	s.signer = s.chooseSigner(timeline, now)
+	for i := range s.statuses {
+		k := &s.statuses[i]
 		k.state = k.stateAt(now, k == s.signer)
 		s.bound(now, k.record.ActivatesAt)
 		s.bound(now, k.removedAt)
@@ -59,38 +58,38 @@ func (c *Config) scheduleAt(records []*Record, now time.Time) *schedule {
 	return s
 }
 
-// line returns the keys with a time from which they sign, the first to sign first.
-func (s *schedule) line() []*standing {
-	var line []*standing
-	for i := range s.standings {
-		if !s.standings[i].record.ActivatesAt.IsZero() {
-			line = append(line, &s.standings[i])
+// timeline returns the keys with an activation time, the earliest first.
+func (s *schedule) timeline() []*keyStatus {
+	var timeline []*keyStatus
+	for i := range s.statuses {
+		if !s.statuses[i].record.ActivatesAt.IsZero() {
+			timeline = append(timeline, &s.statuses[i])
 		}
 	}
-	slices.SortFunc(line, func(a, b *standing) int {
+	slices.SortFunc(timeline, func(a, b *keyStatus) int {
 		return cmp.Or(a.record.ActivatesAt.Compare(b.record.ActivatesAt), byAge(a.record, b.record))
 	})
-	return line
+	return timeline
 }
 
-// chooseSigner takes the last key in the line whose time has come. Where that one cannot sign (it was compromised, or
-// its private part is gone because the clock was set back), it takes the next in the line, then the oldest spare, then
-// an earlier key: whatever the records and the clock, a key signs as long as there is one that can.
-func (s *schedule) chooseSigner(line []*standing, now time.Time) *standing {
+// chooseSigner returns the last key in the timeline whose activation time has passed. If that key cannot sign (it was compromised, or its private
+// part was deleted and then the clock was set back), it returns the next key in the timeline, else the oldest spare, else an earlier key. So
+// there is a signing key as long as any key can sign.
+func (s *schedule) chooseSigner(timeline []*keyStatus, now time.Time) *keyStatus {
 	turn := 0
-	for i, k := range line {
+	for i, k := range timeline {
 		if !k.record.ActivatesAt.After(now) {
 			turn = i
 		}
 	}
-	for _, k := range line[min(turn, len(line)):] {
+	for _, k := range timeline[min(turn, len(timeline)):] {
 		if k.record.canSign() {
 			return k
 		}
 	}
-	var spare *standing
-	for i := range s.standings {
-		k := &s.standings[i]
+	var spare *keyStatus
+	for i := range s.statuses {
+		k := &s.statuses[i]
 		if k.isSpare() && (spare == nil || byAge(k.record, spare.record) < 0) {
 			spare = k
 		}
@@ -98,7 +97,7 @@ func (s *schedule) chooseSigner(line []*standing, now time.Time) *standing {
 	if spare != nil {
 		return spare
 	}
-	for _, k := range slices.Backward(line) {
+	for _, k := range slices.Backward(timeline) {
 		if k.record.canSign() {
 			return k
 		}
@@ -106,15 +105,15 @@ func (s *schedule) chooseSigner(line []*standing, now time.Time) *standing {
 	return nil
 }
 
-// isSpare reports whether the key can sign and has no time yet from which it does.
-func (k *standing) isSpare() bool { return k.record.canSign() && k.record.ActivatesAt.IsZero() }
+// isSpare reports whether the key can sign and has no activation time.
+func (k *keyStatus) isSpare() bool { return k.record.canSign() && k.record.ActivatesAt.IsZero() }
 
-// isAppointed reports whether the key waits for its time to sign.
-func (k *standing) isAppointed() bool {
+// isWaiting reports whether the key can sign and its activation time is in the future.
+func (k *keyStatus) isWaiting() bool {
 	return k.state == StatePending && k.record.canSign() && !k.record.ActivatesAt.IsZero()
 }
 
-func (k *standing) stateAt(now time.Time, signs bool) State {
+func (k *keyStatus) stateAt(now time.Time, signs bool) State {
 	switch r := k.record; {
 	case !r.CompromisedAt.IsZero():
 		return StateRemoved
@@ -128,7 +127,7 @@ func (k *standing) stateAt(now time.Time, signs bool) State {
 	return StateRemoved
 }
 
-// bound narrows the time for which the schedule holds by an instant at which it changes.
+// bound limits the validity of the schedule by the time of a change.
 func (s *schedule) bound(now, change time.Time) {
 	switch {
 	case change.IsZero():
@@ -141,12 +140,12 @@ func (s *schedule) bound(now, change time.Time) {
 	}
 }
 
-// holds reports whether the schedule is still, or again, the right one.
+// holds reports whether the schedule is valid at the time now.
 func (s *schedule) holds(now time.Time) bool {
 	return !now.Before(s.from) && (s.until.IsZero() || now.Before(s.until))
 }
 
-// byAge orders the older key first.
+// byAge compares keys by age, the older first.
 func byAge(a, b *Record) int {
 	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 }

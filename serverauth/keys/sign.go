@@ -9,12 +9,16 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/clientauth/jose"
 )
 
 // AccessTokenType is the `typ` of an access token (RFC 9068 section 2.1).
-const AccessTokenType = "at+jwt"
+const AccessTokenType = jose.AccessTokenType
 
-// Signer makes tokens with one key. Take it from the ring for each token, and do not keep it: the next may be another.
+// plainType is the `typ` of an ID token.
+const plainType = "JWT"
+
+// Signer signs tokens with one key. Get it from the ring for each token and do not keep it, because the active key changes.
 type Signer struct {
 	// KeyID is the `kid`.
 	KeyID string
@@ -26,24 +30,25 @@ type Signer struct {
 	lifetime time.Duration
 	clock    app.Clock
 	header   string // of an access token, encoded
+	plain    string // of a JWT of no type of its own
 }
 
 func newSigner(r *Record, m *material, clock app.Clock) *Signer {
 	s := &Signer{
 		KeyID: r.ID, Algorithm: r.Algorithm, key: m.private, method: m.method, lifetime: r.TokenLifetime, clock: clock,
 	}
-	s.header = s.encodeHeader(AccessTokenType)
+	s.header, s.plain = s.encodeHeader(AccessTokenType), s.encodeHeader(plainType)
 	return s
 }
 
-// encodeHeader writes the JOSE header. The algorithm and the id need no escaping.
+// encodeHeader returns the encoded JOSE header. The algorithm and the id need no escaping.
 func (s *Signer) encodeHeader(typ string) string {
 	header := `{"alg":"` + s.Algorithm + `","kid":"` + s.KeyID + `","typ":` + strconv.Quote(typ) + `}`
 	return base64.RawURLEncoding.EncodeToString([]byte(header))
 }
 
-// Signer returns the key that signs now. It returns [ErrUnavailable] when the store could not be read for 30 s:
-// another process may have rotated since, and the key be published no more when the token expires.
+// Signer returns the active key. It returns [ErrUnavailable] if the store could not be read for 30 s: another process may have rotated since
+// then, so the key might be removed before the token expires.
 func (r *Ring) Signer() (*Signer, error) {
 	v, _, err := r.current()
 	if err != nil {
@@ -55,10 +60,9 @@ func (r *Ring) Signer() (*Signer, error) {
 	return v.signing, nil
 }
 
-// Sign makes a compact JWS (RFC 7515) of claims, a JSON object whose `exp` is expires (Unix seconds), with the key that
-// signs now. typ is the header's media type without "application/", in ASCII. It returns [ErrTokenLifetime] when expires
-// is later than [Config].TokenLifetime from now, since the key would be published no more while the token is valid, and
-// [ErrUnavailable].
+// Sign returns a compact JWS (RFC 7515) of claims, a JSON object whose `exp` is expires (Unix seconds), signed with the active key. typ is the
+// header parameter `typ`, in ASCII. It returns [ErrTokenLifetime] if expires is later than [Config].TokenLifetime from now, because the key
+// could be removed while the token is valid, and [ErrUnavailable] as Signer does.
 func (r *Ring) Sign(typ string, claims []byte, expires int64) (string, error) {
 	s, err := r.Signer()
 	if err != nil {
@@ -73,7 +77,11 @@ func (s *Signer) Sign(typ string, claims []byte, expires int64) (string, error) 
 		return "", fmt.Errorf("%w: later than %s from now", ErrTokenLifetime, s.lifetime)
 	}
 	header := s.header
-	if typ != AccessTokenType {
+	switch typ {
+	case AccessTokenType:
+	case plainType:
+		header = s.plain
+	default:
 		header = s.encodeHeader(typ)
 	}
 	encoding := base64.RawURLEncoding
@@ -89,5 +97,5 @@ func (s *Signer) Sign(typ string, claims []byte, expires int64) (string, error) 
 	return string(encoding.AppendEncode(token, signature)), nil
 }
 
-// maxEncodedSignature fits every signature but those of ML-DSA, for which the buffer grows.
+// maxEncodedSignature is enough for all signatures except those of ML-DSA, for which the buffer grows.
 const maxEncodedSignature = 350

@@ -2,24 +2,20 @@ package keys
 
 import "context"
 
-// Store keeps the records of a ring, for one process or for many. It promises:
+// Store stores the records of a ring, for one process or for several. Its contract:
 //
-//   - Load returns every record, each whole as one write left it, and none for an empty store, which is no error. It may
-//     run while another process updates, and then may see a part of that update's records. It is called
-//     every second, so it must be cheap when nothing has changed. A record that cannot be read because it
-//     was damaged is set aside, reported to the operator, and left out; a record that could be read with the right
-//     configuration is an error.
-//   - Update calls change with every record and keeps what it returns: a record that is new or differs is written, one
-//     that is missing is deleted. No other Update on the same storage runs between the reading and the writing,
-//     in this process or any other. Each record is written or deleted whole; of several, a crash or an error in between may
-//     leave any part done. When change returns an error nothing is written and Update returns that error. change may be
-//     called again when the store has to start over; it never calls the store.
-//   - What an Update that returned nil wrote survives a crash of the process and of the machine, except in a store that
-//     is documented to live in memory.
-//   - Both return the context's error when it ends while they wait.
+//   - Load returns all records, each as one complete write left it. An empty store is no error. Load may run during the Update of another
+//     process, and may then see a part of its changes. It is called every second, so it must be cheap if nothing has changed. A damaged
+//     record is set aside, reported to the operator, and left out. A record that could be read with another configuration is an error.
+//   - Update calls change with all records and stores the result: it writes new and changed records, and deletes missing ones. No other
+//     Update on the same storage, in any process, may run between reading and writing. Each record is written or deleted atomically; after a
+//     crash or an error any part of the changes may be done. If change returns an error, nothing is written, and Update returns that error.
+//     change may be called again if the store has to start over. It never calls the store.
+//   - If Update returns nil, its changes survive a crash of the process and of the machine, except in a store that is documented as being in
+//     memory.
+//   - Both return the context's error if it ends while they wait.
 //
-// The records of both directions are the receiver's own: neither side sees a later change to them. A Store is safe for
-// concurrent use.
+// Parameters and results are not shared: neither side sees later changes to the records. A Store must be safe for concurrent use.
 type Store interface {
 	Load(ctx context.Context) ([]Record, error)
 	Update(ctx context.Context, change func([]Record) ([]Record, error)) error

@@ -24,13 +24,12 @@ const (
 	lockRetry     = 5 * time.Millisecond
 )
 
-// FileStore keeps each record in a file `<id>.json` of one folder, which many processes may share (a local disk, or a
-// network file system whose flock(2) works across machines). Files have mode 0600 and are replaced whole: written to a
-// temporary file, synced, renamed, and the folder synced. The lock is on the file `.lock`, which must not be deleted
-// while the program runs.
+// FileStore stores each record in a file `<id>.json` of one folder. Several processes may share the folder, on a local disk or on a network
+// file system whose flock(2) works across machines. Files have mode 0600 and are replaced atomically: written to a temporary file, synced and
+// renamed, and then the folder is synced. The lock is on the file `.lock`, which must not be deleted while a program runs.
 //
-// A damaged file is renamed to `<id>.json.corrupt`, logged, and left out. A file that would be readable with another
-// `key_encryption_key` is an error that names it and is never touched.
+// A damaged file is renamed to `<id>.json.corrupt`, logged, and left out. A file that needs another `key_encryption_key` is an error that
+// names it; the file is not changed.
 type FileStore struct {
 	dir string
 	key *EncryptionKey
@@ -40,7 +39,7 @@ type FileStore struct {
 	seen map[string]seenFile // what the last reading found, by name
 }
 
-// seenFile is a record together with the file that it was read from: a replaced file is another one.
+// seenFile is a record together with the file from which it was read, to detect that the file was replaced.
 type seenFile struct {
 	info   fs.FileInfo
 	record Record
@@ -48,9 +47,9 @@ type seenFile struct {
 
 var _ Store = (*FileStore)(nil)
 
-// OpenFileStore opens the folder dir, and makes it with mode 0700 when it is absent. With a key the records are
-// sealed; for a nil key they are plain. It reads every file once, so that a wrong or missing key is found here:
-// [ErrWrongKey], [ErrKeyRequired], [ErrNotEncrypted], [ErrNewerFormat]. log may be nil.
+// OpenFileStore opens the folder dir, and creates it with mode 0700 if it does not exist. With a key the records are encrypted; if key is nil,
+// they are plain. It reads all files once, so that it finds a wrong or missing key: the errors are [ErrWrongKey], [ErrKeyRequired],
+// [ErrNotEncrypted] and [ErrNewerFormat]. log may be nil.
 func OpenFileStore(ctx context.Context, dir string, key *EncryptionKey, log *slog.Logger) (*FileStore, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -66,7 +65,7 @@ func OpenFileStore(ctx context.Context, dir string, key *EncryptionKey, log *slo
 	return s, nil
 }
 
-// Load reads the files that were replaced since the last time.
+// Load implements [Store]. It reads only the files that were replaced since the last call.
 func (s *FileStore) Load(ctx context.Context) ([]Record, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -83,7 +82,7 @@ func (s *FileStore) Load(ctx context.Context) ([]Record, error) {
 	return s.readLocked()
 }
 
-// Update writes what change altered, one file at a time.
+// Update implements [Store]. It writes the changed records, one file at a time.
 func (s *FileStore) Update(ctx context.Context, change func([]Record) ([]Record, error)) error {
 	unlock, err := s.lock(ctx)
 	if err != nil {
@@ -129,7 +128,7 @@ func (s *FileStore) write(r Record) error {
 
 func (s *FileStore) path(id string) string { return filepath.Join(s.dir, id+recordSuffix) }
 
-// lock waits for the exclusive lock of the folder, which other goroutines and processes take too.
+// lock waits for the exclusive lock of the folder, which is shared by all goroutines and processes.
 func (s *FileStore) lock(ctx context.Context) (unlock func(), err error) {
 	lock := flock.New(filepath.Join(s.dir, lockName), flock.SetPermissions(0o600))
 	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
@@ -142,7 +141,7 @@ func (s *FileStore) lock(ctx context.Context) (unlock func(), err error) {
 	}, nil
 }
 
-// read returns the records, and the names of the files that are damaged as far as can be told without the lock.
+// read returns the records, and the names of files that seem to be damaged, which is certain only with the lock.
 func (s *FileStore) read() (records []Record, damaged []string, err error) {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
@@ -171,7 +170,7 @@ func (s *FileStore) read() (records []Record, damaged []string, err error) {
 	return records, damaged, nil
 }
 
-// readFile reads one file, or takes what it read before from the same file.
+// readFile reads one file, or returns the earlier result if the file was not replaced.
 func (s *FileStore) readFile(entry fs.DirEntry) (seenFile, error) {
 	info, err := entry.Info()
 	if err != nil {
@@ -182,7 +181,9 @@ func (s *FileStore) readFile(entry fs.DirEntry) (seenFile, error) {
 		return old, nil
 	}
 	path := filepath.Join(s.dir, entry.Name())
-	s.makePrivate(path, info)
+	if err := s.makePrivate(path, info); err != nil {
+		return seenFile{}, err
+	}
 	data, err := readBounded(path)
 	if err != nil {
 		return seenFile{}, err
@@ -197,8 +198,8 @@ func (s *FileStore) readFile(entry fs.DirEntry) (seenFile, error) {
 	return seenFile{info, record}, nil
 }
 
-// readLocked reads under the lock, where what is damaged stays so: it is set aside. A file that cannot be renamed is
-// logged and left out all the same.
+// readLocked reads the files with the lock held and sets damaged ones aside. A damaged file that cannot be renamed is logged and left out as
+// well.
 func (s *FileStore) readLocked() ([]Record, error) {
 	records, damaged, err := s.read()
 	if err != nil {
@@ -215,7 +216,7 @@ func (s *FileStore) readLocked() ([]Record, error) {
 	return records, nil
 }
 
-// removeStrayTemps deletes what a crashed writer left. Under the lock nobody else is writing.
+// removeStrayTemps deletes temporary files of a writer that crashed. The caller must hold the lock, so that no other writer is active.
 func (s *FileStore) removeStrayTemps() {
 	entries, _ := os.ReadDir(s.dir) // an unreadable folder is the next step's error
 	for _, entry := range entries {
@@ -229,7 +230,7 @@ func (s *FileStore) removeStrayTemps() {
 	}
 }
 
-// readBounded reads a file of at most MaxRecordBytes and one byte more of a larger one.
+// readBounded reads at most MaxRecordBytes+1 bytes of a file.
 func readBounded(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// MemoryStore keeps records in memory: they end with the process, and all tokens with them. Several rings of one
-// process may share one. The zero value is empty and ready.
+// MemoryStore stores records in memory. When the process ends they are lost, and all tokens become invalid. Several rings of one process may
+// share a MemoryStore. The zero value is an empty store.
 type MemoryStore struct {
 	updating sync.Mutex // held for a whole Update
 	mu       sync.RWMutex
@@ -28,7 +28,7 @@ func (s *MemoryStore) Load(ctx context.Context) ([]Record, error) {
 	return cloneAll(s.records), nil
 }
 
-// Update replaces the records, all at once.
+// Update replaces all records atomically.
 func (s *MemoryStore) Update(ctx context.Context, change func([]Record) ([]Record, error)) error {
 	s.updating.Lock()
 	defer s.updating.Unlock()

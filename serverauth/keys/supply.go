@@ -7,13 +7,13 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// supply gives an edit the keys that it asks for, from a stock of keys that were made before.
+// supply provides generated keys to an edit.
 type supply struct {
 	stock   []Record
 	missing []string
 }
 
-// take hands out a key of the stock, or makes one.
+// take returns a key that was generated before, or generates one.
 func (s *supply) take(algorithm string) (Record, error) {
 	for i, r := range s.stock {
 		if r.Algorithm == algorithm {
@@ -24,8 +24,8 @@ func (s *supply) take(algorithm string) (Record, error) {
 	return generate(algorithm)
 }
 
-// pretend is take for an edit whose result is not kept: it notes what would have to be made.
-func (s *supply) pretend(algorithm string) (Record, error) {
+// plan takes the place of take in an edit whose result is not written: it records which keys have to be generated.
+func (s *supply) plan(algorithm string) (Record, error) {
 	for i, r := range s.stock {
 		if r.Algorithm == algorithm {
 			s.stock = slices.Delete(s.stock, i, i+1)
@@ -37,7 +37,7 @@ func (s *supply) pretend(algorithm string) (Record, error) {
 	return Record{ID: id, Kind: KindKey, Algorithm: algorithm, Private: []byte{0}}, nil
 }
 
-// generateAll makes keys of the algorithms, side by side.
+// generateAll generates keys for the algorithms concurrently.
 func generateAll(algorithms []string) ([]Record, error) {
 	records := make([]Record, len(algorithms))
 	var group errgroup.Group

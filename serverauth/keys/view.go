@@ -2,32 +2,35 @@ package keys
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/picoauth/picoauth/clientauth/jose"
 )
 
-// view is everything that a ring answers from, prepared once for each state of its keys and immutable: the hot paths
-// take it from an atomic pointer and hold no lock.
+// view is an immutable snapshot of a ring for signing, publishing and lookup. These read it from an atomic pointer, without a lock.
 type view struct {
 	*schedule
 	records   []Record
 	materials map[string]*material // by id; shared by successive views, so a key is decoded once and keeps its pointer
 	signing   *Signer              // nil when no key can sign
+	secrets   map[string][]byte    // by id; what the store has lost stays until it is made anew
 	published map[string]*jose.Key
 	ordered   []*jose.Key // the signer first, then as in the records
 	documents documents
 	readAt    time.Time // when the store was last read
 }
 
-// newView prepares a view of records read now. It takes the decoded keys of previous where they are the same, and
-// returns [ErrInvalidRecord] for a key that cannot be decoded.
+// newView returns a view of records that were just read. It reuses decoded keys of previous, and returns [ErrInvalidRecord] for a key that cannot
+// be decoded.
 func newView(cfg *Config, records []Record, previous *view, now time.Time) (*view, error) {
 	slices.SortFunc(records, func(a, b Record) int { return byAge(&a, &b) }) // every process publishes them in one order
-	v := &view{records: records, readAt: now, materials: map[string]*material{}}
+	v := &view{records: records, readAt: now, materials: map[string]*material{}, secrets: map[string][]byte{}}
+	maps.Copy(v.secrets, previous.secrets)
 	for i := range records {
-		if records[i].Kind != KindKey {
+		if records[i].Kind == KindSecret {
+			v.secrets[records[i].ID] = records[i].Private
 			continue
 		}
 		m, err := previous.material(&records[i])
@@ -40,14 +43,14 @@ func newView(cfg *Config, records []Record, previous *view, now time.Time) (*vie
 	return v, nil
 }
 
-// at is the same records at another time.
+// at returns a view of the same records at another time.
 func (v *view) at(cfg *Config, now time.Time) *view {
-	next := &view{records: v.records, materials: v.materials, readAt: v.readAt}
+	next := &view{records: v.records, materials: v.materials, secrets: v.secrets, readAt: v.readAt}
 	next.arrange(cfg, now)
 	return next
 }
 
-// readAgain is the same view, confirmed by a later reading of the store.
+// readAgain returns the same view with the time of a later reading of the store.
 func (v *view) readAgain(at time.Time) *view {
 	next := *v
 	next.readAt = at
@@ -65,21 +68,21 @@ func (v *view) arrange(cfg *Config, now time.Time) {
 		v.signing = newSigner(v.signer.record, v.materials[v.signer.record.ID], cfg.Clock)
 		v.publish(v.signer)
 	}
-	for i := range v.standings {
-		if k := &v.standings[i]; k != v.signer && k.state != StateRemoved {
+	for i := range v.statuses {
+		if k := &v.statuses[i]; k != v.signer && k.state != StateRemoved {
 			v.publish(k)
 		}
 	}
 	v.documents = newDocuments(v.ordered, v.materials)
 }
 
-func (v *view) publish(k *standing) {
+func (v *view) publish(k *keyStatus) {
 	key := v.materials[k.record.ID].key
 	v.published[key.ID] = key
 	v.ordered = append(v.ordered, key)
 }
 
-// material returns the decoded key of a record, from the view where it has it; its private part may be gone since.
+// material returns the decoded key of a record, from the view if it is there; its private part may have been deleted since.
 func (v *view) material(r *Record) (*material, error) {
 	m, found := v.materials[r.ID]
 	switch {

@@ -2,19 +2,14 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/logging"
-
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/app/redisclient"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
-
-// The client's own log goes to standard error, which is for the one line that says why a program does not run, and
-// repeats the errors that calls return. A program that wants it has it with redis.SetLogger.
-func init() { logging.Disable() }
 
 // Backend opens storage in Redis.
 type Backend struct {
@@ -25,35 +20,43 @@ type Backend struct {
 // New returns the backend.
 func New() *Backend { return &Backend{heartbeat: heartbeat} }
 
-// Schemes implements serverauth.Backend.
-func (*Backend) Schemes() []string { return []string{"redis", "rediss"} }
+// Schemes implements store.Backend.
+func (*Backend) Schemes() []string { return redisclient.Schemes() }
 
-// Open implements serverauth.Backend. The server must answer. Each call makes connections of its own.
-func (b *Backend) Open(ctx context.Context, c serverauth.BackendConfig) (*serverauth.Stores, error) {
+// Open implements store.Backend. The server must answer. Each call makes connections of its own.
+func (b *Backend) Open(ctx context.Context, c store.BackendConfig) (*store.Stores, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	o, err := options(c.URL)
+	o, err := redisclient.Options(c.URL)
 	if err != nil {
 		return nil, err
 	}
 	o.Dialer = b.dial
-	client, err := connect(ctx, o, c.Log)
+	client, err := redisclient.Connect(ctx, o, c.Log)
 	if err != nil {
 		return nil, err
 	}
 	db := database{client}
+	if err := db.mayWork(ctx); err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
 	watch := newWatcher(client, revokedChannel(o.DB), b.heartbeat)
-	return &serverauth.Stores{
-		Challenges:  newChallenges(db, c),
+	challenges := newChallenges(db, c)
+	return &store.Stores{
+		Challenges:  challenges,
 		Sessions:    newSessions(db, c),
 		Revocations: &revocations{db: db, channel: revokedChannel(o.DB)},
 		Mints:       &mints{db: db},
+		Links:       &links{db: db},
 		Keys:        newKeyStore(db, c),
+		Clients:     &clients{db: db, now: c.Clock},
+		Used:        &used{db, c.Clock},
 		Watch:       watch.wait,
+		Refresh:     challenges.refresh,
 		Ready:       db.ready,
 		Close: func() error {
 			watch.close()
@@ -69,16 +72,6 @@ const (
 	revocationTag = "{picoauth:revocations}:"
 	mintTag       = "{picoauth:mints}:"
 	keyTag        = "{picoauth:keys}:"
+	linkTag       = "{picoauth:links}:"
+	clientTag     = "{picoauth:clients}:"
 )
-
-// ready writes for each kind of store, so that a server that is full, or a replica, or a cluster that lacks a node, is not
-// taken for one that works.
-func (d database) ready(ctx context.Context) error {
-	_, err := d.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for _, tag := range []string{challengeTag, sessionTag, revocationTag, mintTag, keyTag} {
-			p.Set(ctx, tag+"ready", "", time.Minute)
-		}
-		return nil
-	})
-	return failed(ctx, err)
-}

@@ -15,7 +15,9 @@ import (
 )
 
 func TestSchemes(t *testing.T) {
-	if got := redisstore.New().Schemes(); !slices.Equal(got, []string{"redis", "rediss"}) {
+	if got := redisstore.New().Schemes(); !slices.Equal(got, []string{
+		"redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster",
+	}) {
 		t.Error(got)
 	}
 }
@@ -24,7 +26,7 @@ func TestOpenRefuses(t *testing.T) {
 	for _, test := range []struct{ name, url, want string }{
 		{"a port that is none", "redis://:hush@localhost:port", "percent-encoded"},
 		{"a password with a slash", "redis://user:1234/hush@localhost:6379/0", "percent-encoded"},
-		{"a password with a question mark", "redis://:1234?hush@localhost", "parameter"},
+		{"a password with a question mark", "redis://:1234?hush@localhost", "percent-encoded"},
 		{"a password with a hash sign", "redis://:1234#hush@localhost", "percent-encoded"},
 		{"a password with a percent sign", "redis://:hu%sh@localhost", "percent-encoded"},
 		{"no host", "redis:hush", "percent-encoded"},
@@ -34,6 +36,25 @@ func TestOpenRefuses(t *testing.T) {
 		{"a parameter that would repeat calls", "redis://localhost?max_retries=3", "dial_timeout"},
 		{"a parameter that trusts any certificate", "rediss://localhost?skip_verify=true", "dial_timeout"},
 		{"a wrong value", "redis://localhost?read_timeout=hush", "dial_timeout"},
+		{"two servers", "redis://:hush@a:1,b:2", "percent-encoded"},
+		{"sentinels without a master", "redis+sentinel://:hush@localhost:1", "percent-encoded"},
+		{"sentinels with a path", "redis+sentinel://:hush@localhost:1/master/hush", "percent-encoded"},
+		{"sentinels with an empty host", "redis+sentinel://:hush@a:1,,b:2/master", "percent-encoded"},
+		{"sentinels of no port", "redis+sentinel://:hush@a:hush,b:2/master", "percent-encoded"},
+		{"a password of sentinels with a slash", "redis+sentinel://:1/hush@a:1,b:2/master", "percent-encoded"},
+		{"a password of sentinels with an @", "redis+sentinel://:1@hush@a:1,b:2/master", "percent-encoded"},
+		{"a password for sentinels with an @", "redis+sentinel://a:1/master?sentinel_password=hush@x", "percent-encoded"},
+		{"a password for sentinels with a percent sign", "redis+sentinel://a:1/master?sentinel_password=%hush", "parameter"},
+		{"a database of sentinels that is none", "redis+sentinel://a:1/master?db=hush", "dial_timeout"},
+		{"two databases of sentinels", "redis+sentinel://a:1/master?db=1&db=2&sentinel_password=hush", "dial_timeout"},
+		{"a server with the parameter of sentinels", "redis://localhost?sentinel_password=hush", "dial_timeout"},
+		{"a cluster with a database", "redis+cluster://:hush@a:1,b:2/1", "percent-encoded"},
+		{"a cluster with the parameter of sentinels", "redis+cluster://:hush@a:1,b:2?db=0", "dial_timeout"},
+		{"a cluster without a host", "redis+cluster://:hush@", "percent-encoded"},
+		{"a file of authorities that is not there", "rediss+cluster://:hush@a:1,b:2?ca_file=/hush", "ca_file"},
+		{"a file of authorities without TLS", "redis+sentinel://:hush@a:1/master?ca_file=/hush", "ca_file"},
+		{"sentinels that are not there", "redis+sentinel://:hush@127.0.0.1:1,127.0.0.1:2/master?sentinel_password=hush", "connection refused"},
+		{"a cluster that is not there", "redis+cluster://:hush@127.0.0.1:1,127.0.0.1:2", "connection refused"},
 		{"a server that is not there", "redis://:hush@127.0.0.1:1", "connection refused"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -5,73 +5,148 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/picoauth/picoauth/app"
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 const (
-	challengeKey = challengeTag + "key"
-	spentPrefix  = challengeTag + "spent:"
+	challengeKey   = challengeTag + "key"
+	challengeClock = challengeTag + "clock"
+	spentPrefix    = challengeTag + "spent:"
 	// spentMargin is how long a spent nonce is remembered beyond its expiry and the clock skew.
-	spentMargin = time.Minute
+	spentMargin = 2 * time.Minute
+	// refreshPause is the time between two readings of the key for nonces that were refused.
+	refreshPause = time.Second
 )
 
 // challenges is a serverauth.ChallengeStore of nonces that authenticate themselves: Create asks nobody, and of a nonce only
 // that it was spent is kept. The key that all processes make nonces with is in the database. A nonce can be spent
 // only while that key is there, so that a database that has forgotten what was spent accepts none of it again.
+//
+// Redis forgets by its own clock, and a nonce expires by that of this program. By how much the latter was ahead at most is
+// kept beside the key: where it has fallen back by more than the margin for which spent nonces are remembered, a spent
+// one might pass for a new one, and a new key is made.
 type challenges struct {
 	db     database
 	now    app.Clock
 	margin time.Duration
+	log    *slog.Logger
 	minter atomic.Pointer[minter]
+	latest atomic.Int64 // of this program's clock, in Unix milliseconds
+
+	mu   sync.Mutex // held while the key is read for a nonce that was refused
+	seen time.Time  // when that was
 }
 
 // minter makes nonces with a key; nil until the key was read.
 type minter struct {
 	key string
-	*serverauth.NonceMinter
+	*store.NonceMinter
 }
 
-func newChallenges(db database, c serverauth.BackendConfig) *challenges {
-	return &challenges{db: db, now: c.Clock, margin: c.Settings.ClockSkew() + spentMargin}
+func newChallenges(db database, c store.BackendConfig) *challenges {
+	return &challenges{db: db, now: c.Clock, margin: c.ClockSkew + spentMargin, log: c.Log}
 }
 
-// Create implements serverauth.ChallengeStore.
+// Create implements serverauth.ChallengeStore. It asks the database only where this program's clock was set back.
 func (s *challenges) Create(ctx context.Context, address string, ttl time.Duration) (string, error) {
-	m, err := s.nonces(ctx)
-	if err != nil {
-		return "", err
+	now := s.now()
+	m, latest := s.minter.Load(), s.latest.Load()
+	if m == nil || now.UnixMilli()+s.margin.Milliseconds() < latest {
+		var err error
+		if m, err = s.read(ctx); err != nil {
+			return "", err
+		}
+		s.latest.CompareAndSwap(latest, now.UnixMilli())
+	} else if now.UnixMilli() > latest {
+		s.latest.CompareAndSwap(latest, now.UnixMilli())
 	}
-	return m.Mint(address, s.now().Add(ttl)), nil
+	return m.Mint(address, now.Add(ttl)), nil
 }
 
-// spend returns 1 for the first that spends a nonce, 0 for all others, and -1 if the key has changed.
-var spend = redis.NewScript(`
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
-if redis.call('SET', KEYS[2], '', 'NX', 'PX', ARGV[2]) then return 1 end
+// IsLive implements store.NonceKnower.
+func (s *challenges) IsLive(purpose store.Purpose, nonce string) bool {
+	m := s.minter.Load()
+	if m == nil {
+		return false
+	}
+	expires, made := m.Made(purpose, nonce)
+	return made && s.now().Before(expires)
+}
+
+// IsFor implements store.NonceKnower.
+func (s *challenges) IsFor(address, nonce string) bool {
+	m := s.minter.Load()
+	if m == nil {
+		return false
+	}
+	_, expires, made := m.Open(address, nonce)
+	return made && s.now().Before(expires)
+}
+
+// offsets is the part of a script that knows by how much the program's clock is ahead of Redis's, and by how much it was at
+// most, to a second. The latter is kept with the key; a full server cannot, and spends nothing either.
+const offsets = `
+local t = redis.call('TIME')
+local offset = tonumber(ARGV[2]) - (t[1] * 1000 + math.floor(t[2] / 1000))
+local known = tonumber(redis.call('GET', KEYS[2]) or nil)
+local fallen = known and offset + tonumber(ARGV[3]) - 1000 <= known
+local function keep()
+	if not known or offset > known + 1000 then redis.pcall('SET', KEYS[2], string.format('%.0f', offset)) end
+end
+`
+
+// spend returns 1 for the first that spends a nonce, 0 for all others, and -1 if another key is due.
+var spend = redis.NewScript(offsets + `
+if fallen or redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+keep()
+if redis.call('SET', KEYS[3], '', 'NX', 'PX', ARGV[4]) then return 1 end
 return 0`)
+
+// open returns the minter of a nonce that is genuine and has not expired, the nonce's key in Redis and its expiry.
+func (s *challenges) open(ctx context.Context, address, nonce string) (m *minter, spent string, expires time.Time, ok bool, err error) {
+	if m, err = s.nonces(ctx); err != nil {
+		return m, "", expires, false, err
+	}
+	id, expires, genuine := m.Open(address, nonce)
+	if !genuine {
+		if m, err = s.readNow(ctx, m); err != nil {
+			return m, "", expires, false, err
+		}
+		id, expires, genuine = m.Open(address, nonce)
+	}
+	return m, spentPrefix + base64.RawURLEncoding.EncodeToString(id[:]), expires, genuine && s.now().Before(expires), nil
+}
+
+// Peek implements store.NoncePeeker.
+func (s *challenges) Peek(ctx context.Context, address, nonce string) (bool, error) {
+	_, spent, _, ok, err := s.open(ctx, address, nonce)
+	if err != nil || !ok {
+		return false, err
+	}
+	found, err := s.db.do(ctx, "EXISTS", spent)
+	return err == nil && found == int64(0), err
+}
 
 // Validate implements serverauth.ChallengeStore.
 func (s *challenges) Validate(ctx context.Context, address, nonce string) (bool, error) {
-	m, err := s.nonces(ctx)
-	if err != nil {
+	m, spent, expires, ok, err := s.open(ctx, address, nonce)
+	if err != nil || !ok {
 		return false, err
 	}
-	id, expires, genuine := m.Open(address, nonce)
 	now := s.now()
-	if !genuine || !now.Before(expires) {
-		return false, nil
-	}
-	keys := []string{challengeKey, spentPrefix + base64.RawURLEncoding.EncodeToString(id[:])}
-	result, err := s.db.run(ctx, spend, keys, m.key, (expires.Sub(now) + s.margin).Milliseconds())
+	keys := []string{challengeKey, challengeClock, spent}
+	result, err := s.db.run(ctx, spend, keys, m.key, now.UnixMilli(), s.margin.Milliseconds(), (expires.Sub(now) + s.margin).Milliseconds())
 	switch {
 	case redis.HasErrorPrefix(err, "OOM"):
-		return false, fmt.Errorf("%w: %w", serverauth.ErrTooManyPending, err)
+		return false, fmt.Errorf("%w: %w", store.ErrTooManyPending, err)
 	case err != nil:
 		return false, err
 	case result == int64(-1):
@@ -82,11 +157,29 @@ func (s *challenges) Validate(ctx context.Context, address, nonce string) (bool,
 	}
 }
 
+// readNow reads the key for a nonce that is not known here. However many come, Redis is asked once a second.
+func (s *challenges) readNow(ctx context.Context, known *minter) (*minter, error) {
+	if !s.mu.TryLock() {
+		return known, nil
+	}
+	defer s.mu.Unlock()
+	if time.Since(s.seen) < refreshPause {
+		return s.minter.Load(), nil
+	}
+	s.seen = time.Now()
+	return s.read(ctx)
+}
+
 // Cleanup implements serverauth.ChallengeStore. Redis forgets what has expired; this finds out whether it has
 // forgotten the key.
 func (s *challenges) Cleanup(ctx context.Context) (int, error) {
+	return 0, s.refresh(ctx)
+}
+
+// refresh reads the key that all processes share.
+func (s *challenges) refresh(ctx context.Context) error {
 	_, err := s.read(ctx)
-	return 0, err
+	return err
 }
 
 func (s *challenges) nonces(ctx context.Context) (*minter, error) {
@@ -96,29 +189,37 @@ func (s *challenges) nonces(ctx context.Context) (*minter, error) {
 	return s.read(ctx)
 }
 
-// sharedKey returns the key, which is the one that was proposed if there was none.
-var sharedKey = redis.NewScript(`
+// sharedKey returns the key, which is the one that was proposed if there was none, or if the clock was set back.
+var sharedKey = redis.NewScript(offsets + `
 local key = redis.call('GET', KEYS[1])
-if key then return key end
+if key and not fallen then
+	keep()
+	return key
+end
 redis.call('SET', KEYS[1], ARGV[1])
+redis.call('SET', KEYS[2], string.format('%.0f', offset))
 return ARGV[1]`)
 
 // read reads the key, or makes it.
 func (s *challenges) read(ctx context.Context) (*minter, error) {
-	var proposed [serverauth.NonceKeySize]byte
+	var proposed [store.NonceKeySize]byte
 	rand.Read(proposed[:]) // never fails: crypto/rand ends the program instead
-	value, err := s.db.run(ctx, sharedKey, []string{challengeKey}, proposed[:])
+	value, err := s.db.run(ctx, sharedKey, []string{challengeKey, challengeClock}, proposed[:], s.now().UnixMilli(), s.margin.Milliseconds())
 	if err != nil {
 		return nil, err
 	}
 	key, _ := value.(string)
-	if len(key) != serverauth.NonceKeySize {
+	if len(key) != store.NonceKeySize {
 		return nil, fmt.Errorf("%w: %s", errDamaged, challengeKey)
 	}
-	if m := s.minter.Load(); m != nil && m.key == key {
-		return m, nil
+	if m := s.minter.Load(); m != nil {
+		if m.key == key {
+			return m, nil
+		}
+		s.log.ErrorContext(ctx, "store_went_back", "event", "store_went_back", "store", "challenges",
+			"error", "the key of the challenges is another one: Redis was emptied or put back, or a clock was set back")
 	}
-	m := &minter{key, serverauth.NewNonceMinter([serverauth.NonceKeySize]byte([]byte(key)))}
+	m := &minter{key, store.NewNonceMinter([store.NonceKeySize]byte([]byte(key)))}
 	s.minter.Store(m)
 	return m, nil
 }

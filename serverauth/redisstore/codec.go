@@ -58,6 +58,19 @@ func (r *rowReader) decimal() int64 {
 	return n
 }
 
+// decimals reads two numbers in decimal, of which the second, after a comma, may be absent: 0.
+func (r *rowReader) decimals() (first, second int64) {
+	one, two, both := strings.Cut(r.word(), ",")
+	first, err := strconv.ParseInt(one, 10, 64)
+	if both && err == nil {
+		second, err = strconv.ParseInt(two, 10, 64)
+	}
+	if err != nil {
+		r.spoil()
+	}
+	return first, second
+}
+
 // counter is decimal for a number without a sign.
 func (r *rowReader) counter() uint64 {
 	n, err := strconv.ParseUint(r.word(), 10, 64)

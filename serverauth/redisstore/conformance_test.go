@@ -5,29 +5,33 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/picoauth/picoauth/app"
-	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/redisstore"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil/services"
 	"github.com/picoauth/picoauth/testutil/storetest"
 )
 
 func TestConformance(t *testing.T) {
 	server := services.Redis(t)
-	storetest.Backend(t, func(tb testing.TB, clock app.Clock) storetest.Storage[*serverauth.Stores] {
+	storetest.Backend(t, func(tb testing.TB, clock app.Clock) storetest.Storage[*store.Stores] {
 		faults := &storetest.NetFaults{}
 		backend := redisstore.NewWithDialer(faults.Dialer((&net.Dialer{}).DialContext), 0)
-		c := with(config(tb, server.NewDatabase(tb)), clock)
-		return storetest.Storage[*serverauth.Stores]{
-			Open: func(tb testing.TB) *serverauth.Stores { return open(tb, backend, c) },
+		url := server.NewDatabase(tb)
+		c := with(config(tb, url), clock)
+		return storetest.Storage[*store.Stores]{
+			Open: func(tb testing.TB) *store.Stores { return open(tb, backend, c) },
 			// The server is killed, and has to read what it has written.
-			Crash: server.Restart, Faults: faults, Expires: true,
+			Crash: server.Restart, Faults: faults, Expires: true, OwnClock: true,
+			Copy: func(tb testing.TB) func() { return copyKeys(tb, client(tb, url)) },
 		}
 	})
 }
@@ -51,19 +55,98 @@ func cluster(t *testing.T) (*services.Server, *redis.Client) {
 
 // In a cluster a script whose keys are not all in one slot is refused.
 func TestConformanceOfCluster(t *testing.T) {
-	server, admin := cluster(t)
-	storetest.Backend(t, func(tb testing.TB, clock app.Clock) storetest.Storage[*serverauth.Stores] {
-		if err := admin.FlushAll(context.Background()).Err(); err != nil {
-			tb.Fatal(err)
+	cluster := services.NewRedisCluster(t)
+	nodes := make([]*redis.Client, len(cluster))
+	for i, node := range cluster {
+		nodes[i] = client(t, node.URL())
+	}
+	storetest.Backend(t, func(tb testing.TB, clock app.Clock) storetest.Storage[*store.Stores] {
+		for _, node := range nodes {
+			if err := node.FlushAll(context.Background()).Err(); err != nil {
+				tb.Fatal(err)
+			}
 		}
 		faults := &storetest.NetFaults{}
 		backend := redisstore.NewWithDialer(faults.Dialer((&net.Dialer{}).DialContext), 0)
-		c := with(config(tb, server.URL()), clock)
-		return storetest.Storage[*serverauth.Stores]{
-			Open:   func(tb testing.TB) *serverauth.Stores { return open(tb, backend, c) },
-			Faults: faults, Expires: true,
+		c := with(config(tb, cluster.URL()), clock)
+		return storetest.Storage[*store.Stores]{
+			Open:   func(tb testing.TB) *store.Stores { return open(tb, backend, c) },
+			Faults: faults, Expires: true, OwnClock: true,
+			Copy: func(tb testing.TB) func() {
+				var putBack []func()
+				for _, node := range nodes {
+					putBack = append(putBack, copyKeys(tb, node))
+				}
+				return func() {
+					for _, one := range putBack {
+						one()
+					}
+				}
+			},
 		}
 	})
+}
+
+// The kinds of stores spread over a cluster, and a user of the cluster sees them from any node of its list.
+func TestClusterSpreads(t *testing.T) {
+	cluster := services.NewRedisCluster(t)
+	use(t, open(t, redisstore.New(), config(t, cluster.URL())))
+	used := 0
+	for _, node := range cluster {
+		if client(t, node.URL()).DBSize(t.Context()).Val() > 0 {
+			used++
+		}
+		stores := open(t, redisstore.New(), config(t, node.URL())) // one of the nodes, as if it were a server alone
+		if err := stores.Ready(t.Context()); err != nil {
+			t.Error(err)
+		}
+		use(t, stores)
+	}
+	if used < 2 {
+		t.Errorf("%d of %d nodes have something", used, len(cluster))
+	}
+}
+
+// Behind a sentinel everything is as it is at the master.
+func TestConformanceOfSentinel(t *testing.T) {
+	replicated, database := services.RedisSentinel(t), 0
+	storetest.Backend(t, func(tb testing.TB, clock app.Clock) storetest.Storage[*store.Stores] {
+		database++
+		faults := &storetest.NetFaults{}
+		backend := redisstore.NewWithDialer(faults.Dialer((&net.Dialer{}).DialContext), 0)
+		c := with(config(tb, replicated.URL(database)), clock)
+		master := client(tb, replicated.Master.URL()+"/"+strconv.Itoa(database))
+		return storetest.Storage[*store.Stores]{
+			Open:   func(tb testing.TB) *store.Stores { return open(tb, backend, c) },
+			Faults: faults, Expires: true, OwnClock: true,
+			Copy: func(tb testing.TB) func() { return copyKeys(tb, master) },
+		}
+	})
+}
+
+// copyKeys copies all keys, and returns what puts them back.
+func copyKeys(tb testing.TB, admin *redis.Client) (putBack func()) {
+	tb.Helper()
+	ctx := context.Background()
+	dumps := make(map[string]string)
+	lives := make(map[string]time.Duration)
+	for _, key := range admin.Keys(ctx, "*").Val() {
+		dump, err := admin.Dump(ctx, key).Result()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		dumps[key], lives[key] = dump, max(admin.PTTL(ctx, key).Val(), 0)
+	}
+	return func() {
+		if err := admin.FlushDB(ctx).Err(); err != nil {
+			tb.Fatal(err)
+		}
+		for key, dump := range dumps {
+			if err := admin.Restore(ctx, key, lives[key], dump).Err(); err != nil {
+				tb.Fatal(err)
+			}
+		}
+	}
 }
 
 // endingConn ends, as by a server that goes away, instead of giving the next answer.

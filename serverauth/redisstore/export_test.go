@@ -16,3 +16,6 @@ func NewWithDialer(dial func(ctx context.Context, network, address string) (net.
 
 // EndBatch is how many sessions EndSubject ends in one step.
 const EndBatch = endBatch
+
+// PruneBatch is how many sids of the list Prune looks at.
+const PruneBatch = pruneBatch

@@ -12,8 +12,9 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/app/redisclient"
 	"github.com/picoauth/picoauth/serverauth/keys"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 const (
@@ -38,7 +39,7 @@ type keyStore struct {
 	seen keySnapshot // what was read last
 }
 
-func newKeyStore(db database, c serverauth.BackendConfig) *keyStore {
+func newKeyStore(db database, c store.BackendConfig) *keyStore {
 	return &keyStore{db: db, key: c.EncryptionKey, log: c.Log, updating: make(chan struct{}, 1)}
 }
 
@@ -76,8 +77,8 @@ func (s *keyStore) Load(ctx context.Context) ([]keys.Record, error) {
 }
 
 // read reads the whole hash. A damaged record is left out.
-func (s *keyStore) read(ctx context.Context, from processor) (keySnapshot, error) {
-	value, err := do(ctx, from, "HGETALL", keyRecords)
+func (s *keyStore) read(ctx context.Context, from redisclient.Processor) (keySnapshot, error) {
+	value, err := redisclient.Do(ctx, from, "HGETALL", keyRecords)
 	if err != nil {
 		return keySnapshot{}, err
 	}
@@ -119,7 +120,7 @@ func (s *keyStore) Update(ctx context.Context, change func([]keys.Record) ([]key
 			return s.explain(ctx, err)
 		}
 		if err := ctx.Err(); err != nil {
-			return failed(ctx, err)
+			return redisclient.Failed(ctx, err)
 		}
 	}
 }
@@ -193,7 +194,7 @@ func (s *keyStore) explain(ctx context.Context, err error) error {
 	if errors.As(err, &own) {
 		return own.error
 	}
-	return failed(ctx, err)
+	return redisclient.Failed(ctx, err)
 }
 
 func cloneRecords(records []keys.Record) []keys.Record {

@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/audit"
 )
 
 // Kinds of rows, as they begin. The scripts know them too.
@@ -15,12 +15,12 @@ const (
 )
 
 // auditBeginning is how a row begins after its kind: its number, so that no two rows are the same, and its seal.
-func auditBeginning(row serverauth.AuditEntry) []byte {
+func auditBeginning(row audit.Entry) []byte {
 	return append(fmt.Appendf(nil, "%d ", row.Seq), row.MAC[:]...)
 }
 
 // appendAudit appends what readAudit reads.
-func appendAudit(b []byte, row serverauth.AuditEntry) []byte {
+func appendAudit(b []byte, row audit.Entry) []byte {
 	kind := byte(rowOfMint)
 	switch {
 	case row.Pruned > 0:
@@ -38,10 +38,17 @@ func appendAudit(b []byte, row serverauth.AuditEntry) []byte {
 		b = appendText(b, *text)
 	}
 	b = binary.AppendVarint(b, row.Mint.IssuedAt)
-	return binary.AppendVarint(b, row.Mint.ExpiresAt)
+	b = binary.AppendVarint(b, row.Mint.ExpiresAt)
+	for _, text := range laterMintTexts(&row.Mint) {
+		b = appendText(b, *text)
+	}
+	if row.Mint.Act != "" {
+		b = appendText(b, string(row.Mint.Act))
+	}
+	return b
 }
 
-func readAudit(text string) (row serverauth.AuditEntry, err error) {
+func readAudit(text string) (row audit.Entry, err error) {
 	if text == "" {
 		return row, errDamaged
 	}
@@ -57,15 +64,29 @@ func readAudit(text string) (row serverauth.AuditEntry, err error) {
 		*field = r.text()
 	}
 	row.Mint.IssuedAt, row.Mint.ExpiresAt = r.number(), r.number()
+	if r.rest == "" {
+		return row, r.end() // of a version that had no more
+	}
+	for _, field := range laterMintTexts(&row.Mint) {
+		*field = r.text()
+	}
+	if r.rest != "" {
+		row.Mint.Act = audit.Act(r.text())
+	}
 	return row, r.end()
 }
 
-func mintTexts(m *serverauth.Mint) [8]*string {
+func mintTexts(m *audit.Mint) [8]*string {
 	return [...]*string{&m.ID, &m.Subject, &m.WalletID, &m.Role, &m.Kind, &m.Scope, &m.AgentID, &m.SessionID}
 }
 
-func readAudits(texts []string) ([]serverauth.AuditEntry, error) {
-	rows := make([]serverauth.AuditEntry, 0, len(texts))
+// laterMintTexts are at the end of a row.
+func laterMintTexts(m *audit.Mint) [3]*string {
+	return [...]*string{&m.ClientID, &m.RequestID, &m.Client}
+}
+
+func readAudits(texts []string) ([]audit.Entry, error) {
+	rows := make([]audit.Entry, 0, len(texts))
 	for _, text := range texts {
 		row, err := readAudit(text)
 		if err != nil {
@@ -77,21 +98,21 @@ func readAudits(texts []string) ([]serverauth.AuditEntry, error) {
 }
 
 // headText is a head as it is kept. That of an empty audit is empty, as is the key that is not there.
-func headText(head serverauth.AuditHead) string {
-	if head == (serverauth.AuditHead{}) {
+func headText(head audit.Head) string {
+	if head == (audit.Head{}) {
 		return ""
 	}
 	return fmt.Sprintf("%d %s", head.Seq, head.MAC)
 }
 
-func readHead(text string) (head serverauth.AuditHead, err error) {
+func readHead(text string) (head audit.Head, err error) {
 	if text == "" {
 		return head, nil
 	}
 	r := rowReader{rest: text}
 	head.Seq = r.decimal()
 	if err := head.MAC.UnmarshalText([]byte(r.rest)); r.bad || err != nil {
-		return serverauth.AuditHead{}, fmt.Errorf("%w: %s", errDamaged, mintHead)
+		return audit.Head{}, fmt.Errorf("%w: %s", errDamaged, mintHead)
 	}
 	return head, nil
 }

@@ -1,16 +1,39 @@
 package redisstore
 
-import "github.com/redis/go-redis/v9"
+import (
+	"strconv"
 
-// appendMints: KEYS are the head, the rows, and the indexes of the rows in their order. ARGV are the head that there must
-// be, the one after, and for each row its number, itself, how long its indexes have it, and how many these are. It
-// returns whether the rows were added, and the head.
-var appendMints = indexed(`
+	"github.com/redis/go-redis/v9"
+)
+
+// longestLived returns a script that knows until when the tokens live that there are: it is kept beside the rows, and
+// where rows are older than that, as long as a token can live.
+func longestLived(script string) *redis.Script {
+	return indexed(`
+local function longest(key, rows)
+	local known = redis.call('GET', key)
+	if known then return known end
+	if redis.call('EXISTS', rows) == 0 then return '0' end
+	return string.format('%.0f', math.floor(now() / 1000) + ` + strconv.Itoa(oldestMintSeconds) + `)
+end
+` + script)
+}
+
+// longestMint: KEYS are where it is kept, and the rows. It returns when the last token expires.
+var longestMint = longestLived(`return longest(KEYS[1], KEYS[2])`)
+
+// appendMints: KEYS are the head, the rows, when the last token expires, and the indexes of the rows in their order. ARGV are
+// the head that there must be, the one after, when the last of these tokens expires, and for each row its number, itself, how
+// long its indexes have it, and how many these are. It returns whether the rows were added, and the head.
+var appendMints = longestLived(`
 local head = redis.call('GET', KEYS[1]) or ''
 if head ~= ARGV[1] then return {0, head} end
 local now = now()
-local index = 2
-for i = 3, #ARGV, 4 do
+local last = longest(KEYS[3], KEYS[2])
+if tonumber(ARGV[3]) > tonumber(last) then last = ARGV[3] end
+redis.call('SET', KEYS[3], last)
+local index = 3
+for i = 4, #ARGV, 4 do
 	local seq, row, ttl = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
 	redis.call('ZADD', KEYS[2], seq, row)
 	for _ = 1, ARGV[i + 3] do

@@ -7,12 +7,14 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/audit"
 )
 
 const (
 	mintHead = mintTag + "head"
 	mintRows = mintTag + "rows"
+	// mintLongest is when the last token expires, in Unix seconds. It never falls.
+	mintLongest = mintTag + "longest"
 	// What finds a mint; the value follows.
 	mintByID      = mintTag + "jti:"
 	mintBySession = mintTag + "sid:"
@@ -21,41 +23,45 @@ const (
 	mintMargin = time.Hour
 	// maxMintSeconds bounds that life, a hundred years.
 	maxMintSeconds = 100 * 366 * 24 * 3600
+	// oldestMintSeconds bounds the life of a token by configuration, a year.
+	oldestMintSeconds = 366 * 24 * 3600
 	// mintPage is how many rows are read in one step.
 	mintPage = 1000
 )
 
-// mints is a serverauth.MintStore: rows in a sorted set by their numbers, and for what a mint is found by an index
+// mints is a audit.Store: rows in a sorted set by their numbers, and for what a mint is found by an index
 // of its number, which is forgotten when its token has expired.
 type mints struct{ db database }
 
-// Head implements serverauth.MintStore.
-func (s *mints) Head(ctx context.Context) (serverauth.AuditHead, error) {
+// Head implements audit.Store.
+func (s *mints) Head(ctx context.Context) (audit.Head, error) {
 	value, err := s.db.do(ctx, "GET", mintHead)
 	if err != nil {
-		return serverauth.AuditHead{}, err
+		return audit.Head{}, err
 	}
 	text, _ := value.(string)
 	return readHead(text)
 }
 
-// Append implements serverauth.MintStore in one round trip.
-func (s *mints) Append(ctx context.Context, after serverauth.AuditHead, rows []serverauth.AuditEntry) (serverauth.AuditHead, bool, error) {
-	keys := []string{mintHead, mintRows}
-	arguments := make([]any, 0, 2+4*len(rows))
-	arguments = append(arguments, headText(after), headText(rows[len(rows)-1].Head()))
+// Append implements audit.Store in one round trip.
+func (s *mints) Append(ctx context.Context, after audit.Head, rows []audit.Entry) (audit.Head, bool, error) {
+	keys := []string{mintHead, mintRows, mintLongest}
+	arguments := make([]any, 3, 3+4*len(rows))
+	longest := int64(0)
 	for _, row := range rows {
+		longest = max(longest, row.Mint.ExpiresAt)
 		indexes := mintIndexes(row)
 		keys = append(keys, indexes...)
 		arguments = append(arguments, row.Seq, appendAudit(nil, row), mintLife(row.Mint).Milliseconds(), len(indexes))
 	}
+	arguments[0], arguments[1], arguments[2] = headText(after), headText(rows[len(rows)-1].Head()), longest
 	value, err := s.db.run(ctx, appendMints, keys, arguments...)
 	if err != nil {
-		return serverauth.AuditHead{}, false, err
+		return audit.Head{}, false, err
 	}
 	result, _ := value.([]any)
 	if len(result) != 2 {
-		return serverauth.AuditHead{}, false, fmt.Errorf("%w: %s", errDamaged, mintTag)
+		return audit.Head{}, false, fmt.Errorf("%w: %s", errDamaged, mintTag)
 	}
 	text, _ := result[1].(string)
 	head, err := readHead(text)
@@ -63,13 +69,13 @@ func (s *mints) Append(ctx context.Context, after serverauth.AuditHead, rows []s
 }
 
 // mintLife is how long a mint must be found.
-func mintLife(m serverauth.Mint) time.Duration {
+func mintLife(m audit.Mint) time.Duration {
 	life := min(m.ExpiresAt-max(m.IssuedAt, 0), maxMintSeconds)
 	return time.Duration(max(life, 0))*time.Second + mintMargin
 }
 
 // mintIndexes returns the keys of what a row is found by.
-func mintIndexes(row serverauth.AuditEntry) (keys []string) {
+func mintIndexes(row audit.Entry) (keys []string) {
 	if row.Lost > 0 || row.Pruned > 0 {
 		return nil
 	}
@@ -89,15 +95,19 @@ func mintIndexes(row serverauth.AuditEntry) (keys []string) {
 	return keys
 }
 
-// Latest implements serverauth.MintStore.
-func (s *mints) Latest(ctx context.Context, limit int) (latest []serverauth.AuditEntry, err error) {
-	for below := "+inf"; len(latest) < limit; {
+// Latest implements audit.Store: a round trip for every 1000 rows, of all that are newer than what it finds.
+func (s *mints) Latest(ctx context.Context, q audit.Query) (latest []audit.Entry, err error) {
+	below := "+inf"
+	if q.Before > 0 {
+		below = "(" + strconv.FormatInt(q.Before, 10)
+	}
+	for len(latest) < q.Limit {
 		rows, err := s.read(ctx, "ZREVRANGEBYSCORE", mintRows, below, "-inf", "LIMIT", 0, mintPage)
 		if err != nil {
 			return nil, err
 		}
 		for _, row := range rows {
-			if row.Pruned == 0 && len(latest) < limit {
+			if len(latest) < q.Limit && q.Matches(row) {
 				latest = append(latest, row)
 			}
 		}
@@ -109,8 +119,22 @@ func (s *mints) Latest(ctx context.Context, limit int) (latest []serverauth.Audi
 	return latest, nil
 }
 
-// Walk implements serverauth.MintStore.
-func (s *mints) Walk(ctx context.Context, after int64, limit int) (walked []serverauth.AuditEntry, err error) {
+// Longest implements audit.Store.
+func (s *mints) Longest(ctx context.Context) (int64, error) {
+	value, err := s.db.run(ctx, longestMint, []string{mintLongest, mintRows})
+	if err != nil {
+		return 0, err
+	}
+	text, _ := value.(string)
+	longest, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %s", errDamaged, mintLongest)
+	}
+	return longest, nil
+}
+
+// Walk implements audit.Store.
+func (s *mints) Walk(ctx context.Context, after int64, limit int) (walked []audit.Entry, err error) {
 	for len(walked) < limit {
 		page := min(limit-len(walked), mintPage)
 		rows, err := s.read(ctx, "ZRANGEBYSCORE", mintRows, "("+strconv.FormatInt(after, 10), "+inf", "LIMIT", 0, page)
@@ -125,7 +149,7 @@ func (s *mints) Walk(ctx context.Context, after int64, limit int) (walked []serv
 	return walked, nil
 }
 
-func (s *mints) read(ctx context.Context, command ...any) ([]serverauth.AuditEntry, error) {
+func (s *mints) read(ctx context.Context, command ...any) ([]audit.Entry, error) {
 	value, err := s.db.do(ctx, command...)
 	if err != nil {
 		return nil, err
@@ -133,8 +157,8 @@ func (s *mints) read(ctx context.Context, command ...any) ([]serverauth.AuditEnt
 	return readAudits(texts(value))
 }
 
-// Live implements serverauth.MintStore: a round trip for each argument that is not empty, and one for every 1000 mints.
-func (s *mints) Live(ctx context.Context, jti, sid, sub string, now int64) (live []serverauth.Mint, err error) {
+// Live implements audit.Store: a round trip for each argument that is not empty, and one for every 1000 mints.
+func (s *mints) Live(ctx context.Context, jti, sid, sub string, now int64) (live []audit.Mint, err error) {
 	seqs, err := s.find(ctx, jti, sid, sub)
 	if err != nil {
 		return nil, err
@@ -186,8 +210,8 @@ func (s *mints) find(ctx context.Context, jti, sid, sub string) (seqs []any, err
 	return seqs, nil
 }
 
-// Prune implements serverauth.MintStore in one round trip.
-func (s *mints) Prune(ctx context.Context, checkpoints []serverauth.AuditEntry) (removed int, err error) {
+// Prune implements audit.Store in one round trip.
+func (s *mints) Prune(ctx context.Context, checkpoints []audit.Entry) (removed int, err error) {
 	if len(checkpoints) == 0 {
 		return 0, nil
 	}

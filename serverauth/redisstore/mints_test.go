@@ -9,16 +9,17 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/audit"
 	"github.com/picoauth/picoauth/serverauth/redisstore"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil"
 	"github.com/picoauth/picoauth/testutil/services"
 )
 
-func recorder(t *testing.T, stores *serverauth.Stores, clock *testutil.Clock) *serverauth.AuditRecorder {
+func recorder(t *testing.T, stores *store.Stores, clock *testutil.Clock) *audit.Recorder {
 	t.Helper()
-	r, err := serverauth.NewAuditRecorder(serverauth.AuditConfig{
-		Store: stores.Mints, Key: make([]byte, serverauth.AuditKeySize), Keep: 1, Clock: clock.Now, Log: config(t, "").Log,
+	r, err := audit.NewRecorder(audit.Config{
+		Store: stores.Mints, Key: func() []byte { return make([]byte, audit.KeySize) }, Keep: 1, Clock: clock.Now, Log: config(t, "").Log,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -26,11 +27,11 @@ func recorder(t *testing.T, stores *serverauth.Stores, clock *testutil.Clock) *s
 	return r
 }
 
-func record(r *serverauth.AuditRecorder, now time.Time, from, n int, life time.Duration) {
+func record(r *audit.Recorder, now time.Time, from, n int, life time.Duration) {
 	for i := from; i < from+n; i++ {
-		r.Record(serverauth.Mint{
+		r.Record(audit.Mint{
 			ID: fmt.Sprint("jti-", i), Subject: fmt.Sprint("subject-", i%10), IssuedAt: now.Unix(), ExpiresAt: now.Add(life).Unix(),
-			Kind: serverauth.KindWallet, SessionID: fmt.Sprint("sid-", i%100), WalletID: fmt.Sprint("wallet-", i%10),
+			Kind: store.KindWallet, SessionID: fmt.Sprint("sid-", i%100), WalletID: fmt.Sprint("wallet-", i%10),
 		})
 	}
 }
@@ -74,7 +75,7 @@ func TestAuditChain(t *testing.T) {
 	if err := client(t, server.URL()).ZRemRangeByRank(ctx, "{picoauth:mints}:rows", 3, 3).Err(); err != nil {
 		t.Fatal(err)
 	}
-	var broken *serverauth.AuditError
+	var broken *audit.Error
 	if _, err := two.Verify(ctx); !errors.As(err, &broken) {
 		t.Errorf("a row is missing, and it says %v", err)
 	}
@@ -116,6 +117,7 @@ func TestDamagedMint(t *testing.T) {
 	err := errors.Join(
 		admin.ZAdd(ctx, "{picoauth:mints}:rows", redis.Z{Score: 1, Member: "damaged"}).Err(),
 		admin.Set(ctx, "{picoauth:mints}:head", "damaged", 0).Err(),
+		admin.Set(ctx, "{picoauth:mints}:longest", "damaged", 0).Err(),
 		admin.ZAdd(ctx, "{picoauth:mints}:jti:a", redis.Z{Score: 1e15, Member: "1"}).Err(),
 		admin.ZAdd(ctx, "{picoauth:mints}:jti:b", redis.Z{Score: 1e15, Member: "damaged"}).Err(),
 	)
@@ -123,14 +125,43 @@ func TestDamagedMint(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, read := range map[string]func() error{
-		"head":   func() error { _, err := stores.Mints.Head(ctx); return err },
-		"walk":   func() error { _, err := stores.Mints.Walk(ctx, 0, 10); return err },
-		"latest": func() error { _, err := stores.Mints.Latest(ctx, 10); return err },
-		"live a": func() error { _, err := stores.Mints.Live(ctx, "a", "", "", 0); return err },
-		"live b": func() error { _, err := stores.Mints.Live(ctx, "b", "", "", 0); return err },
+		"head":    func() error { _, err := stores.Mints.Head(ctx); return err },
+		"longest": func() error { _, err := stores.Mints.Longest(ctx); return err },
+		"walk":    func() error { _, err := stores.Mints.Walk(ctx, 0, 10); return err },
+		"latest":  func() error { _, err := stores.Mints.Latest(ctx, audit.Query{Limit: 10}); return err },
+		"live a":  func() error { _, err := stores.Mints.Live(ctx, "a", "", "", 0); return err },
+		"live b":  func() error { _, err := stores.Mints.Live(ctx, "b", "", "", 0); return err },
 	} {
 		if read() == nil {
 			t.Errorf("%s reads what is damaged", name)
+		}
+	}
+}
+
+// Rows of the first version say nothing of how long their tokens live: as long as a token can, until they are known to.
+func TestLongestLifeOfAnOlderAudit(t *testing.T) {
+	server := services.Redis(t)
+	stores := open(t, redisstore.New(), config(t, server.URL()))
+	clock := testutil.NewClock(time.Now())
+	r := recorder(t, stores, clock)
+	record(r, clock.Now(), 0, 10, 15*time.Minute)
+	if err := r.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if longest, err := stores.Mints.Longest(t.Context()); err != nil || longest != clock.Now().Add(15*time.Minute).Unix() {
+		t.Errorf("the longest is %d, %v", longest, err)
+	}
+	if err := client(t, server.URL()).Del(t.Context(), "{picoauth:mints}:longest").Err(); err != nil {
+		t.Fatal(err)
+	}
+	year := clock.Now().Add(366 * 24 * time.Hour).Unix()
+	for range 2 { // before and after the next mint
+		if longest, err := stores.Mints.Longest(t.Context()); err != nil || longest < year || longest > year+60 {
+			t.Errorf("the longest is %d, not about %d, %v", longest, year, err)
+		}
+		record(r, clock.Now(), 10, 1, 15*time.Minute)
+		if err := r.Flush(t.Context()); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -167,3 +167,64 @@ func TestInstanceOutage(t *testing.T) {
 	becomes("sign-in", http.StatusOK, signIn)
 	becomes("/readyz", http.StatusOK, ready)
 }
+
+// The storage is emptied, and one of two servers is restarted: the other one goes by the new secrets and keys within
+// seconds, so that whatever the one issues is good at the other.
+func TestEmptiedStorage(t *testing.T) {
+	url := services.Redis(t).URL()
+	a := instance(t, url)
+	ctx := t.Context()
+	login := func(app *testutil.App) (tokens serverauth.Tokens, err error) {
+		credentials := map[string]string{"email": "admin@pico.local", "password": adminPassword}
+		return tokens, testutil.Post(ctx, app.URL+serverauth.Prefix+"/login", credentials, &tokens)
+	}
+	if _, err := login(a); err != nil {
+		t.Fatal(err)
+	}
+	if err := client(t, url).FlushAll(ctx).Err(); err != nil {
+		t.Fatal(err)
+	}
+	b := instance(t, url)
+	deadline := time.Now().Add(10 * time.Second)
+	both := func() error {
+		for _, pair := range [][2]*testutil.App{{a, b}, {b, a}} {
+			tokens, err := login(pair[0])
+			if err != nil {
+				return err
+			}
+			refresh := map[string]string{"refresh_token": tokens.RefreshToken}
+			if err := testutil.Post(ctx, pair[1].URL+serverauth.Prefix+"/refresh", refresh, &tokens); err != nil {
+				return err
+			}
+			wallet, err := testutil.NewWallet("Ed25519")
+			if err != nil {
+				return err
+			}
+			var challenge testutil.Challenge
+			ask := map[string]string{"address": wallet.Address, "algorithm": wallet.Algorithm}
+			if err := testutil.Post(ctx, pair[0].URL+serverauth.Prefix+"/challenge", ask, &challenge); err != nil {
+				return err
+			}
+			request, err := testutil.SignInRequest(wallet, challenge)
+			if err != nil {
+				return err
+			}
+			if err := testutil.Post(ctx, pair[1].URL+serverauth.Prefix+"/sign-in", request, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	err := both()
+	for ; err != nil && time.Now().Before(deadline); err = both() {
+		time.Sleep(100 * time.Millisecond)
+	}
+	for range 10 {
+		if err == nil {
+			err = both()
+		}
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -8,14 +8,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/redisstore"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil/services"
 )
 
 // fails calls everything while the server is away, and fails for a call that succeeds, that takes longer than most, or
 // whose error shows the password.
-func fails(t *testing.T, stores *serverauth.Stores, password string, most time.Duration) {
+func fails(t *testing.T, stores *store.Stores, password string, most time.Duration) {
 	t.Helper()
 	began := time.Now()
 	errs := calls(t.Context(), stores)
@@ -33,7 +33,7 @@ func fails(t *testing.T, stores *serverauth.Stores, password string, most time.D
 }
 
 // recovers calls until everything succeeds.
-func recovers(t *testing.T, stores *serverauth.Stores) {
+func recovers(t *testing.T, stores *store.Stores) {
 	t.Helper()
 	began := time.Now()
 	for stores.Ready(t.Context()) != nil {
@@ -85,8 +85,8 @@ func TestKilledServer(t *testing.T) {
 		if _, err := stores.Sessions.Create(ctx, row); err != nil {
 			t.Fatal(err)
 		}
-		item := serverauth.Revocation{SID: strings.Repeat("x", n+1), Exp: now}
-		if _, err := stores.Revocations.Add(ctx, []serverauth.Revocation{item}); err != nil {
+		item := store.Revocation{SID: strings.Repeat("x", n+1), Exp: now}
+		if _, err := stores.Revocations.Add(ctx, []store.Revocation{item}); err != nil {
 			t.Fatal(err)
 		}
 		server.Restart(t)
@@ -96,7 +96,7 @@ func TestKilledServer(t *testing.T) {
 		if found, there, err := stores.Sessions.End(ctx, row.ID); err != nil || !there || found != row {
 			t.Errorf("there: %v, %+v, %v", there, found, err)
 		}
-		page, err := stores.Revocations.Since(ctx, 0)
+		page, err := stores.Revocations.Since(ctx, 0, 0, 5000)
 		if err != nil || len(page.Items) != n+1 {
 			t.Errorf("%d revocations, %v", len(page.Items), err)
 		}

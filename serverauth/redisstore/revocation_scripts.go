@@ -38,14 +38,14 @@ end
 // beginRevocations makes the state if there is none.
 var beginRevocations = numbered(`state() return 1`)
 
-// addRevocations: ARGV are the channel, and for each item its name or nothing, its expiry and its row without the number.
+// addRevocations: ARGV are the channel, the step (store.RevocationStep), and for each item its name or nothing, its expiry and its row without the number.
 // It returns for each the row that was there already, or an empty text.
 var addRevocations = numbered(`
 local seq = state()
-local last = math.max(seq, micros() - 1)
+local last = math.max(seq, micros()) + tonumber(ARGV[2]) - 1
 local first = {}
 local added = false
-for i = 2, #ARGV, 3 do
+for i = 3, #ARGV, 3 do
 	local name, expires, row = ARGV[i], ARGV[i + 1], ARGV[i + 2]
 	local known = name ~= '' and redis.call('HGET', KNOWN, name)
 	if known then

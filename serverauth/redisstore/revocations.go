@@ -1,36 +1,34 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
 
+	"github.com/picoauth/picoauth/app/redisclient"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/redis/go-redis/v9"
-
-	"github.com/picoauth/picoauth/serverauth"
 )
 
-// How many items are read and pruned in one step: few enough that others need not wait for it.
-const (
-	revocationPage  = 5000
-	revocationBatch = 1000
-)
+// revocationBatch is how many items are pruned in one step: few enough that others need not wait for it.
+const revocationBatch = 1000
 
-// revocations is a serverauth.RevocationStore. Each commit is told on the channel.
+// revocations is a store.RevocationStore. Each commit is told on the channel.
 type revocations struct {
 	db      database
 	channel string
 }
 
-// Add implements serverauth.RevocationStore.
-func (s *revocations) Add(ctx context.Context, items []serverauth.Revocation) ([]serverauth.Revocation, error) {
+// Add implements store.RevocationStore.
+func (s *revocations) Add(ctx context.Context, items []store.Revocation) ([]store.Revocation, error) {
 	if len(items) == 0 {
 		return nil, nil
 	}
-	arguments := make([]any, 0, 1+3*len(items))
-	arguments = append(arguments, s.channel)
+	arguments := make([]any, 0, 2+3*len(items))
+	arguments = append(arguments, s.channel, store.RevocationStep())
 	for _, item := range items {
 		arguments = append(arguments, revocationName(item), item.Exp, appendRevocation(nil, item))
 	}
@@ -42,7 +40,7 @@ func (s *revocations) Add(ctx context.Context, items []serverauth.Revocation) ([
 	if len(known) != len(items) {
 		return nil, fmt.Errorf("%w: %s", errDamaged, revocationTag)
 	}
-	stored := make([]serverauth.Revocation, len(items))
+	stored := make([]store.Revocation, len(items))
 	for i, row := range known {
 		if stored[i] = items[i]; row == "" {
 			continue
@@ -54,66 +52,67 @@ func (s *revocations) Add(ctx context.Context, items []serverauth.Revocation) ([
 	return stored, nil
 }
 
-// Since implements serverauth.RevocationStore: one round trip for every 5000 items, and at least one.
-func (s *revocations) Since(ctx context.Context, seq int64) (serverauth.RevocationPage, error) {
-	known, rows, err := s.read(ctx, seq)
-	page := serverauth.RevocationPage{Items: []serverauth.Revocation{}, Full: seq < known.pruned || seq > known.seq}
-	if err == nil && page.Full && seq != 0 {
-		known, rows, err = s.read(ctx, 0)
+// Since implements store.RevocationStore: one round trip, and another where the whole list is due.
+func (s *revocations) Since(ctx context.Context, seq, after int64, limit int) (store.RevocationPage, error) {
+	asked := cmp.Or(after, seq)
+	head, rows, err := s.read(ctx, asked, limit)
+	if err != nil {
+		return store.RevocationPage{}, err
 	}
-	for {
+	from, full := head.Begin(asked, after == 0)
+	if from != asked {
+		if head, rows, err = s.read(ctx, from, limit); err != nil {
+			return store.RevocationPage{}, err
+		}
+	}
+	page := store.RevocationPage{Items: make([]store.Revocation, 0, min(len(rows), limit)), Seq: head.Seq, Full: full}
+	for i, row := range rows {
+		if i == limit {
+			page.Next = from
+			break
+		}
+		number, item, err := readRevocation(row)
 		if err != nil {
-			return serverauth.RevocationPage{}, err
+			return store.RevocationPage{}, err
 		}
-		for _, row := range rows {
-			number, item, err := readRevocation(row)
-			if err != nil {
-				return serverauth.RevocationPage{}, err
-			}
-			page.Items = append(page.Items, item)
-			seq = number
-		}
-		if len(rows) < revocationPage {
-			page.Seq = known.seq
-			return page, nil
-		}
-		known, rows, err = s.read(ctx, seq)
+		page.Items, from = append(page.Items, item), number
 	}
+	return page, nil
 }
 
-// revocationNumbers is the state.
-type revocationNumbers struct{ seq, pruned int64 }
-
-// read reads, at one moment, the state and rows whose number is above after.
-func (s *revocations) read(ctx context.Context, after int64) (known revocationNumbers, rows []string, err error) {
+// read reads, at one moment, the state and rows whose number is above after: one more than limit, if there are.
+func (s *revocations) read(ctx context.Context, after int64, limit int) (head store.RevocationHead, rows []string, err error) {
+	number := strconv.FormatInt(after, 10)
 	state := redis.NewCmd(ctx, "HMGET", revocationState, "seq", "pruned")
-	log := redis.NewCmd(ctx, "ZRANGEBYSCORE", revocationLog, "("+strconv.FormatInt(after, 10), "+inf", "LIMIT", 0, revocationPage)
+	exists := redis.NewIntCmd(ctx, "ZCOUNT", revocationLog, number, number)
+	log := redis.NewCmd(ctx, "ZRANGEBYSCORE", revocationLog, "("+number, "+inf", "LIMIT", 0, limit+1)
 	_, err = s.db.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		return errors.Join(p.Process(ctx, state), p.Process(ctx, log))
+		return errors.Join(p.Process(ctx, state), p.Process(ctx, exists), p.Process(ctx, log))
 	})
 	if err != nil {
-		return known, nil, failed(ctx, err)
+		return head, nil, redisclient.Failed(ctx, err)
 	}
 	numbers := texts(state.Val())
 	if len(numbers) == 0 {
 		if _, err := s.db.run(ctx, beginRevocations, revocationKeys); err != nil {
-			return known, nil, err
+			return head, nil, err
 		}
-		return s.read(ctx, after)
+		return s.read(ctx, after, limit)
 	}
 	if len(numbers) == 2 {
-		known.seq, err = strconv.ParseInt(numbers[0], 10, 64)
+		head.Seq, err = strconv.ParseInt(numbers[0], 10, 64)
 		if err == nil {
-			known.pruned, err = strconv.ParseInt(numbers[1], 10, 64)
+			head.Pruned, err = strconv.ParseInt(numbers[1], 10, 64)
 		}
 	}
 	if len(numbers) != 2 || err != nil {
-		return known, nil, fmt.Errorf("%w: %s", errDamaged, revocationState)
+		return head, nil, fmt.Errorf("%w: %s", errDamaged, revocationState)
 	}
-	return known, texts(log.Val()), nil
+	head.Exists = exists.Val() > 0
+	return head, texts(log.Val()), nil
 }
 
-// Prune implements serverauth.RevocationStore.
+// Prune implements store.RevocationStore.
 func (s *revocations) Prune(ctx context.Context, before int64, limit int) (removed int, err error) {
 	for removed < limit {
 		batch := min(limit-removed, revocationBatch)
@@ -130,7 +129,7 @@ func (s *revocations) Prune(ctx context.Context, before int64, limit int) (remov
 }
 
 // revocationName is what an item that is added once is known by, and empty for any other.
-func revocationName(item serverauth.Revocation) string {
+func revocationName(item store.Revocation) string {
 	switch {
 	case item.JTI != "":
 		return "jti:" + item.JTI
@@ -144,7 +143,7 @@ func revocationName(item serverauth.Revocation) string {
 }
 
 // appendRevocation appends what readRevocation reads after the number.
-func appendRevocation(b []byte, item serverauth.Revocation) []byte {
+func appendRevocation(b []byte, item store.Revocation) []byte {
 	for _, text := range [...]string{item.JTI, item.SID, item.Sub, item.KID, item.Reason, item.RevokedBy} {
 		b = appendText(b, text)
 	}
@@ -152,7 +151,7 @@ func appendRevocation(b []byte, item serverauth.Revocation) []byte {
 	return binary.AppendVarint(b, item.Exp)
 }
 
-func readRevocation(row string) (number int64, item serverauth.Revocation, err error) {
+func readRevocation(row string) (number int64, item store.Revocation, err error) {
 	r := rowReader{rest: row}
 	number = r.decimal()
 	for _, field := range [...]*string{&item.JTI, &item.SID, &item.Sub, &item.KID, &item.Reason, &item.RevokedBy} {

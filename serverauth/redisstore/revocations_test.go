@@ -7,8 +7,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/redisstore"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil/services"
 )
 
@@ -19,14 +19,14 @@ func TestForgottenRevocations(t *testing.T) {
 	ctx := t.Context()
 	last := int64(0)
 	for n := range 3 {
-		items := make([]serverauth.Revocation, 500)
+		items := make([]store.Revocation, 500)
 		for i := range items {
-			items[i] = serverauth.Revocation{Sub: "subject", Exp: time.Now().Unix() + int64(i)}
+			items[i] = store.Revocation{Sub: "subject", Exp: time.Now().Unix() + int64(i)}
 		}
 		if _, err := stores.Revocations.Add(ctx, items); err != nil {
 			t.Fatal(err)
 		}
-		page, err := stores.Revocations.Since(ctx, last)
+		page, err := stores.Revocations.Since(ctx, last, 0, 5000)
 		if err != nil || page.Seq < last+int64(len(items)) || !page.Full || len(page.Items) != len(items) {
 			t.Errorf("round %d: %d items, full: %v, from %d to %d, %v", n, len(page.Items), page.Full, last, page.Seq, err)
 		}
@@ -34,7 +34,7 @@ func TestForgottenRevocations(t *testing.T) {
 		if err := client(t, server.URL()).FlushAll(ctx).Err(); err != nil {
 			t.Fatal(err)
 		}
-		if page, err = stores.Revocations.Since(ctx, last); err != nil || page.Seq < last || !page.Full || len(page.Items) != 0 {
+		if page, err = stores.Revocations.Since(ctx, last, 0, 5000); err != nil || page.Seq < last || !page.Full || len(page.Items) != 0 {
 			t.Errorf("round %d: %d items, full: %v, from %d to %d, %v", n, len(page.Items), page.Full, last, page.Seq, err)
 		}
 	}
@@ -53,14 +53,14 @@ func TestDamagedRevocation(t *testing.T) {
 		t.Fatal(err)
 	}
 	admin.ZAdd(ctx, "{picoauth:revocations}:log", redis.Z{Score: score, Member: number + " damaged"})
-	if page, err := stores.Revocations.Since(ctx, 0); err == nil {
+	if page, err := stores.Revocations.Since(ctx, 0, 0, 5000); err == nil {
 		t.Errorf("got %+v", page)
 	}
-	if stored, err := stores.Revocations.Add(ctx, []serverauth.Revocation{item}); err == nil {
+	if stored, err := stores.Revocations.Add(ctx, []store.Revocation{item}); err == nil {
 		t.Errorf("got %+v", stored)
 	}
 	admin.HSet(ctx, "{picoauth:revocations}:state", "seq", "damaged")
-	if page, err := stores.Revocations.Since(ctx, 0); err == nil {
+	if page, err := stores.Revocations.Since(ctx, 0, 0, 5000); err == nil {
 		t.Errorf("got %+v", page)
 	}
 }

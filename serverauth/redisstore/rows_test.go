@@ -6,21 +6,33 @@ import (
 	"testing"
 
 	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/audit"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 // What comes from the network is read whole or refused.
 func FuzzRows(f *testing.F) {
-	session := serverauth.Session{
+	session := store.Session{
 		ID: "sid", Subject: serverauth.Subject{ID: "0xab \x00", Kind: "wallet", Algorithm: "eip191", WalletID: "id", Account: "eip155:1:0xab"},
 		Counter: 1<<64 - 1, StartedAt: -1, RotatedAt: 2, ExpiresAt: 3, EndsAt: 4, Credential: "c",
+		ClientID: "client", RequestID: "request", Client: "::1", UserAgent: "curl", KeyThumbprint: "key", MAC: [32]byte{1},
 	}
-	mint := serverauth.AuditEntry{Seq: 7, MAC: serverauth.AuditMAC{1}, Mint: serverauth.Mint{ID: "jti", Subject: "\xff", ExpiresAt: 1 << 62}}
+	contract := session
+	contract.Subject.Address, contract.Subject.WalletKind = "0xab", store.WalletContract
+	contract.Proof, contract.CheckedAt = store.WalletProof{Message: "m", Signature: "\x00"}, 5
+	mint := audit.Entry{Seq: 7, MAC: audit.MAC{1}, Mint: audit.Mint{ID: "jti", Subject: "\xff", ExpiresAt: 1 << 62}}
 	f.Add(string(appendSession(nil, session)))
-	f.Add(string(appendRevocation([]byte("5 "), serverauth.Revocation{JTI: "j", Sub: "s", RevokedAt: 1, Exp: 2, Reason: "r"})))
+	f.Add(string(appendSession(nil, contract)))
+	session.KeyThumbprint = ""
+	f.Add(string(appendSession(nil, session)))
+	f.Add(string(appendRevocation([]byte("5 "), store.Revocation{JTI: "j", Sub: "s", RevokedAt: 1, Exp: 2, Reason: "r"})))
 	f.Add(string(appendAudit(nil, mint)))
-	f.Add(string(appendAudit(nil, serverauth.AuditEntry{Seq: 9, Pruned: 3, Seal: serverauth.AuditMAC{2}})))
-	f.Add(string(appendAudit(nil, serverauth.AuditEntry{Seq: 9, Lost: 3})))
+	mint.Mint.Act = `{"sub":"agent"}`
+	f.Add(string(appendAudit(nil, mint)))
+	f.Add(string(appendAudit(nil, audit.Entry{Seq: 9, Pruned: 3, Seal: audit.MAC{2}})))
+	f.Add(string(appendAudit(nil, audit.Entry{Seq: 9, Lost: 3})))
 	f.Add(headText(mint.Head()))
+	f.Add(string(appendLink(nil, store.Link{Wallet: session.Subject, Subject: "0xcd \x00", LinkedAt: 1, LeftAt: 2, Version: [16]byte{3}, MAC: [32]byte{4}})))
 	f.Fuzz(func(t *testing.T, text string) {
 		if s, err := readSession(text); err == nil {
 			again, err := readSession(string(appendSession(nil, s)))
@@ -37,6 +49,9 @@ func FuzzRows(f *testing.F) {
 			again, err := readAudit(string(appendAudit(nil, e)))
 			same(t, e, again, err)
 		}
+		if link := readLink(text); link.Wallet.ID != "" {
+			same(t, link, readLink(string(appendLink(nil, link))), nil)
+		}
 		if h, err := readHead(text); err == nil {
 			again, err := readHead(headText(h))
 			same(t, h, again, err)
@@ -49,26 +64,4 @@ func same[T comparable](t *testing.T, first, again T, err error) {
 	if err != nil || first != again {
 		t.Errorf("%+v is read again as %+v, %v", first, again, err)
 	}
-}
-
-// A URL is refused without a word of it, and never turns off what bounds a call.
-func FuzzURL(f *testing.F) {
-	for _, url := range []string{
-		"redis://:secret@localhost:6379/1", "rediss://user:secret@[::1]", "redis://h?read_timeout=0&pool_timeout=-1", "redis://h/1/2",
-		"redis://:se/cret@h", "redis://:se?cret@h", "redis://:se#cret@h", "redis:secret", "redis://h?dial_timeout=1h&pool_size=-5",
-	} {
-		f.Add(url)
-	}
-	f.Fuzz(func(t *testing.T, url string) {
-		o, err := options(url)
-		if err != nil {
-			if !errors.Is(err, errURL) && !errors.Is(err, errParameter) {
-				t.Errorf("the error may show something: %v", err)
-			}
-			return
-		}
-		if o.ReadTimeout <= 0 || o.WriteTimeout <= 0 || o.DialTimeout <= 0 || o.PoolTimeout <= 0 || o.MaxRetries != -1 {
-			t.Errorf("%+v", o)
-		}
-	})
 }

@@ -2,19 +2,21 @@ package redisstore
 
 import "github.com/redis/go-redis/v9"
 
-// owned returns a script that can also read a session's row. The row begins with counter, times and the lengths of the
-// subject and wallet id, in decimal; then come those two, and what only Go reads (appendSession).
+// owned returns a script that can also read a session's row. The row begins with counter, times (the rotation and, after
+// a comma, the check of a contract wallet, the expiry, the end and the beginning) and the lengths of the subject and wallet id, in decimal; then come those two, and
+// what only Go reads (appendSession). Of a row that is not so, nothing is read.
 func owned(script string) *redis.Script {
 	return indexed(`
 local function parse(row)
-	local counter, rotated, expires, ends, subject, wallet, at =
-		string.match(row, '^(%d+) (%-?%d+) (%-?%d+) (%-?%d+) (%d+) (%d+) ()')
+	local counter, rotated, checked, expires, ends, started, subject, wallet, at =
+		string.match(row, '^(%d+) (%-?%d+),?(%d*) (%-?%d+) (%-?%d+) (%-?%d+) (%d+) (%d+) ()')
+	if not counter then return nil end
 	return {
-		counter = counter, rotated = tonumber(rotated), expires = tonumber(expires), ends = ends,
+		counter = counter, rotated = tonumber(rotated), checked = checked, expires = tonumber(expires), ends = ends, started = started,
 		subject = string.sub(row, at, at + subject - 1),
 		wallet = string.sub(row, at + subject, at + subject + wallet - 1),
 		rest = string.sub(row, at),
-		lengths = subject .. ' ' .. wallet,
+		unchanged = started .. ' ' .. subject .. ' ' .. wallet,
 	}
 end
 
@@ -25,49 +27,58 @@ local function owners(session)
 	return all
 end
 
-local function forget(session, prefix, sid)
+local function forget(session, prefix, all, sid)
+	if not session then return end
 	for _, id in ipairs(owners(session)) do redis.call('ZREM', prefix .. id, sid) end
+	redis.call('ZREM', all, string.format('%016.0f', math.max(tonumber(session.started), 0)) .. sid)
 end
+
+local function above(a, b) return #a > #b or #a == #b and a > b end
 ` + script)
 }
 
-// createSession: KEYS are the row, then the marks of its owners, then their indexes. It returns the cut-off that
+// createSession: KEYS are the row, the list, then so many marks as the last argument says, then the indexes of its owners. It returns the cut-off that
 // refuses the session, or nothing.
 var createSession = indexed(`
-local sid, row, started, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local owners = (#KEYS - 1) / 2
+local sid, row, started, ttl, listed, marks = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
 local cut = nil
-for i = 2, 1 + owners do
+for i = 3, 2 + marks do
 	local at = redis.call('GET', KEYS[i])
 	if at then cut = math.max(cut or tonumber(at), tonumber(at)) end
 end
 if cut and started <= cut then return cut end
 redis.call('SET', KEYS[1], row, 'PX', ttl)
+redis.call('ZADD', KEYS[2], 0, listed)
 local now = now()
-for i = 2 + owners, #KEYS do remember(KEYS[i], sid, now, ttl) end
+for i = 3 + marks, #KEYS do remember(KEYS[i], sid, now, ttl) end
 return false`)
 
-// rotateSession is serverauth's Rotation.Rotate. It returns the outcome, and the row unless the session is absent.
-// Counters are compared as text, so that none is too large for Lua's numbers.
+// rotateSession is serverauth's Rotation.Rotate, with the grace by Redis's own clock. It returns the outcome, and the row
+// unless the session is absent. Counters are compared as text, so that none is too large for Lua's numbers. A damaged
+// row is returned as it is.
 var rotateSession = owned(`
 local sid, prefix, presented, following = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local asked, expires, grace, keep = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
+local asked, expires, grace, keep, checked, bound = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10]
 local row = redis.call('GET', KEYS[1])
 if not row then return {0} end
 local s = parse(row)
+if not s then return {1, row} end
 if asked >= s.expires or asked >= tonumber(s.ends) then return {0} end
-if s.counter == presented then
+local now = now()
+if s.counter == presented or above(presented, s.counter) then
 	if tonumber(s.ends) < tonumber(expires) then expires = s.ends end
-	row = table.concat({following, ARGV[5], expires, s.ends, s.lengths, s.rest}, ' ')
+	if checked == '0' then checked = s.checked end
+	if checked ~= '' then checked = ',' .. checked end
+	if bound ~= '' then s.rest = bound end
+	row = table.concat({following, string.format('%.0f', now) .. checked, expires, s.ends, s.unchanged, s.rest}, ' ')
 	local ttl = tonumber(expires) - asked + keep
 	redis.call('SET', KEYS[1], row, 'PX', ttl)
-	local now = now()
 	for _, id in ipairs(owners(s)) do remember(prefix .. id, sid, now, ttl) end
-	return {1, row}
+	return {s.counter == presented and 1 or 4, row}
 end
-if s.counter == following and asked - s.rotated <= grace then return {2, row} end
+if s.counter == following and now - s.rotated <= grace then return {2, row} end
 redis.call('DEL', KEYS[1])
-forget(s, prefix, sid)
+forget(s, prefix, KEYS[2], sid)
 return {3, row}`)
 
 // endSession returns the row, or nothing.
@@ -75,32 +86,44 @@ var endSession = owned(`
 local row = redis.call('GET', KEYS[1])
 if not row then return false end
 redis.call('DEL', KEYS[1])
-forget(parse(row), ARGV[2], ARGV[1])
+forget(parse(row), ARGV[2], KEYS[2], ARGV[1])
 return row`)
 
-// endSubject: KEYS are the marks of the ids, then their indexes. It sets the marks, ends up to a number of sessions and
-// returns their rows; only if it was that many, more may be left.
+// endSubject: KEYS are the list, the marks of the ids, then their indexes. It sets the marks, ends up to a number of
+// sessions and returns their ids and rows, by turns; only if it was that many, more may be left.
 var endSubject = owned(`
 local at, ttl, rows, prefix, limit = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-local ids = #KEYS / 2
-for i = 1, ids do
+local ids = (#KEYS - 1) / 2
+for i = 2, 1 + ids do
 	local cut = redis.call('GET', KEYS[i])
 	if not cut or tonumber(cut) < tonumber(at) then redis.call('SET', KEYS[i], at, 'PX', ttl) end
 end
 local ended = {}
-for i = 1 + ids, 2 * ids do
-	while #ended < limit do
-		local sids = redis.call('ZRANGE', KEYS[i], 0, limit - #ended - 1)
+for i = 2 + ids, #KEYS do
+	while #ended < 2 * limit do
+		local sids = redis.call('ZRANGE', KEYS[i], 0, limit - #ended / 2 - 1)
 		if #sids == 0 then break end
 		for _, sid in ipairs(sids) do
 			local row = redis.call('GET', rows .. sid)
 			redis.call('ZREM', KEYS[i], sid)
 			if row then
 				redis.call('DEL', rows .. sid)
-				forget(parse(row), prefix, sid)
+				forget(parse(row), prefix, KEYS[1], sid)
+				ended[#ended + 1] = sid
 				ended[#ended + 1] = row
 			end
 		end
 	end
 end
 return ended`)
+
+// pruneSessions goes through a part of the list, from a member on, and forgets what has no row any more. It returns the
+// last member that it has seen, or an empty text at the end.
+var pruneSessions = redis.NewScript(`
+local after, limit, rows = ARGV[1], ARGV[2], ARGV[3]
+local members = redis.call('ZRANGEBYLEX', KEYS[1], after, '+', 'LIMIT', 0, limit)
+for _, member in ipairs(members) do
+	if redis.call('EXISTS', rows .. string.sub(member, 17)) == 0 then redis.call('ZREM', KEYS[1], member) end
+end
+if #members < tonumber(limit) then return '' end
+return members[#members]`)

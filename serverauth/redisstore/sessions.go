@@ -1,26 +1,31 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
-	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/picoauth/picoauth/app"
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 const (
-	sessionRow   = sessionTag + "row:" // and the sid
-	sessionIndex = sessionTag + "by:"  // and a subject or wallet id: its sids
-	sessionCut   = sessionTag + "cut:" // and a subject or wallet id: the time as of which EndSubject has ended it
+	sessionRow   = sessionTag + "session:" // and the sid; rows of before, without a MAC, were at row:
+	sessionIndex = sessionTag + "by:"      // and a subject or wallet id: its sids
+	sessionCut   = sessionTag + "cut:"     // and a subject, wallet id or mark: the time as of which EndSubject has ended it
+	sessionList  = sessionTag + "all"      // all sids in the order of their beginnings (listMember)
 	// cutLife is how long a mark of EndSubject lasts: longer than the hour that it must.
 	cutLife = 2 * time.Hour
 	// sessionMargin is how long a session that no refresh can continue is kept beyond what revoking its subject needs.
 	sessionMargin = time.Minute
 	// endBatch is how many sessions EndSubject ends in one step; few subjects have more.
 	endBatch = 5000
+	// pruneBatch is how many sids of the list Prune looks at.
+	pruneBatch = 1000
 )
 
 // sessions is a serverauth.SessionStore: a row for each session, which expires, and for each subject and wallet id
@@ -29,22 +34,29 @@ type sessions struct {
 	db   database
 	now  app.Clock
 	keep int64 // milliseconds that a row outlives its session, so that revoking the subject finds it
+
+	pruned atomic.Value // string: how far Prune has come in the list
 }
 
-func newSessions(db database, c serverauth.BackendConfig) *sessions {
-	keep := c.Settings.AccessTokenTTL() + c.Settings.ClockSkew() + sessionMargin
+func newSessions(db database, c store.BackendConfig) *sessions {
+	keep := c.AccessTokenTTL + c.ClockSkew + sessionMargin
 	return &sessions{db: db, now: c.Clock, keep: keep.Milliseconds()}
 }
 
 // Create implements serverauth.SessionStore in one round trip.
-func (s *sessions) Create(ctx context.Context, row serverauth.Session) (cutOff int64, err error) {
+func (s *sessions) Create(ctx context.Context, row store.Session) (cutOff int64, err error) {
 	owners := []string{row.Subject.ID}
 	if id := row.Subject.WalletID; id != "" && id != row.Subject.ID {
 		owners = append(owners, id)
 	}
-	keys := append([]string{sessionRow + row.ID}, ownerKeys(owners)...)
+	keys, marks := []string{sessionRow + row.ID, sessionList}, len(owners)
+	if row.Mark != "" {
+		keys = append(keys, sessionCut+row.Mark)
+		marks++
+	}
+	keys = append(keys, ownerKeys(owners)...)
 	ttl := max(row.ExpiresAt-row.StartedAt, 0) + s.keep
-	value, err := s.db.run(ctx, createSession, keys, row.ID, appendSession(nil, row), row.StartedAt, ttl)
+	value, err := s.db.run(ctx, createSession, keys, row.ID, appendSession(nil, row), row.StartedAt, ttl, listMember(row.StartedAt, row.ID), marks)
 	if err != nil {
 		return 0, err
 	}
@@ -52,60 +64,94 @@ func (s *sessions) Create(ctx context.Context, row serverauth.Session) (cutOff i
 	return cutOff, nil
 }
 
-// Rotate implements serverauth.SessionStore in one round trip.
-func (s *sessions) Rotate(ctx context.Context, r serverauth.Rotation) (serverauth.Session, serverauth.RotationOutcome, error) {
-	value, err := s.db.run(ctx, rotateSession, []string{sessionRow + r.SessionID}, r.SessionID, sessionIndex,
-		strconv.FormatUint(r.Counter, 10), strconv.FormatUint(r.Counter+1, 10), r.Now, r.Now+r.TTL, r.Grace, s.keep)
+// Rotate implements serverauth.SessionStore in one round trip, or in two where it binds the session to a key.
+func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.RotationOutcome, error) {
+	bound, err := s.bound(ctx, r)
 	if err != nil {
-		return serverauth.Session{}, serverauth.SessionAbsent, err
+		return store.Session{}, store.SessionAbsent, err
+	}
+	value, err := s.db.run(ctx, rotateSession, []string{sessionRow + r.SessionID, sessionList}, r.SessionID, sessionIndex,
+		strconv.FormatUint(r.Counter, 10), strconv.FormatUint(r.Counter+1, 10), r.Now, r.Now+r.TTL, r.Grace, s.keep, r.CheckedAt, bound)
+	if err != nil {
+		return store.Session{}, store.SessionAbsent, err
 	}
 	result, _ := value.([]any)
 	if len(result) < 2 {
-		return serverauth.Session{}, serverauth.SessionAbsent, nil
+		return store.Session{}, store.SessionAbsent, nil
 	}
 	code, _ := result[0].(int64)
 	text, _ := result[1].(string)
-	row, err := readSession(text)
-	return row, serverauth.RotationOutcome(code), err
+	return sessionOf(r.SessionID, text), store.RotationOutcome(code), nil
+}
+
+// bound is what of a session's row never changes but when it is bound to a key, as it is then; empty: it is not to be bound.
+func (s *sessions) bound(ctx context.Context, r store.Rotation) ([]byte, error) {
+	if r.KeyThumbprint == "" {
+		return nil, nil
+	}
+	row, found, err := s.Find(ctx, r.SessionID)
+	if err != nil || !found {
+		return nil, err
+	}
+	row.KeyThumbprint, row.MAC = r.KeyThumbprint, r.MAC
+	return appendUnchanging(nil, row), nil
+}
+
+// Find implements serverauth.SessionStore.
+func (s *sessions) Find(ctx context.Context, sid string) (store.Session, bool, error) {
+	value, err := s.db.do(ctx, "GET", sessionRow+sid)
+	if err != nil || value == nil {
+		return store.Session{}, false, err
+	}
+	text, _ := value.(string)
+	return sessionOf(sid, text), true, nil
 }
 
 // End implements serverauth.SessionStore.
-func (s *sessions) End(ctx context.Context, sid string) (serverauth.Session, bool, error) {
-	value, err := s.db.run(ctx, endSession, []string{sessionRow + sid}, sid, sessionIndex)
+func (s *sessions) End(ctx context.Context, sid string) (store.Session, bool, error) {
+	value, err := s.db.run(ctx, endSession, []string{sessionRow + sid, sessionList}, sid, sessionIndex)
 	if err != nil || value == nil {
-		return serverauth.Session{}, false, err
+		return store.Session{}, false, err
 	}
 	text, _ := value.(string)
-	row, err := readSession(text)
-	return row, err == nil, err
+	return sessionOf(sid, text), true, nil
 }
 
 // EndSubject implements serverauth.SessionStore. It is atomic for up to 5000 sessions; of more it ends as many in a step,
 // the first of which holds new ones off.
-func (s *sessions) EndSubject(ctx context.Context, ids []string, at int64) ([]serverauth.Session, error) {
+func (s *sessions) EndSubject(ctx context.Context, ids []string, at int64) ([]store.Session, error) {
 	ttl := cutLife.Milliseconds() + max(at-s.now().UnixMilli(), 0)
-	var ended []serverauth.Session
+	var ended []store.Session
 	for {
-		value, err := s.db.run(ctx, endSubject, ownerKeys(ids), at, ttl, sessionRow, sessionIndex, endBatch)
+		value, err := s.db.run(ctx, endSubject, append([]string{sessionList}, ownerKeys(ids)...), at, ttl, sessionRow, sessionIndex, endBatch)
 		if err != nil {
 			return nil, err
 		}
 		rows := texts(value)
-		for _, text := range rows {
-			row, err := readSession(text)
-			if err != nil {
-				return nil, err
-			}
-			ended = append(ended, row)
+		for pair := range slices.Chunk(rows, 2) {
+			ended = append(ended, sessionOf(pair[0], pair[1]))
 		}
-		if len(rows) < endBatch {
+		if len(rows) < 2*endBatch {
 			return ended, nil
 		}
 	}
 }
 
-// Prune implements serverauth.SessionStore: Redis has removed what it could.
-func (*sessions) Prune(context.Context, int64, int) (int, error) { return 0, nil }
+// Prune implements serverauth.SessionStore: Redis has removed what it could. A part of the list is looked through for what
+// is gone, from where the last call has ended.
+func (s *sessions) Prune(ctx context.Context, _ int64, _ int) (int, error) {
+	after, _ := s.pruned.Load().(string)
+	if after != "" {
+		after = "(" + after
+	}
+	value, err := s.db.run(ctx, pruneSessions, []string{sessionList}, cmp.Or(after, "-"), pruneBatch, sessionRow)
+	if err != nil {
+		return 0, err
+	}
+	last, _ := value.(string)
+	s.pruned.Store(last)
+	return 0, nil
+}
 
 // ownerKeys returns the marks of the ids and then their indexes.
 func ownerKeys(ids []string) []string {
@@ -118,26 +164,63 @@ func ownerKeys(ids []string) []string {
 	return keys
 }
 
+// sessionOf reads the row of a session. One that is damaged, or is that of another session, has only the ID.
+func sessionOf(sid, text string) store.Session {
+	row, err := readSession(text)
+	if err != nil || row.ID != sid {
+		return store.Session{ID: sid}
+	}
+	return row
+}
+
 // appendSession appends what readSession and the scripts read.
-func appendSession(b []byte, s serverauth.Session) []byte {
-	b = fmt.Appendf(b, "%d %d %d %d %d %d ", s.Counter, s.RotatedAt, s.ExpiresAt, s.EndsAt, len(s.Subject.ID), len(s.Subject.WalletID))
+func appendSession(b []byte, s store.Session) []byte {
+	b = fmt.Appendf(b, "%d %d,%d %d %d %d %d %d ", s.Counter, s.RotatedAt, s.CheckedAt, s.ExpiresAt, s.EndsAt, s.StartedAt, len(s.Subject.ID), len(s.Subject.WalletID))
+	return appendUnchanging(b, s)
+}
+
+func appendUnchanging(b []byte, s store.Session) []byte {
 	b = append(append(b, s.Subject.ID...), s.Subject.WalletID...)
-	b = binary.AppendVarint(b, s.StartedAt)
-	for _, text := range [...]string{s.ID, s.Subject.Kind, s.Subject.Algorithm, s.Subject.Account, s.Credential} {
-		b = appendText(b, text)
+	for _, text := range sessionTexts(&s) {
+		b = appendText(b, *text)
+	}
+	b = append(b, s.MAC[:]...)
+	for i, text := range optionalTexts(&s) {
+		if *text != "" {
+			b = appendText(append(b, byte(i)), *text)
+		}
 	}
 	return b
 }
 
-func readSession(row string) (s serverauth.Session, err error) {
+func readSession(row string) (s store.Session, err error) {
 	r := rowReader{rest: row}
 	s.Counter = r.counter()
-	s.RotatedAt, s.ExpiresAt, s.EndsAt = r.decimal(), r.decimal(), r.decimal()
+	s.RotatedAt, s.CheckedAt = r.decimals()
+	s.ExpiresAt, s.EndsAt, s.StartedAt = r.decimal(), r.decimal(), r.decimal()
 	subject, wallet := r.decimal(), r.decimal()
 	s.Subject.ID, s.Subject.WalletID = r.fixed(subject), r.fixed(wallet)
-	s.StartedAt = r.number()
-	for _, field := range [...]*string{&s.ID, &s.Subject.Kind, &s.Subject.Algorithm, &s.Subject.Account, &s.Credential} {
+	for _, field := range sessionTexts(&s) {
 		*field = r.text()
 	}
+	copy(s.MAC[:], r.fixed(int64(len(s.MAC))))
+	for optional := optionalTexts(&s); r.rest != ""; {
+		if i := int(r.fixed(1)[0]); i < len(optional) {
+			*optional[i] = r.text()
+		} else {
+			r.spoil()
+		}
+	}
 	return s, r.end()
+}
+
+func sessionTexts(s *store.Session) [9]*string {
+	return [...]*string{
+		&s.ID, &s.Subject.Kind, &s.Subject.Algorithm, &s.Subject.Account, &s.Credential, &s.ClientID, &s.RequestID, &s.Client, &s.UserAgent,
+	}
+}
+
+// optionalTexts stand behind the MAC where they are not empty, each after its index here.
+func optionalTexts(s *store.Session) [5]*string {
+	return [...]*string{&s.Subject.Address, &s.Subject.WalletKind, &s.Proof.Message, &s.Proof.Signature, &s.KeyThumbprint}
 }

@@ -40,7 +40,7 @@ func newWatcher(client redis.UniversalClient, channel string, heartbeat time.Dur
 	return w
 }
 
-// wait is the Watch of serverauth.Stores. Whatever comes between two calls is told by the second one, and a subscription that
+// wait is the Watch of store.Stores. Whatever comes between two calls is told by the second one, and a subscription that
 // begins, or begins again, is told like a message: others may have revoked while there was none.
 func (w *watcher) wait(ctx context.Context) error {
 	w.start.Do(func() { w.done.Go(w.listen) })

@@ -10,25 +10,25 @@ import (
 	"testing"
 	"time"
 
-	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/redisstore"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil/services"
 )
 
 // follower reads what is new whenever Watch says so, and at no other time.
 type follower struct {
-	stores *serverauth.Stores
+	stores *store.Stores
 	seq    int64
 }
 
-func follow(t *testing.T, stores *serverauth.Stores) *follower {
+func follow(t *testing.T, stores *store.Stores) *follower {
 	t.Helper()
 	f := &follower{stores: stores}
 	f.next(t) // the subscription begins
 	return f
 }
 
-func (f *follower) next(t *testing.T) []serverauth.Revocation {
+func (f *follower) next(t *testing.T) []store.Revocation {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -36,7 +36,7 @@ func (f *follower) next(t *testing.T) []serverauth.Revocation {
 		t.Fatal(err)
 	}
 	for {
-		page, err := f.stores.Revocations.Since(ctx, f.seq)
+		page, err := f.stores.Revocations.Since(ctx, f.seq, 0, 5000)
 		switch {
 		case err == nil:
 			f.seq = page.Seq
@@ -48,16 +48,16 @@ func (f *follower) next(t *testing.T) []serverauth.Revocation {
 }
 
 // sees waits until an item comes.
-func (f *follower) sees(t *testing.T, item serverauth.Revocation) {
+func (f *follower) sees(t *testing.T, item store.Revocation) {
 	t.Helper()
 	for !slices.Contains(f.next(t), item) {
 	}
 }
 
-func revoke(t *testing.T, stores *serverauth.Stores, n int) serverauth.Revocation {
+func revoke(t *testing.T, stores *store.Stores, n int) store.Revocation {
 	t.Helper()
-	item := serverauth.Revocation{JTI: fmt.Sprint("jti-", n), Exp: time.Now().Unix() + 3600}
-	if _, err := stores.Revocations.Add(t.Context(), []serverauth.Revocation{item}); err != nil {
+	item := store.Revocation{JTI: fmt.Sprint("jti-", n), Exp: time.Now().Unix() + 3600}
+	if _, err := stores.Revocations.Add(t.Context(), []store.Revocation{item}); err != nil {
 		t.Fatal(err)
 	}
 	return item

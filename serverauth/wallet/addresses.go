@@ -32,47 +32,15 @@ func (k AddressKind) Namespace() string {
 	}
 }
 
-// KindOf tells the kind of an address by its form. Some thumbprints of ML-DSA
-// keys are base58 of 32 bytes by chance: where the algorithm is known, it
-// decides.
-func KindOf(address string) AddressKind {
-	if isEthereum(address) {
-		return Ethereum
-	}
-	if _, ok := SolanaKey(address); ok {
-		return Solana
-	}
-	return Raw
-}
-
-// ChallengeAddress is the form of an address that a challenge belongs to. It
-// needs no key, and it makes one of what libraries write differently: 0x and
-// 40 hex digits are lowercased, other hex loses its 0x and is lowercased, and
-// anything else stays as it is.
-func ChallengeAddress(address string) string {
-	if isEthereum(address) {
-		return strings.ToLower(address)
-	}
-	digits, classes := hexDigits(address)
-	switch {
-	case classes&noHex != 0:
-		return address
-	case classes&upperHex != 0:
-		return strings.ToLower(digits)
-	default:
-		return digits
-	}
-}
-
 // Solana addresses are 32 to 44 characters of base58.
 const (
 	minSolanaAddress = 32
 	maxSolanaAddress = 44
 )
 
-// SolanaKey returns the 32-byte Ed25519 key that a Solana address is, and
+// solanaKey returns the 32-byte Ed25519 key that a Solana address is, and
 // whether it is one.
-func SolanaKey(address string) (key []byte, ok bool) {
+func solanaKey(address string) (key []byte, ok bool) {
 	if len(address) < minSolanaAddress || len(address) > maxSolanaAddress {
 		return nil, false
 	}

@@ -42,7 +42,7 @@ func BenchmarkVerify(b *testing.B) {
 		b.Run(w.scheme.Algorithm(), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := w.scheme.Verify(key, message, signature); err != nil {
+				if _, err := w.scheme.Verify(background, noChain, key, message, signature); err != nil {
 					b.Fatal(err)
 				}
 			}

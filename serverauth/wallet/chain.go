@@ -28,9 +28,9 @@ const solanaLocalnet = "localnet"
 
 // ParseChainID reads namespace:reference by CAIP-2: 3 to 8 of a-z, 0-9 and -,
 // then 1 to 32 of letters, digits, - and _. An eip155 reference must be a
-// decimal number without leading zeros. solana:mainnet, solana:devnet and
-// solana:testnet, as the Wallet Standard writes them, become the chain's
-// genesis hash. Anything else is ErrInvalidChainID.
+// decimal number without leading zeros. solana:mainnet,
+// solana:devnet and solana:testnet, as the Wallet Standard writes them, become the
+// chain's genesis hash. Anything else is ErrInvalidChainID.
 func ParseChainID(text string) (ChainID, error) {
 	namespace, reference, ok := strings.Cut(text, ":")
 	if !ok || len(namespace) < 3 || len(namespace) > 8 || !consistsOf(namespace, isNamespaceChar) ||
@@ -49,6 +49,25 @@ func ParseChainID(text string) (ChainID, error) {
 	}
 	return ChainID{Namespace: namespace, Reference: reference}, nil
 }
+
+// anyReference is the reference of what stands for every chain of a namespace.
+const anyReference = "*"
+
+// mainNetworks are the references of the chains that people mean who name none.
+var mainNetworks = map[string]string{NamespaceEthereum: "1", NamespaceSolana: solanaClusters["mainnet"]}
+
+// ParseAllowedChain reads a chain as ParseChainID does, or eip155:* or solana:*
+// for every chain of the kind.
+func ParseAllowedChain(text string) (ChainID, error) {
+	namespace, reference, _ := strings.Cut(text, ":")
+	if _, known := mainNetworks[namespace]; known && reference == anyReference {
+		return ChainID{namespace, anyReference}, nil
+	}
+	return ParseChainID(text)
+}
+
+// IsAny reports whether c stands for every chain of its namespace.
+func (c ChainID) IsAny() bool { return c.Reference == anyReference }
 
 // String is namespace:reference, or empty for no chain.
 func (c ChainID) String() string {
@@ -80,13 +99,22 @@ func ParseAccountID(text string) (AccountID, error) {
 // String is namespace:reference:address.
 func (a AccountID) String() string { return a.Chain.String() + ":" + a.Address }
 
-// parseSolanaChain reads the Chain ID line of a Sign-In with Solana message.
+// solanaReference is the length of the start of a genesis hash that is a
+// chain's CAIP-2 reference.
+const solanaReference = 32
+
+// parseSolanaChain reads the Chain ID line of a Sign-In with Solana message: the
+// name of a cluster, or, as WalletConnect and AppKit write it, the CAIP-2 id
+// with or without its namespace.
 func parseSolanaChain(name string) (ChainID, bool) {
 	if name == solanaLocalnet {
 		return ChainID{NamespaceSolana, name}, true
 	}
-	genesis, ok := solanaClusters[strings.TrimPrefix(name, NamespaceSolana+":")]
-	return ChainID{NamespaceSolana, genesis}, ok
+	reference := strings.TrimPrefix(name, NamespaceSolana+":")
+	if genesis, ok := solanaClusters[reference]; ok {
+		return ChainID{NamespaceSolana, genesis}, true
+	}
+	return ChainID{NamespaceSolana, reference}, len(reference) == solanaReference && consistsOf(reference, isAlphanumeric)
 }
 
 // solanaChainName is the inverse of parseSolanaChain.

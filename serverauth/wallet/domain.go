@@ -3,6 +3,7 @@ package wallet
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -85,4 +86,7 @@ func isHostName(name string) bool {
 	return name != "" && consistsOf(name, isNameChar)
 }
 
-func isPort(port string) bool { return len(port) <= 5 && consistsOf(port, isDigit) }
+func isPort(port string) bool {
+	number, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && number > 0
+}

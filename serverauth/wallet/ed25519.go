@@ -2,9 +2,9 @@ package wallet
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"encoding/hex"
-	"fmt"
 	"slices"
 
 	"github.com/mr-tron/base58"
@@ -31,12 +31,12 @@ func Ed25519() Scheme { return ed25519Scheme{} }
 
 func (ed25519Scheme) Algorithm() string { return Ed25519Algorithm }
 
-func (ed25519Scheme) Verify(publicKey, message, signature []byte) ([]byte, error) {
+func (ed25519Scheme) Verify(_ context.Context, _ ChainID, publicKey, message, signature []byte) ([]byte, error) {
 	if len(publicKey) != ed25519.PublicKeySize {
-		return nil, fmt.Errorf("public key of %d bytes: %w", len(publicKey), ErrWrongLength)
+		return nil, keyLength(publicKey, "32")
 	}
 	if len(signature) != ed25519.SignatureSize {
-		return nil, fmt.Errorf("signature of %d bytes: %w", len(signature), ErrWrongLength)
+		return nil, signatureLength(signature, "64")
 	}
 	if err := checkEd25519Key(publicKey); err != nil {
 		return nil, err
@@ -47,16 +47,21 @@ func (ed25519Scheme) Verify(publicKey, message, signature []byte) ([]byte, error
 	return publicKey, nil
 }
 
-func (ed25519Scheme) Identify(address string, key []byte) (Identity, error) {
+func (s ed25519Scheme) Identify(address string, key []byte) (Identity, error) {
+	return s.identify(read(address), key)
+}
+
+func (ed25519Scheme) identify(address Address, key []byte) (Identity, error) {
 	if len(key) != ed25519.PublicKeySize {
 		return Identity{}, ErrAddressMismatch
 	}
 	id := Identity{WalletID: jose.ThumbprintOKP(jose.Ed25519, key)}
-	if isHexOf(address, key) {
+	switch {
+	case isHexOf(address.text, key):
 		id.Address = hex.EncodeToString(key)
-	} else if claimed, ok := SolanaKey(address); ok && bytes.Equal(claimed, key) {
+	case bytes.Equal(address.SolanaKey(), key):
 		id.Address, id.Chain = base58.Encode(key), NamespaceSolana
-	} else {
+	default:
 		return Identity{}, ErrAddressMismatch
 	}
 	return id, nil
@@ -94,7 +99,7 @@ func checkEd25519Key(publicKey []byte) error {
 	y := [32]byte(publicKey)
 	y[31] &= 0x7f // the sign of x
 	if !lessThan(y, fieldPrime) {
-		return fmt.Errorf("public key is not canonical: %w", ErrInvalidSignature)
+		return &FormError{"the public key is not canonical: its y is not below 2^255-19"}
 	}
 	if slices.Contains(lowOrderY, y) {
 		return ErrLowOrderKey

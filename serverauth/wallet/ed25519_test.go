@@ -22,7 +22,7 @@ func TestEd25519Vectors(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			key, signature := unhex(t, test.key), unhex(t, test.signature)
-			if _, err := wallet.Ed25519().Verify(key, unhex(t, test.message), signature); err != nil {
+			if _, err := wallet.Ed25519().Verify(background, noChain, key, unhex(t, test.message), signature); err != nil {
 				t.Error(err)
 			}
 		})
@@ -63,7 +63,7 @@ func TestEd25519RefusesLowOrderKeys(t *testing.T) {
 		for i := range 256 {
 			message := []byte{byte(i)}
 			forgeable = forgeable || ed25519.Verify(key, message, forged)
-			if _, err := wallet.Ed25519().Verify(key, message, forged); !errors.Is(err, wallet.ErrInvalidSignature) {
+			if _, err := wallet.Ed25519().Verify(background, noChain, key, message, forged); !errors.Is(err, wallet.ErrInvalidSignature) {
 				t.Fatalf("%x: %v", key, err)
 			}
 		}
@@ -72,11 +72,11 @@ func TestEd25519RefusesLowOrderKeys(t *testing.T) {
 		}
 	}
 	for _, key := range canonical {
-		if _, err := wallet.Ed25519().Verify(key, nil, forged); !errors.Is(err, wallet.ErrLowOrderKey) {
+		if _, err := wallet.Ed25519().Verify(background, noChain, key, nil, forged); !errors.Is(err, wallet.ErrLowOrderKey) {
 			t.Errorf("%x: %v", key, err)
 		}
 	}
-	if _, err := wallet.Ed25519().Verify(make([]byte, 32), nil, forged); wallet.Code(err) != "low_order_key" {
+	if _, err := wallet.Ed25519().Verify(background, noChain, make([]byte, 32), nil, forged); wallet.Code(err) != "low_order_key" {
 		t.Errorf("system program address: %v", err)
 	}
 }
@@ -91,11 +91,11 @@ func TestEd25519RefusesSecondForms(t *testing.T) {
 	slices.Reverse(s)
 	grown := new(big.Int).Add(new(big.Int).SetBytes(s), order).FillBytes(make([]byte, 32))
 	slices.Reverse(grown)
-	if _, err := w.scheme.Verify(w.key, message, slices.Concat(signature[:32], grown)); !errors.Is(err, wallet.ErrInvalidSignature) {
+	if _, err := w.scheme.Verify(background, noChain, w.key, message, slices.Concat(signature[:32], grown)); !errors.Is(err, wallet.ErrInvalidSignature) {
 		t.Errorf("S plus the order: %v", err)
 	}
 	allOnes := slices.Repeat([]byte{0xff}, 32)
-	if _, err := w.scheme.Verify(allOnes, message, signature); !errors.Is(err, wallet.ErrInvalidSignature) || errors.Is(err, wallet.ErrLowOrderKey) {
+	if _, err := w.scheme.Verify(background, noChain, allOnes, message, signature); !errors.Is(err, wallet.ErrInvalidSignature) || errors.Is(err, wallet.ErrLowOrderKey) {
 		t.Errorf("key that is not reduced: %v", err)
 	}
 }

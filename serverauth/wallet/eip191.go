@@ -2,6 +2,7 @@ package wallet
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -32,7 +33,7 @@ func EIP191() Scheme { return eip191Scheme{} }
 
 func (eip191Scheme) Algorithm() string { return EIP191Algorithm }
 
-func (eip191Scheme) Verify(publicKey, message, signature []byte) ([]byte, error) {
+func (eip191Scheme) Verify(_ context.Context, _ ChainID, publicKey, message, signature []byte) ([]byte, error) {
 	matches, err := eip191Expectation(publicKey)
 	if err != nil {
 		return nil, err
@@ -41,7 +42,7 @@ func (eip191Scheme) Verify(publicKey, message, signature []byte) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	digest := eip191Digest(message)
+	digest := PersonalHash(message)
 	key, _, err := ecdsa.RecoverCompact(compact[:], digest[:])
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalidSignature, err)
@@ -52,7 +53,11 @@ func (eip191Scheme) Verify(publicKey, message, signature []byte) ([]byte, error)
 	return key.SerializeUncompressed(), nil
 }
 
-func (eip191Scheme) Identify(address string, key []byte) (Identity, error) {
+func (s eip191Scheme) Identify(address string, key []byte) (Identity, error) {
+	return s.identify(read(address), key)
+}
+
+func (eip191Scheme) identify(address Address, key []byte) (Identity, error) {
 	signer, err := parseSEC1(key)
 	if err != nil {
 		return Identity{}, ErrAddressMismatch
@@ -94,7 +99,7 @@ func eip191Compact(signature []byte) (compact [65]byte, err error) {
 			v += 27
 		}
 		if v != 27 && v != 28 {
-			return compact, fmt.Errorf("v is %d: %w", signature[64], ErrInvalidSignature)
+			return compact, &FormError{fmt.Sprintf("the signature has a v of %d and must have 0, 1, 27 or 28", signature[64])}
 		}
 		compact[0] = v
 		copy(compact[1:], signature[:64])
@@ -103,14 +108,45 @@ func eip191Compact(signature []byte) (compact [65]byte, err error) {
 		compact[0] = 27 + compact[33]>>7
 		compact[33] &= 0x7f
 	default:
-		return compact, fmt.Errorf("signature of %d bytes: %w", len(signature), ErrWrongLength)
+		return compact, signatureLength(signature, "65 (r, s and v), or 64 (EIP-2098)")
 	}
 	_, err = parseRS(compact[1:])
 	return compact, err
 }
 
-// eip191Digest is what personal_sign signs.
-func eip191Digest(message []byte) [32]byte {
+// PersonalHash is what personal_sign signs of a message, and what a contract wallet is asked about.
+func PersonalHash(message []byte) [32]byte {
 	prefix := strconv.AppendInt([]byte("\x19Ethereum Signed Message:\n"), int64(len(message)), 10)
 	return keccak256(prefix, message)
+}
+
+// IsSignedByKey reports whether the key of address made an [EIP191] signature, also one that is refused because its s is high
+// (anybody can make it of the low one), or since it came with another public key. A chain, which would take it for an
+// account without code, is not asked about it.
+func IsSignedByKey(address Address, message, signature []byte) bool {
+	if isRecovered(address, message, signature) {
+		return true
+	}
+	var s secp256k1.ModNScalar
+	if len(signature) != 65 || s.SetByteSlice(signature[32:64]) || !s.IsOverHalfOrder() {
+		return false
+	}
+	low := bytes.Clone(signature)
+	s.Negate()
+	s.PutBytesUnchecked(low[32:64])
+	if low[64] >= 27 {
+		low[64] = 27 + 28 - low[64]
+	} else {
+		low[64] = 1 - low[64]
+	}
+	return isRecovered(address, message, low)
+}
+
+func isRecovered(address Address, message, signature []byte) bool {
+	key, err := EIP191().Verify(context.Background(), ChainID{}, nil, message, signature)
+	if err != nil {
+		return false
+	}
+	_, err = eip191Scheme{}.identify(address, key)
+	return err == nil
 }

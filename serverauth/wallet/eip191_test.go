@@ -21,7 +21,7 @@ const (
 
 func TestEIP191KnownVector(t *testing.T) {
 	scheme := wallet.EIP191()
-	key, err := scheme.Verify(nil, []byte("Some data"), unhex(t, web3Signature))
+	key, err := scheme.Verify(background, noChain, nil, []byte("Some data"), unhex(t, web3Signature))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestEIP191Signatures(t *testing.T) {
 				private.PubKey().SerializeCompressed(), private.PubKey().SerializeUncompressed(),
 				keccak(private.PubKey().SerializeUncompressed()[1:])[12:],
 			} {
-				_, err := wallet.EIP191().Verify(expected, message, test.signature)
+				_, err := wallet.EIP191().Verify(background, noChain, expected, message, test.signature)
 				if !errors.Is(err, test.want) || err != nil && !errors.Is(err, wallet.ErrInvalidSignature) {
 					t.Errorf("got %v, want %v", err, test.want)
 				}
@@ -102,12 +102,12 @@ func TestEIP191ExpectedKey(t *testing.T) {
 		{"32 bytes", make([]byte, 32), wallet.ErrWrongLength},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if _, err := wallet.EIP191().Verify(test.expected, message, signature); !errors.Is(err, test.want) {
+			if _, err := wallet.EIP191().Verify(background, noChain, test.expected, message, signature); !errors.Is(err, test.want) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}
 		})
 	}
-	key, err := wallet.EIP191().Verify(nil, message, signature)
+	key, err := wallet.EIP191().Verify(background, noChain, nil, message, signature)
 	if err != nil {
 		t.Fatal(err)
 	}

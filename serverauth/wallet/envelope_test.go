@@ -144,10 +144,10 @@ func TestEnvelopesSignIn(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		signature := w.sign([]byte(signed))
-		if _, err := w.scheme.Verify(w.key, []byte(signed), signature); err != nil || envelope.CheckSigner(w.key) != nil {
+		if _, err := w.scheme.Verify(background, noChain, w.key, []byte(signed), signature); err != nil || envelope.CheckSigner(w.key) != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := w.scheme.Verify(w.key, []byte(envelope.Text), signature); name != "plain" && err == nil {
+		if _, err := w.scheme.Verify(background, noChain, w.key, []byte(envelope.Text), signature); name != "plain" && err == nil {
 			t.Errorf("%s: the signature is over the text alone", name)
 		}
 	}

@@ -1,6 +1,9 @@
 package wallet
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What a signature or an address is refused for. The three precise ones
 // satisfy errors.Is for ErrInvalidSignature too.
@@ -23,6 +26,10 @@ var (
 	// ErrBadChecksum: an Ethereum address in mixed case that is not the one
 	// EIP-55 demands, most likely a typing error.
 	ErrBadChecksum error = &refusal{code: "bad_checksum", text: "address checksum is wrong"}
+
+	// ErrNoChecksum: an Ethereum address in all lower or all upper case where
+	// its EIP-55 checksum is required. It is an ErrBadChecksum.
+	ErrNoChecksum error = &refusal{code: "bad_checksum", text: "address has no checksum", parent: ErrBadChecksum}
 
 	// ErrAddressMismatch: the key that signed does not yield the address that
 	// was claimed.
@@ -64,6 +71,40 @@ var (
 	ErrInvalidAccountID error = &refusal{code: "invalid_account_id", text: "invalid account id"}
 )
 
+// LengthError tells what has the wrong length. It is an ErrWrongLength.
+type LengthError struct {
+	Of   string // "public key" or "signature"
+	Got  int    // bytes
+	Want string // such as "64"
+}
+
+func (e *LengthError) Error() string {
+	return fmt.Sprintf("the %s has %d bytes and must have %s", e.Of, e.Got, e.Want)
+}
+
+// Unwrap makes errors.Is find ErrWrongLength.
+func (e *LengthError) Unwrap() error { return ErrWrongLength }
+
+// FormError tells which of key and signature cannot be one, whatever was signed.
+// It is an ErrInvalidSignature.
+type FormError struct {
+	Reason string // begins with "the public key" or "the signature"; holds nothing that a client sent but numbers
+}
+
+func (e *FormError) Error() string { return e.Reason }
+
+// Unwrap makes errors.Is find ErrInvalidSignature.
+func (e *FormError) Unwrap() error { return ErrInvalidSignature }
+
+// keyLength and signatureLength are what the schemes refuse with.
+func keyLength(key []byte, want string) error {
+	return &LengthError{Of: "public key", Got: len(key), Want: want}
+}
+
+func signatureLength(signature []byte, want string) error {
+	return &LengthError{Of: "signature", Got: len(signature), Want: want}
+}
+
 // refusal is a sentinel with a stable machine code. Its parent is the wider
 // sentinel that it also is.
 type refusal struct {
@@ -80,7 +121,7 @@ func (r *refusal) Unwrap() error { return r.parent }
 // low_order_key, wrong_length, bad_checksum, address_mismatch,
 // malformed_message, domain_mismatch, uri_mismatch, chain_not_allowed,
 // message_expired, message_not_yet_valid, issued_at_out_of_range,
-// invalid_chain_id or invalid_account_id. It is empty for an error that is none of this package's.
+// invalid_chain_id, invalid_account_id or invalid_address. It is empty for an error that is none of this package's.
 func Code(err error) string {
 	var r *refusal
 	if errors.As(err, &r) {

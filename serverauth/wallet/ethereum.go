@@ -3,7 +3,6 @@ package wallet
 import (
 	"encoding/hex"
 	"errors"
-	"strings"
 
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 	"golang.org/x/crypto/sha3"
@@ -18,19 +17,23 @@ var errNotEthereum = errors.New("not an Ethereum address")
 // case are accepted; mixed case must be the EIP-55 checksum, else the error is
 // ErrBadChecksum.
 func ParseEthereumAddress(text string) (EthereumAddress, error) {
-	if !isEthereum(text) {
-		return EthereumAddress{}, errNotEthereum
+	a := read(text)
+	if err := a.checkEthereum(); err != nil {
+		return EthereumAddress{}, err
 	}
-	var address EthereumAddress
-	digits := text[2:]
-	if _, err := hex.Decode(address[:], []byte(digits)); err != nil {
-		return EthereumAddress{}, errNotEthereum
+	return a.ethereum, nil
+}
+
+// checkEthereum returns an error for an address of another kind, and for a wrong checksum.
+func (a Address) checkEthereum() error {
+	switch {
+	case a.kind != Ethereum:
+		return errNotEthereum
+	case a.wrongChecksum:
+		return ErrBadChecksum
+	default:
+		return nil
 	}
-	mixed := digits != strings.ToLower(digits) && digits != strings.ToUpper(digits)
-	if mixed && text != address.String() {
-		return EthereumAddress{}, ErrBadChecksum
-	}
-	return address, nil
 }
 
 // String is the address with its EIP-55 checksum: a letter is upper case where
@@ -48,24 +51,15 @@ func (a EthereumAddress) String() string {
 	return "0x" + string(digits[:])
 }
 
-func isEthereum(text string) bool {
-	if len(text) != 42 || text[:2] != "0x" {
-		return false
-	}
-	_, classes := hexDigits(text)
-	return classes&noHex == 0
-}
-
 // identifyEthereum holds a claimed Ethereum address against a key.
-func identifyEthereum(address string, key *secp256k1.PublicKey) (Identity, error) {
-	claimed, err := ParseEthereumAddress(address)
-	if errors.Is(err, ErrBadChecksum) {
-		return Identity{}, err
+func identifyEthereum(address Address, key *secp256k1.PublicKey) (Identity, error) {
+	if address.wrongChecksum {
+		return Identity{}, ErrBadChecksum
 	}
-	if err != nil || claimed != ethereumAddressOf(key) {
+	if address.kind != Ethereum || address.ethereum != ethereumAddressOf(key) {
 		return Identity{}, ErrAddressMismatch
 	}
-	return Identity{Address: claimed.String(), WalletID: thumbprintSecp256k1(key), Chain: NamespaceEthereum}, nil
+	return Identity{Address: address.checksummed, WalletID: thumbprintSecp256k1(key), Chain: NamespaceEthereum}, nil
 }
 
 func ethereumAddressOf(key *secp256k1.PublicKey) EthereumAddress {

@@ -1,6 +1,7 @@
 package wallet_test
 
 import (
+	"context"
 	"crypto/ed25519"
 	"fmt"
 	"time"
@@ -16,8 +17,8 @@ func ExampleEd25519() {
 	nonce := []byte("2f6b1d8c9e0a4f73")
 	signature := ed25519.Sign(private, nonce)
 
-	scheme := wallet.Ed25519()
-	key, err := scheme.Verify(private[32:], nonce, signature)
+	ctx, scheme := context.Background(), wallet.Ed25519()
+	key, err := scheme.Verify(ctx, wallet.ChainID{}, private[32:], nonce, signature)
 	if err != nil {
 		fmt.Println(wallet.Code(err))
 		return
@@ -57,7 +58,7 @@ func ExampleMessagePolicy_Check() {
 		fmt.Println(wallet.Code(err))
 		return
 	}
-	key, err := wallet.EIP191().Verify(nil, []byte(text), signature)
+	key, err := wallet.EIP191().Verify(context.Background(), received.Chain, nil, []byte(text), signature)
 	if err != nil {
 		fmt.Println(wallet.Code(err))
 		return
@@ -68,9 +69,10 @@ func ExampleMessagePolicy_Check() {
 }
 
 func ExampleCode() {
-	_, err := wallet.EIP191().Verify(nil, []byte("message"), make([]byte, 10))
+	ctx := context.Background()
+	_, err := wallet.EIP191().Verify(ctx, wallet.ChainID{}, nil, []byte("message"), make([]byte, 10))
 	fmt.Println(wallet.Code(err))
-	_, err = wallet.Ed25519().Verify(make([]byte, 32), []byte("message"), make([]byte, 64))
+	_, err = wallet.Ed25519().Verify(ctx, wallet.ChainID{}, make([]byte, 32), []byte("message"), make([]byte, 64))
 	fmt.Println(wallet.Code(err))
 	// Output:
 	// wrong_length

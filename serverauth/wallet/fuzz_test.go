@@ -90,7 +90,7 @@ func FuzzAddresses(f *testing.F) {
 	message := []byte("message")
 	keys := make([][]byte, len(wallets))
 	for i, w := range wallets {
-		keys[i], _ = w.scheme.Verify(w.key, message, w.sign(message))
+		keys[i], _ = w.scheme.Verify(background, noChain, w.key, message, w.sign(message))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		challenge := wallet.ChallengeAddress(text)
@@ -143,15 +143,15 @@ func fuzzVerify(f *testing.F, algorithm string) {
 		f.Add([]byte{}, message, signature[:len(signature)-1])
 		f.Add(make([]byte, len(w.key)), message, make([]byte, len(signature)))
 		f.Fuzz(func(t *testing.T, key, message, signature []byte) {
-			got, err := w.scheme.Verify(key, message, signature)
+			got, err := w.scheme.Verify(background, noChain, key, message, signature)
 			if (err == nil) != (got != nil) || err != nil && !errors.Is(err, wallet.ErrInvalidSignature) {
 				t.Fatalf("%x, %v", got, err)
 			}
 			if err == nil {
-				if _, err := w.scheme.Verify(got, message, signature); err != nil {
+				if _, err := w.scheme.Verify(background, noChain, got, message, signature); err != nil {
 					t.Errorf("not with its own key: %v", err)
 				}
-				if _, err := w.scheme.Verify(key, append(message, 'x'), signature); err == nil && len(key) > 0 {
+				if _, err := w.scheme.Verify(background, noChain, key, append(message, 'x'), signature); err == nil && len(key) > 0 {
 					t.Error("valid for two messages")
 				}
 			}

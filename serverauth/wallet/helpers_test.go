@@ -2,6 +2,7 @@ package wallet_test
 
 import (
 	"compress/gzip"
+	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
@@ -21,6 +22,12 @@ import (
 	"golang.org/x/crypto/sha3"
 
 	"github.com/picoauth/picoauth/serverauth/wallet"
+)
+
+// What the built-in schemes do not look at.
+var (
+	background = context.Background()
+	noChain    wallet.ChainID
 )
 
 // testWallet signs as a client does.

@@ -3,68 +3,63 @@ package wallet
 import (
 	"crypto/ed25519"
 	"encoding/hex"
-	"strings"
 )
 
-// IDOfAddress returns the wallet id (RFC 7638 thumbprint) of an address that
+// WalletID returns the wallet id (RFC 7638 thumbprint) of an address that
 // holds its key: hex of a raw key, or base58. It is empty for an Ethereum
 // address and a thumbprint, which do not, and for what is no address.
-func IDOfAddress(address string) string {
-	scheme, key := keyInAddress(address)
-	if scheme == nil {
-		return ""
-	}
-	identity, err := scheme.Identify(address, key)
-	if err != nil {
-		return ""
-	}
-	return identity.WalletID
+func (a Address) WalletID() string {
+	id, _ := a.ofOwnKey()
+	return id.WalletID
 }
 
-// CanonicalSubject is the form that an address has as a token's subject,
-// however it was typed: the EIP-55 checksum of an Ethereum address, the
-// canonical form of an address that holds its key, and anything else as it is.
-func CanonicalSubject(address string) string {
-	if KindOf(address) == Ethereum {
-		if parsed, err := ParseEthereumAddress(strings.ToLower(address)); err == nil {
-			return parsed.String()
-		}
-	}
-	if scheme, key := keyInAddress(address); scheme != nil {
-		if identity, err := scheme.Identify(address, key); err == nil {
-			return identity.Address
-		}
-	}
-	return address
-}
-
-// HoldsKey reports whether an address has the form of a raw key, in hex or
+// HoldsKey reports whether the address has the form of a raw key, in hex or
 // base58.
-func HoldsKey(address string) bool {
-	scheme, _ := keyInAddress(address)
+func (a Address) HoldsKey() bool {
+	scheme, _ := a.ownKey()
 	return scheme != nil
 }
 
-func keyInAddress(address string) (Scheme, []byte) {
-	if key, ok := SolanaKey(address); ok {
-		return Ed25519(), key
+// ofOwnKey identifies an address by the key that it holds.
+func (a Address) ofOwnKey() (id Identity, ok bool) {
+	scheme, key := a.ownKey()
+	if scheme == nil {
+		return Identity{}, false
 	}
-	key, err := hex.DecodeString(strings.TrimPrefix(address, "0x"))
+	id, err := scheme.identify(a, key)
+	return id, err == nil
+}
+
+// ownKey returns the key that an address holds, and the scheme that has keys of that length.
+func (a Address) ownKey() (builtin, []byte) {
+	if a.kind == Solana {
+		return ed25519Scheme{}, a.solana[:]
+	}
+	scheme := schemeOf(len(a.challenge) / 2)
+	if scheme == nil {
+		return nil, nil
+	}
+	key, err := hex.DecodeString(a.challenge)
 	if err != nil {
 		return nil, nil
 	}
-	switch len(key) {
+	return scheme, key
+}
+
+// schemeOf is the scheme whose raw keys have that many bytes, or nil.
+func schemeOf(keySize int) builtin {
+	switch keySize {
 	case ed25519.PublicKeySize:
-		return Ed25519(), key
+		return ed25519Scheme{}
 	case 33, 65:
-		return Secp256k1(), key
+		return secp256k1Scheme{}
 	case 1312:
-		return MLDSA44(), key
+		return MLDSA44().(builtin)
 	case 1952:
-		return MLDSA65(), key
+		return MLDSA65().(builtin)
 	case 2592:
-		return MLDSA87(), key
+		return MLDSA87().(builtin)
 	default:
-		return nil, nil
+		return nil
 	}
 }

@@ -15,7 +15,7 @@ func TestIDOfAddress(t *testing.T) {
 		for _, address := range w.addresses {
 			key := w.key
 			if key == nil {
-				key, _ = w.scheme.Verify(nil, []byte("m"), w.sign([]byte("m")))
+				key, _ = w.scheme.Verify(background, noChain, nil, []byte("m"), w.sign([]byte("m")))
 			}
 			id, err := w.scheme.Identify(address, key)
 			if err != nil {

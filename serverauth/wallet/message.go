@@ -7,7 +7,7 @@ import (
 )
 
 // MaxMessageSize is the longest message that is read, in bytes.
-const MaxMessageSize = 8192
+const MaxMessageSize = 16 << 10
 
 // The accounts of the two messages that belong to a chain. The account of any
 // other message is the name of its algorithm.
@@ -36,6 +36,9 @@ type Message struct {
 
 	// Address is the signer as the message shows it.
 	Address string
+	signer  Address // of readFrom
+	// readFrom is the Address of which signer was read.
+	readFrom string
 
 	// Statement is the text for the person; empty for none.
 	Statement string
@@ -62,20 +65,27 @@ type Message struct {
 	Resources []string
 }
 
-// AccountFor returns the Account of the message by which an address signs in
-// with an algorithm; an empty algorithm leaves the choice to the address. It
-// is empty when there is no such message: for an address of no chain without
-// an algorithm, and for eip191 with an address that is not Ethereum's.
-func AccountFor(algorithm, address string) string {
-	switch kind := KindOf(address); {
-	case kind == Ethereum && (algorithm == "" || algorithm == EIP191Algorithm || algorithm == Secp256k1Algorithm):
-		return EthereumAccount
-	case kind == Solana && (algorithm == "" || algorithm == Ed25519Algorithm):
-		return SolanaAccount
-	case algorithm == EIP191Algorithm:
-		return ""
+// NewMessage returns a message of an account for its signer, still without all
+// else. It shows an Ethereum address with its checksum.
+func NewMessage(account string, signer Address) *Message {
+	m := &Message{Account: account, signer: signer}
+	if m.Kind() == Ethereum {
+		m.signer.text = signer.checksummed
+	}
+	m.Address, m.readFrom = m.signer.text, m.signer.text
+	return m
+}
+
+// Signer is the Address of the message, read. Only the message of a raw key may
+// write it with 0X.
+func (m *Message) Signer() Address {
+	switch {
+	case m.readFrom == m.Address:
+		return m.signer
+	case m.Kind() == Raw && isBuiltin(m.Account):
+		return read(lower0X(m.Address))
 	default:
-		return algorithm
+		return read(m.Address)
 	}
 }
 
@@ -154,7 +164,7 @@ func (m *Message) Validate() error {
 // Text is String of a message for which Validate returns nil.
 func (m *Message) Text() (string, error) {
 	text := m.String()
-	parsed, err := ParseMessage(text)
+	parsed, err := parseMessage(text, m)
 	if err != nil {
 		return "", err
 	}

@@ -35,20 +35,21 @@ func (p *messageParser) header() error {
 func (p *messageParser) address() error {
 	m := &p.message
 	m.Address, _ = p.peek(0)
+	m.signer, m.readFrom = m.Signer(), m.Address
 	switch m.Kind() {
 	case Ethereum:
-		if _, err := ParseEthereumAddress(m.Address); err != nil {
+		if err := m.signer.checkEthereum(); err != nil {
 			return &SyntaxError{Line: p.next + 1, Reason: err.Error(), cause: err}
 		}
 	case Solana:
-		if _, ok := SolanaKey(m.Address); !ok {
+		if m.signer.kind != Solana {
 			return p.fail("must be a Solana address")
 		}
 	default:
 		if m.Address == "" || !consistsOf(m.Address, isNameChar) {
 			return p.fail("must be an address")
 		}
-		if AccountFor(m.Account, m.Address) != m.Account {
+		if m.signer.MessageAccount(m.Account) != m.Account {
 			return p.fail("an address of a chain signs in with that chain's message")
 		}
 	}

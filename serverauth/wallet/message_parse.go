@@ -57,14 +57,17 @@ func (e *SyntaxError) Unwrap() []error {
 // at most MaxMessageSize bytes of UTF-8 whose lines end with LF alone.
 //
 // The error is a *SyntaxError.
-func ParseMessage(text string) (*Message, error) {
+func ParseMessage(text string) (*Message, error) { return parseMessage(text, &Message{}) }
+
+// parseMessage reads a message whose signer may be known: the address of a message that was read is not read again.
+func parseMessage(text string, known *Message) (*Message, error) {
 	if len(text) > MaxMessageSize {
 		return nil, &SyntaxError{Reason: fmt.Sprintf("longer than %d bytes", MaxMessageSize)}
 	}
 	if !utf8.ValidString(text) {
 		return nil, &SyntaxError{Reason: "not UTF-8"}
 	}
-	p := messageParser{lines: strings.Split(text, "\n")}
+	p := messageParser{lines: strings.Split(text, "\n"), message: Message{signer: known.signer, readFrom: known.readFrom}}
 	for i, line := range p.lines {
 		if strings.ContainsFunc(line, unicode.IsControl) {
 			return nil, &SyntaxError{Line: i + 1, Reason: "control character"}
@@ -79,6 +82,23 @@ func ParseMessage(text string) (*Message, error) {
 		}
 	}
 	return &p.message, nil
+}
+
+// AccountIn returns the account that a text's first line names: Ethereum, Solana
+// or the name of an algorithm; empty where that line is not a message's. The
+// rest of the text is not read, and a CR before the line's end does not matter:
+// ParseMessage says what is wrong with it.
+func AccountIn(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	line = strings.TrimSuffix(line, "\r")
+	if len(line) > MaxMessageSize {
+		return ""
+	}
+	p := messageParser{lines: []string{line}}
+	if p.header() != nil {
+		return ""
+	}
+	return p.message.Account
 }
 
 // messageParser reads one line after the other.

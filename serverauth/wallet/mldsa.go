@@ -1,7 +1,8 @@
 package wallet
 
 import (
-	"fmt"
+	"context"
+	"strconv"
 
 	"github.com/cloudflare/circl/sign/mldsa/mldsa44"
 	"github.com/cloudflare/circl/sign/mldsa/mldsa65"
@@ -58,12 +59,12 @@ func MLDSA87() Scheme {
 
 func (m mldsaScheme) Algorithm() string { return m.algorithm }
 
-func (m mldsaScheme) Verify(publicKey, message, signature []byte) ([]byte, error) {
+func (m mldsaScheme) Verify(_ context.Context, _ ChainID, publicKey, message, signature []byte) ([]byte, error) {
 	if len(publicKey) != m.keySize {
-		return nil, fmt.Errorf("public key of %d bytes: %w", len(publicKey), ErrWrongLength)
+		return nil, keyLength(publicKey, strconv.Itoa(m.keySize))
 	}
 	if len(signature) != m.signatureSize {
-		return nil, fmt.Errorf("signature of %d bytes: %w", len(signature), ErrWrongLength)
+		return nil, signatureLength(signature, strconv.Itoa(m.signatureSize))
 	}
 	if !m.verify(publicKey, message, signature) {
 		return nil, ErrInvalidSignature
@@ -72,11 +73,15 @@ func (m mldsaScheme) Verify(publicKey, message, signature []byte) ([]byte, error
 }
 
 func (m mldsaScheme) Identify(address string, key []byte) (Identity, error) {
+	return m.identify(read(address), key)
+}
+
+func (m mldsaScheme) identify(address Address, key []byte) (Identity, error) {
 	if len(key) != m.keySize {
 		return Identity{}, ErrAddressMismatch
 	}
 	thumbprint := jose.ThumbprintAKP(m.algorithm, key)
-	if address != thumbprint && !isHexOf(address, key) {
+	if address.text != thumbprint && !isHexOf(address.text, key) {
 		return Identity{}, ErrAddressMismatch
 	}
 	return Identity{Address: thumbprint, WalletID: thumbprint}, nil

@@ -43,13 +43,13 @@ func mldsaSignature(scheme sign.Scheme, seed int) (key, signature []byte) {
 
 func checkRemembered(t *testing.T, scheme wallet.Scheme, keys, signatures [][]byte, i int) {
 	message := []byte("message")
-	if _, err := scheme.Verify(keys[i], message, signatures[(i+1)%len(keys)]); !errors.Is(err, wallet.ErrInvalidSignature) {
+	if _, err := scheme.Verify(background, noChain, keys[i], message, signatures[(i+1)%len(keys)]); !errors.Is(err, wallet.ErrInvalidSignature) {
 		t.Errorf("%d with another wallet's signature: %v", i, err)
 	}
-	if _, err := scheme.Verify(keys[i], message, signatures[i]); err != nil {
+	if _, err := scheme.Verify(background, noChain, keys[i], message, signatures[i]); err != nil {
 		t.Errorf("%d: %v", i, err)
 	}
-	if _, err := scheme.Verify(keys[i], []byte("another message"), signatures[i]); !errors.Is(err, wallet.ErrInvalidSignature) {
+	if _, err := scheme.Verify(background, noChain, keys[i], []byte("another message"), signatures[i]); !errors.Is(err, wallet.ErrInvalidSignature) {
 		t.Errorf("%d over another message: %v", i, err)
 	}
 }
@@ -60,14 +60,14 @@ func TestMLDSARemembersACopyOfTheKey(t *testing.T) {
 		key, signature := mldsaSignature(schemes.ByName(name), 1)
 		other, otherSignature := mldsaSignature(schemes.ByName(name), 2)
 		buffer := append([]byte(nil), key...)
-		if _, err := scheme.Verify(buffer, []byte("message"), signature); err != nil {
+		if _, err := scheme.Verify(background, noChain, buffer, []byte("message"), signature); err != nil {
 			t.Fatal(err)
 		}
 		copy(buffer, other)
-		if _, err := scheme.Verify(buffer, []byte("message"), signature); !errors.Is(err, wallet.ErrInvalidSignature) {
+		if _, err := scheme.Verify(background, noChain, buffer, []byte("message"), signature); !errors.Is(err, wallet.ErrInvalidSignature) {
 			t.Errorf("%s: the first wallet's signature with the second one's key: %v", name, err)
 		}
-		if _, err := scheme.Verify(buffer, []byte("message"), otherSignature); err != nil {
+		if _, err := scheme.Verify(background, noChain, buffer, []byte("message"), otherSignature); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

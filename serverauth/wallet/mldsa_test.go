@@ -37,7 +37,7 @@ func TestMLDSARefusesTheInternalInterface(t *testing.T) {
 		scheme := mldsaSchemes()[group.ParameterSet]
 		for _, test := range group.Tests {
 			ran++
-			if _, err := scheme.Verify(group.Pk, test.Message, test.Signature); !errors.Is(err, wallet.ErrInvalidSignature) {
+			if _, err := scheme.Verify(background, noChain, group.Pk, test.Message, test.Signature); !errors.Is(err, wallet.ErrInvalidSignature) {
 				t.Errorf("%s %d: %v", group.ParameterSet, test.TcID, err)
 			}
 		}
@@ -65,11 +65,11 @@ func TestMLDSASizesAndContext(t *testing.T) {
 			if len(key) != test.key || len(signature) != test.signature {
 				t.Fatalf("%d and %d bytes", len(key), len(signature))
 			}
-			if _, err := scheme.Verify(key, message, signature); err != nil {
+			if _, err := scheme.Verify(background, noChain, key, message, signature); err != nil {
 				t.Error(err)
 			}
 			withContext := test.circl.Sign(private, message, &sign.SignatureOpts{Context: "ctx"})
-			if _, err := scheme.Verify(key, message, withContext); !errors.Is(err, wallet.ErrInvalidSignature) {
+			if _, err := scheme.Verify(background, noChain, key, message, withContext); !errors.Is(err, wallet.ErrInvalidSignature) {
 				t.Errorf("with a context: %v", err)
 			}
 			for name, bad := range map[string][2][]byte{
@@ -79,7 +79,7 @@ func TestMLDSASizesAndContext(t *testing.T) {
 				"long signature":  {key, append(signature[:len(signature):len(signature)], 0)},
 				"nothing":         {nil, nil},
 			} {
-				if _, err := scheme.Verify(bad[0], message, bad[1]); !errors.Is(err, wallet.ErrWrongLength) {
+				if _, err := scheme.Verify(background, noChain, bad[0], message, bad[1]); !errors.Is(err, wallet.ErrWrongLength) {
 					t.Errorf("%s: %v", name, err)
 				}
 			}

@@ -12,7 +12,8 @@ type MessagePolicy struct {
 	// one that a message is made for when nothing else is known.
 	Domains []Domain
 
-	// Chains are the chains that a message may name, the preferred ones first.
+	// Chains are the chains that a message may name, the preferred ones first. One of
+	// ParseAllowedChain may stand for every chain of its namespace.
 	Chains []ChainID
 
 	// MaxAge is how long after its Issued At a message is accepted: the life
@@ -80,12 +81,39 @@ func (p MessagePolicy) Site(name string) (Domain, bool) {
 // wanted one if it is allowed, or without one the first that is. It returns
 // ErrChainNotAllowed when there is none.
 func (p MessagePolicy) ChainFor(kind AddressKind, wanted ChainID) (ChainID, error) {
-	for _, chain := range p.Chains {
-		if chain.Namespace == kind.Namespace() && (wanted == ChainID{} || wanted == chain) {
+	if wanted == (ChainID{}) {
+		if chain, ok := p.PreferredChain(kind.Namespace()); ok {
 			return chain, nil
 		}
+		return ChainID{}, ErrChainNotAllowed
 	}
-	return ChainID{}, ErrChainNotAllowed
+	if wanted.Namespace != kind.Namespace() || !p.AllowsChain(wanted) {
+		return ChainID{}, ErrChainNotAllowed
+	}
+	return wanted, nil
+}
+
+// AllowsChain reports whether a message may name the chain.
+func (p MessagePolicy) AllowsChain(chain ChainID) bool {
+	read, err := ParseChainID(chain.String())
+	return err == nil && read == chain && slices.ContainsFunc(p.Chains, func(allowed ChainID) bool {
+		return chain == allowed || allowed.IsAny() && chain.Namespace == allowed.Namespace
+	})
+}
+
+// PreferredChain is the chain of a namespace that is meant where none is named: the first that Chains names, or the
+// main network where they allow every chain and name none.
+func (p MessagePolicy) PreferredChain(namespace string) (chain ChainID, ok bool) {
+	for _, allowed := range p.Chains {
+		if allowed.Namespace == namespace && !allowed.IsAny() {
+			return allowed, true
+		}
+		ok = ok || allowed.Namespace == namespace
+	}
+	if !ok {
+		return ChainID{}, false
+	}
+	return ChainID{namespace, mainNetworks[namespace]}, true
 }
 
 func (p MessagePolicy) allows(scheme, host string) bool {
@@ -109,12 +137,12 @@ func (p MessagePolicy) checkAddress(m *Message) error {
 	if m.Kind() != Ethereum {
 		return nil
 	}
-	address, err := ParseEthereumAddress(m.Address)
-	if err != nil {
+	signer := m.Signer()
+	if err := signer.checkEthereum(); err != nil {
 		return err
 	}
-	if !p.AllowUnchecksummed && address.String() != m.Address {
-		return ErrBadChecksum
+	if !p.AllowUnchecksummed && signer.checksummed != m.Address {
+		return ErrNoChecksum
 	}
 	return nil
 }

@@ -1,5 +1,7 @@
 package wallet
 
+import "context"
+
 // Scheme is one way to sign with a wallet. An application adds its own by
 // implementing it; [Ed25519], [Secp256k1], [EIP191], [MLDSA44], [MLDSA65] and [MLDSA87] are
 // built in.
@@ -15,16 +17,34 @@ type Scheme interface {
 	// Verify returns the bytes of the key that made signature over message.
 	// The usual scheme is given that key as publicKey and returns it. A scheme
 	// that recovers the key from the signature may be given no publicKey.
+	// chain is the one that the signed message names, or no chain. Whoever asks
+	// a server ends with ctx; what needs neither, as all built-in schemes, does
+	// not look at them.
 	//
 	// A refusal satisfies errors.Is(err, ErrInvalidSignature), and for
 	// malformed input often a more precise sentinel as well.
-	Verify(publicKey, message, signature []byte) (key []byte, err error)
+	Verify(ctx context.Context, chain ChainID, publicKey, message, signature []byte) (key []byte, err error)
 
 	// Identify binds the address that a client claims to a key that Verify
 	// returned. It fails with ErrAddressMismatch when the key does not yield
 	// that address, and with ErrBadChecksum for an Ethereum address in mixed
 	// case with the wrong EIP-55 checksum.
 	Identify(address string, key []byte) (Identity, error)
+}
+
+// builtin is a Scheme of this package: it takes an address that was read.
+type builtin interface {
+	Scheme
+	identify(address Address, key []byte) (Identity, error)
+}
+
+// Identify is scheme.Identify for an address that was read already. A scheme of
+// an application's own is given its text.
+func Identify(scheme Scheme, address Address, key []byte) (Identity, error) {
+	if own, ok := scheme.(builtin); ok {
+		return own.identify(address, key)
+	}
+	return scheme.Identify(address.text, key)
 }
 
 // Identity is who signed, as derived from a verified key.

@@ -19,7 +19,7 @@ func TestSchemesAcceptTheirOwn(t *testing.T) {
 	message := []byte("any message at all")
 	for _, w := range newWallets(t) {
 		t.Run(w.scheme.Algorithm(), func(t *testing.T) {
-			key, err := w.scheme.Verify(w.key, message, w.sign(message))
+			key, err := w.scheme.Verify(background, noChain, w.key, message, w.sign(message))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -48,7 +48,7 @@ func TestSchemesRefuseTamperedTwins(t *testing.T) {
 	for _, w := range newWallets(t) {
 		t.Run(w.scheme.Algorithm(), func(t *testing.T) {
 			signature := w.sign(message)
-			key, err := w.scheme.Verify(w.key, message, signature)
+			key, err := w.scheme.Verify(background, noChain, w.key, message, signature)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +74,7 @@ func TestSchemesRefuseTamperedTwins(t *testing.T) {
 
 func mustRefuse(t *testing.T, w testWallet, key, message, signature []byte, what string) {
 	t.Helper()
-	if _, err := w.scheme.Verify(key, message, signature); !errors.Is(err, wallet.ErrInvalidSignature) {
+	if _, err := w.scheme.Verify(background, noChain, key, message, signature); !errors.Is(err, wallet.ErrInvalidSignature) {
 		t.Errorf("%s: %v", what, err)
 	}
 }
@@ -93,7 +93,7 @@ func TestSchemesRefuseEachOther(t *testing.T) {
 			if i == j {
 				continue
 			}
-			if _, err := w.scheme.Verify(signer.key, message, signer.sign(message)); !errors.Is(err, wallet.ErrInvalidSignature) {
+			if _, err := w.scheme.Verify(background, noChain, signer.key, message, signer.sign(message)); !errors.Is(err, wallet.ErrInvalidSignature) {
 				t.Errorf("%s as %s: %v", signer.scheme.Algorithm(), w.scheme.Algorithm(), err)
 			}
 		}

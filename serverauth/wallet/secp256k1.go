@@ -1,6 +1,7 @@
 package wallet
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -33,7 +34,7 @@ func Secp256k1() Scheme { return secp256k1Scheme{} }
 
 func (secp256k1Scheme) Algorithm() string { return Secp256k1Algorithm }
 
-func (secp256k1Scheme) Verify(publicKey, message, signature []byte) ([]byte, error) {
+func (secp256k1Scheme) Verify(_ context.Context, _ ChainID, publicKey, message, signature []byte) ([]byte, error) {
 	key, err := parseSEC1(publicKey)
 	if err != nil {
 		return nil, err
@@ -49,16 +50,20 @@ func (secp256k1Scheme) Verify(publicKey, message, signature []byte) ([]byte, err
 	return key.SerializeUncompressed(), nil
 }
 
-func (secp256k1Scheme) Identify(address string, key []byte) (Identity, error) {
+func (s secp256k1Scheme) Identify(address string, key []byte) (Identity, error) {
+	return s.identify(read(address), key)
+}
+
+func (secp256k1Scheme) identify(address Address, key []byte) (Identity, error) {
 	signer, err := parseSEC1(key)
 	if err != nil {
 		return Identity{}, ErrAddressMismatch
 	}
-	if KindOf(address) == Ethereum {
+	if address.kind == Ethereum {
 		return identifyEthereum(address, signer)
 	}
 	compressed := signer.SerializeCompressed()
-	if !isHexOf(address, compressed) && !isHexOf(address, signer.SerializeUncompressed()) {
+	if !isHexOf(address.text, compressed) && !isHexOf(address.text, signer.SerializeUncompressed()) {
 		return Identity{}, ErrAddressMismatch
 	}
 	return Identity{Address: hex.EncodeToString(compressed), WalletID: thumbprintSecp256k1(signer)}, nil
@@ -76,13 +81,13 @@ func parseSEC1(key []byte) (*secp256k1.PublicKey, error) {
 	case len(key) == secp256k1.PubKeyBytesLenCompressed:
 	case len(key) == secp256k1.PubKeyBytesLenUncompressed && key[0] == secp256k1.PubKeyFormatUncompressed:
 	case len(key) == secp256k1.PubKeyBytesLenUncompressed:
-		return nil, fmt.Errorf("public key has format %#02x: %w", key[0], ErrInvalidSignature)
+		return nil, &FormError{fmt.Sprintf("the public key has 65 bytes that begin with %02x and must begin with 04", key[0])}
 	default:
-		return nil, fmt.Errorf("public key of %d bytes: %w", len(key), ErrWrongLength)
+		return nil, keyLength(key, "33, or 65 that begin with 04 (SEC1)")
 	}
 	parsed, err := secp256k1.ParsePubKey(key)
 	if err != nil {
-		return nil, fmt.Errorf("public key: %w: %w", ErrInvalidSignature, err)
+		return nil, &FormError{"the public key is no point of the curve secp256k1 in SEC1 form"}
 	}
 	return parsed, nil
 }
@@ -99,12 +104,12 @@ func parseECDSA(signature []byte) (*ecdsa.Signature, error) {
 	if len(signature) == 64 {
 		return parseRS(signature)
 	}
-	if len(signature) < minDERSignature || len(signature) > maxDERSignature {
-		return nil, fmt.Errorf("signature of %d bytes: %w", len(signature), ErrWrongLength)
+	if len(signature) < minDERSignature || len(signature) > maxDERSignature || !beginsAsDER(signature) {
+		return nil, signatureLength(signature, "64 (r and s, without v), or be DER")
 	}
 	sig, err := ecdsa.ParseDERSignature(signature)
 	if err != nil {
-		return nil, fmt.Errorf("signature: %w: %w", ErrInvalidSignature, err)
+		return nil, &FormError{"the signature begins as DER and is no ECDSA signature in DER"}
 	}
 	if s := sig.S(); s.IsOverHalfOrder() {
 		return nil, ErrHighS
@@ -112,11 +117,18 @@ func parseECDSA(signature []byte) (*ecdsa.Signature, error) {
 	return sig, nil
 }
 
+// beginsAsDER tells whether the first two bytes are those of a DER sequence
+// that fills the signature. What is not, such as r, s and v in 65 bytes, is no
+// DER that is wrong somewhere, but another form.
+func beginsAsDER(signature []byte) bool {
+	return signature[0] == 0x30 && int(signature[1]) == len(signature)-2
+}
+
 // parseRS reads the 64 bytes of r‖s.
 func parseRS(signature []byte) (*ecdsa.Signature, error) {
 	var r, s secp256k1.ModNScalar
 	if r.SetByteSlice(signature[:32]) || s.SetByteSlice(signature[32:64]) || r.IsZero() || s.IsZero() {
-		return nil, fmt.Errorf("r or s is out of range: %w", ErrInvalidSignature)
+		return nil, &FormError{"the signature has an r or s that is 0 or not below the order of secp256k1"}
 	}
 	if s.IsOverHalfOrder() {
 		return nil, ErrHighS

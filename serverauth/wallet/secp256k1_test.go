@@ -85,7 +85,7 @@ func TestSecp256k1Signatures(t *testing.T) {
 		{"DER of 64 bytes is r‖s", der(make([]byte, 29), make([]byte, 29)), wallet.ErrInvalidSignature},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := wallet.Secp256k1().Verify(public, message, test.signature)
+			_, err := wallet.Secp256k1().Verify(background, noChain, public, message, test.signature)
 			if !errors.Is(err, test.want) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}
@@ -133,7 +133,7 @@ func TestSecp256k1Keys(t *testing.T) {
 		{"empty", nil, wallet.ErrWrongLength},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := wallet.Secp256k1().Verify(test.key, message, signature)
+			_, err := wallet.Secp256k1().Verify(background, noChain, test.key, message, signature)
 			if !errors.Is(err, test.want) || err != nil && !errors.Is(err, wallet.ErrInvalidSignature) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}

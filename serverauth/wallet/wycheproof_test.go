@@ -72,7 +72,7 @@ func TestWycheproof(t *testing.T) {
 				for _, test := range group.Tests {
 					ran++
 					want := test.Result == "valid" && set.accepted(test)
-					_, err := set.scheme.Verify(key, test.Msg, test.Sig)
+					_, err := set.scheme.Verify(background, noChain, key, test.Msg, test.Sig)
 					if (err == nil) != want {
 						t.Errorf("%d (%s, %v, %s, %d bytes): %v", test.TcID, test.Comment, test.Flags, test.Result, len(test.Sig), err)
 					}

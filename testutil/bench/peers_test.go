@@ -10,22 +10,12 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/picoauth/picoauth/testutil/services"
 	"github.com/stretchr/testify/require"
 )
 
 // scripts is where the programs of other languages are.
 const scripts = "../interop/jose"
-
-// absent skips a test whose peer is not installed, so that nobody can miss it, or fails it where peers are required.
-func absent(t *testing.T, what string) {
-	t.Helper()
-	text := what + ", so NOTHING of this test was run"
-	if os.Getenv("PICOAUTH_REQUIRE_SERVICES") == "1" {
-		t.Fatal(text)
-	}
-	fmt.Fprintf(os.Stderr, "\n!!!! SKIPPED: %s: %s !!!!\n\n", t.Name(), text)
-	t.Skip(text)
-}
 
 // python finds a Python that has the libraries: Debian's before any other.
 var python = sync.OnceValue(func() string {
@@ -40,7 +30,7 @@ var python = sync.OnceValue(func() string {
 func runPython(t *testing.T, script string, input, output any) {
 	t.Helper()
 	if python() == "" {
-		absent(t, "python3 with PyJWT, python-jose and cryptography is NOT installed (Debian: python3-jwt python3-jose python3-cryptography)")
+		services.Missing(t, "python3 with PyJWT, python-jose and cryptography is NOT installed (Debian: python3-jwt python3-jose python3-cryptography)")
 	}
 	run(t, exec.Command(python(), "-B", filepath.Join(scripts, script)), input, output)
 }
@@ -66,11 +56,11 @@ func runNode(t *testing.T, script string, input, output any) {
 	t.Helper()
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
-			absent(t, program+" is NOT installed (Debian: nodejs npm)")
+			services.Missing(t, program+" is NOT installed (Debian: nodejs npm)")
 		}
 	}
 	if err := packages(); err != nil {
-		absent(t, err.Error())
+		services.Missing(t, err.Error())
 	}
 	run(t, exec.Command("node", filepath.Join(scripts, script)), input, output)
 }

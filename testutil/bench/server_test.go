@@ -1,7 +1,6 @@
 package bench_test
 
 import (
-	"net"
 	"net/http"
 	"strconv"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"github.com/picoauth/picoauth/clientauth/jose"
 	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/testutil"
+	"github.com/picoauth/picoauth/testutil/services"
 )
 
 const (
@@ -36,7 +36,7 @@ type server struct {
 
 func newServer(t *testing.T, algorithm string) *server {
 	t.Helper()
-	port := freePort(t)
+	port := services.FreePort(t)
 	url := "http://127.0.0.1:" + strconv.Itoa(port)
 	s := &server{App: testutil.NewApp(t, serverauth.Module, clientauth.Module, app.ConfigMap(map[string]any{
 		"app": map[string]any{"port": port},
@@ -56,14 +56,6 @@ func newServer(t *testing.T, algorithm string) *server {
 	require.NoError(t, testutil.Post(t.Context(), url+serverauth.Prefix+"/login", login, &admin))
 	s.tokens = map[string]string{"wallet": in.AccessToken, "admin": admin.AccessToken, "refresh": in.RefreshToken}
 	return s
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // question asks about all tokens of the server.

@@ -1,5 +1,3 @@
-// Package compare times ways of doing one thing side by side in one benchmark, so that the ratio of their times means
-// something on a machine that has other things to do.
 package compare
 
 import (

@@ -10,7 +10,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +20,7 @@ import (
 	"time"
 
 	_ "github.com/picoauth/picoauth/serverauth" // go test shall not take a result of another server from its cache
+	"github.com/picoauth/picoauth/testutil/services"
 )
 
 const (
@@ -32,32 +32,35 @@ const (
 
 func TestInterop(t *testing.T) {
 	find(t, "node", "node")
-	installPackages(t)
-	watchFiles(t, ".", program)
-	base := startServer(t)
+	installPackages(t, ".")
+	watchFiles(t, ".", program, "../../serverauth/web")
+	port := services.FreePort(t)
+	base := server{port: port, env: []string{
+		fmt.Sprintf("SERVER_AUTH__ALLOWED_DOMAINS=localhost:%d,app.example.com", port),
+		"SERVER_AUTH__ALLOWED_CHAINS=eip155:1,eip155:11155111,solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp,solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1",
+		"SERVER_AUTH__SUPPORTED_WALLET_ALGORITHMS=ML-DSA-44,ML-DSA-65,ML-DSA-87,Ed25519,secp256k1,eip191",
+	}}.start(t)
 
 	t.Run("libraries", func(t *testing.T) {
 		runScripts(t, 300, "libraries/*.test.mjs", "PICOAUTH_URL="+base)
 	})
+	t.Run("types", func(t *testing.T) {
+		runScripts(t, 3, "types/*.test.mjs")
+	})
 	t.Run("browser", func(t *testing.T) {
-		chromium := os.Getenv("PICOAUTH_CHROMIUM")
-		if chromium == "" {
-			chromium = find(t, "Chromium", "chromium", "chromium-browser", "google-chrome")
-		}
-		runScripts(t, 20, "browser/*.test.mjs", "PICOAUTH_URL="+base, "PICOAUTH_CHROMIUM="+chromium)
+		runScripts(t, 40, "browser/*.test.mjs", "PICOAUTH_URL="+base, "PICOAUTH_CHROMIUM="+findChromium(t))
 	})
 }
 
-func required() bool { return os.Getenv("PICOAUTH_REQUIRE_SERVICES") == "1" }
-
-// absent ends a test for which something is not there.
-func absent(t *testing.T, what string) {
+func findChromium(t *testing.T) string {
 	t.Helper()
-	if required() {
-		t.Fatalf("PICOAUTH_REQUIRE_SERVICES=1, but %s", what)
+	if named := os.Getenv("PICOAUTH_CHROMIUM"); named != "" {
+		return named
 	}
-	t.Skipf("NOT TESTED: %s", what)
+	return find(t, "Chromium", "chromium", "chromium-browser", "google-chrome")
 }
+
+func required() bool { return os.Getenv("PICOAUTH_REQUIRE_SERVICES") == "1" }
 
 // find returns the first of the named programs that is there.
 func find(t *testing.T, what string, names ...string) string {
@@ -67,19 +70,19 @@ func find(t *testing.T, what string, names ...string) string {
 			return found
 		}
 	}
-	absent(t, what+" is not installed")
+	services.Missing(t, what+" is not installed")
 	return ""
 }
 
-// installPackages brings node_modules up to the lock file.
-func installPackages(t *testing.T) {
+// installPackages brings a folder's node_modules up to its lock file.
+func installPackages(t *testing.T, folder string) {
 	t.Helper()
 	npm := find(t, "npm", "npm")
-	installed, err := os.Stat("node_modules/.package-lock.json") // npm writes it last
+	installed, err := os.Stat(filepath.Join(folder, "node_modules/.package-lock.json")) // npm writes it last
 	if err != nil && !required() {
-		absent(t, "the npm packages are not installed; run npm ci in testutil/interop, or set PICOAUTH_REQUIRE_SERVICES=1")
+		services.Missing(t, "the npm packages are not installed; run npm ci in testutil/interop and in testutil/interop/kits, or set PICOAUTH_REQUIRE_SERVICES=1")
 	}
-	lock, lockErr := os.Stat("package-lock.json")
+	lock, lockErr := os.Stat(filepath.Join(folder, "package-lock.json"))
 	if lockErr != nil {
 		t.Fatal(lockErr)
 	}
@@ -88,8 +91,10 @@ func installPackages(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), installTime)
 	defer cancel()
-	if out, err := exec.CommandContext(ctx, npm, "ci").CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
+	ci := exec.CommandContext(ctx, npm, "ci")
+	ci.Dir = folder
+	if out, err := ci.CombinedOutput(); err != nil {
+		t.Fatalf("npm ci in %s: %v\n%s", folder, err, out)
 	}
 }
 
@@ -113,30 +118,36 @@ func watchFiles(t *testing.T, folders ...string) {
 	}
 }
 
-// startServer builds the program, runs it until the test ends, and returns its base URL.
-func startServer(t *testing.T) string {
+// server is how a program runs: with its own issuer on a port, further settings, and the text of its application.yaml.
+type server struct {
+	port    int
+	env     []string
+	config  string
+	program string   // empty: that of the page with wallets
+	command []string // the program's arguments
+}
+
+// start builds the program, runs it until the test ends, and returns its base URL.
+func (s server) start(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "webwallet")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, program).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, cmp.Or(s.program, program)).CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	port := freePort(t)
-	host := fmt.Sprintf("localhost:%d", port)
+	if err := os.WriteFile(filepath.Join(dir, "application.yaml"), []byte(s.config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	base := fmt.Sprintf("http://localhost:%d", s.port)
 	ctx, cancel := context.WithCancel(context.Background())
-	server := exec.CommandContext(ctx, binary)
+	server := exec.CommandContext(ctx, binary, s.command...)
 	server.Cancel = func() error { return server.Process.Signal(os.Interrupt) }
 	server.WaitDelay = 10 * time.Second
-	server.Dir = dir // where no application.yaml is
+	server.Dir = dir
 	server.Stderr = os.Stderr
 	server.Env = append(os.Environ(),
-		fmt.Sprintf("APP__PORT=%d", port),
-		"SERVER_AUTH__ISSUER=http://"+host,
-		"SERVER_AUTH__ALLOWED_DOMAINS="+host+",app.example.com",
-		"SERVER_AUTH__ALLOWED_CHAINS=eip155:1,eip155:11155111,solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp,solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1",
-		"SERVER_AUTH__SUPPORTED_WALLET_ALGORITHMS=ML-DSA-44,ML-DSA-65,ML-DSA-87,Ed25519,secp256k1,eip191",
-		"SERVER_AUTH__RATE_LIMIT_PER_MINUTE=0",
-	)
+		fmt.Sprintf("APP__PORT=%d", s.port), "SERVER_AUTH__ISSUER="+base, "SERVER_AUTH__RATE_LIMIT_PER_MINUTE=0")
+	server.Env = append(server.Env, s.env...)
 	log, err := server.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -165,18 +176,7 @@ func startServer(t *testing.T) string {
 	case <-time.After(startTime):
 		t.Fatal("the server does not listen")
 	}
-	return "http://" + host
-}
-
-// freePort returns a port on which nobody listens: the server has to know its own for its issuer and domains.
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	return base
 }
 
 var passedLine = regexp.MustCompile(`(?m)^ℹ pass (\d+)$`)

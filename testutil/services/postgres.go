@@ -21,11 +21,34 @@ const postgresUser = "picoauth"
 // root; for root it runs as the user postgres, or nobody.
 func Postgres(tb testing.TB, settings ...string) *Server {
 	tb.Helper()
-	folder := postgresFolder()
-	if folder == "" {
+	folder := installedPostgres(tb)
+	return run(tb, postgres{folder: folder}, filepath.Join(folder, "postgres"), settings)
+}
+
+// PostgresTLS starts a PostgreSQL server whose certificate, for the address 127.0.0.1, a private authority has signed. It
+// also returns the file of the authority's certificate, and another one of an authority that has signed nothing.
+func PostgresTLS(tb testing.TB, settings ...string) (server *Server, authority, another string) {
+	tb.Helper()
+	folder := installedPostgres(tb)
+	server = run(tb, postgres{folder: folder, tls: true}, filepath.Join(folder, "postgres"), append([]string{
+		"ssl=on", "ssl_cert_file=" + certificateFile, "ssl_key_file=" + certificateKeyFile,
+	}, settings...))
+	other, err := newAuthority()
+	if another = filepath.Join(server.dir, "another.pem"); err == nil {
+		err = other.write(another)
+	}
+	if err != nil {
+		tb.Fatalf("services: %v", err)
+	}
+	return server, filepath.Join(server.dir, authorityFile), another
+}
+
+func installedPostgres(tb testing.TB) (folder string) {
+	tb.Helper()
+	if folder = postgresFolder(); folder == "" {
 		absent(tb, "postgres", "postgresql")
 	}
-	return run(tb, postgres{folder}, filepath.Join(folder, "postgres"), settings)
+	return folder
 }
 
 // postgresFolder returns the folder of the newest server's programs, which seldom are in the PATH.
@@ -50,7 +73,10 @@ func postgresFolder() (folder string) {
 }
 
 // postgres is a kind of server, by the folder of its programs.
-type postgres struct{ folder string }
+type postgres struct {
+	folder string
+	tls    bool
+}
 
 func (p postgres) data(s *Server) string { return filepath.Join(s.dir, "data") }
 
@@ -65,14 +91,34 @@ func (p postgres) prepare(s *Server) error {
 			return err
 		}
 	}
-	return output(p.program(s, "initdb", "-D", p.data(s), "-U", postgresUser, "-A", "scram-sha-256", "--pwfile="+passwordFile,
+	err := output(p.program(s, "initdb", "-D", p.data(s), "-U", postgresUser, "-A", "scram-sha-256", "--pwfile="+passwordFile,
 		"-E", "UTF8", "--locale=C", "--no-sync"))
+	if err != nil || !p.tls {
+		return err
+	}
+	return p.certify(s)
+}
+
+// certify puts a certificate where the server looks for it, and its authority's beside the data.
+func (p postgres) certify(s *Server) error {
+	authority, err := newAuthority()
+	if err != nil {
+		return err
+	}
+	cert, key := filepath.Join(p.data(s), certificateFile), filepath.Join(p.data(s), certificateKeyFile)
+	if err := errors.Join(authority.write(filepath.Join(s.dir, authorityFile)), authority.issue(cert, key)); err != nil {
+		return err
+	}
+	if owner := postgresCredential(); owner != nil {
+		return errors.Join(os.Chown(cert, int(owner.Uid), int(owner.Gid)), os.Chown(key, int(owner.Uid), int(owner.Gid)))
+	}
+	return nil
 }
 
 func (p postgres) command(s *Server) *exec.Cmd {
 	arguments := []string{"-D", p.data(s)}
 	settings := append([]string{
-		"port=" + strconv.Itoa(s.port), "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200",
+		"port=" + strconv.Itoa(s.port), "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=400",
 	}, s.settings...)
 	for _, setting := range settings {
 		arguments = append(arguments, "-c", setting)

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"cmp"
 	"net"
 	"net/url"
 	"os/exec"
@@ -17,17 +18,25 @@ const redisDatabases = 10_000
 // name=value.
 func Redis(tb testing.TB, settings ...string) *Server {
 	tb.Helper()
-	program, err := exec.LookPath("redis-server")
-	if err != nil {
-		absent(tb, "redis-server", "redis-server")
-	}
-	return run(tb, redis{}, program, settings)
+	return run(tb, redis{}, redisProgram(tb, "redis-server"), settings)
 }
 
-// redis is a kind of server.
-type redis struct{}
+func redisProgram(tb testing.TB, name string) string {
+	tb.Helper()
+	program, err := exec.LookPath(name)
+	if err != nil {
+		absent(tb, name, "redis-server")
+	}
+	return program
+}
 
-func (redis) prepare(*Server) error { return nil }
+// redis is a kind of server. Several that belong together have the same password; otherwise it is empty here.
+type redis struct{ password string }
+
+func (r redis) prepare(s *Server) error {
+	s.password = cmp.Or(r.password, s.password)
+	return nil
+}
 
 func (redis) command(s *Server) *exec.Cmd {
 	settings := append([]string{

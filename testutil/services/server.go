@@ -175,6 +175,16 @@ func (s *Server) logTail() string {
 	return string(text[max(0, len(text)-most):])
 }
 
+// FreePort returns a port of 127.0.0.1 on which nobody listens, for servers that must know their own before they start.
+func FreePort(tb testing.TB) int {
+	tb.Helper()
+	port, err := freePort()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return port
+}
+
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

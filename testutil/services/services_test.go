@@ -17,6 +17,9 @@ func TestServers(t *testing.T) {
 	for name, start := range map[string]func(testing.TB, ...string) *services.Server{
 		"postgres": services.Postgres,
 		"redis":    services.Redis,
+		"pgbouncer": func(tb testing.TB, settings ...string) *services.Server {
+			return services.PgBouncer(tb, services.Postgres(tb), settings...)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -43,6 +46,24 @@ func TestServers(t *testing.T) {
 			server.Restart(t)
 			listens(t, server, true)
 		})
+	}
+}
+
+// A replica and a cluster are there when they are returned, and their URLs say where.
+func TestRedisTogether(t *testing.T) {
+	replicated, cluster := services.RedisSentinel(t), services.NewRedisCluster(t)
+	for url, servers := range map[string][]*services.Server{
+		replicated.URL(3): {replicated.Sentinel}, cluster.URL(): cluster,
+	} {
+		for _, server := range servers {
+			if !strings.Contains(url, server.Password()) || !strings.Contains(url, server.Addr()) {
+				t.Error("the URL holds no password or no address")
+			}
+			listens(t, server, true)
+		}
+	}
+	if replicated.Master.Password() != replicated.Replica.Password() || replicated.Master.Password() == replicated.Sentinel.Password() {
+		t.Error("a replica must have its master's password, and a sentinel one of its own")
 	}
 }
 

@@ -6,17 +6,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 // Benchmark measures what a sign-in, a refresh, a logout and a revocation ask of a backend's storage, one after the
 // other and with 16 at once.
-func Benchmark(b *testing.B, fresh Fresh[*serverauth.Stores]) {
+func Benchmark(b *testing.B, fresh Fresh[*store.Stores]) {
 	b.Helper()
 	for _, test := range []struct {
 		name string
 		// make returns a call that is measured, given how often it will be made.
-		make func(b *testing.B, s *serverauth.Stores, n int) func(i int) error
+		make func(b *testing.B, s *store.Stores, n int) func(i int) error
 	}{
 		{"spend", benchmarkSpend},
 		{"create", benchmarkCreate},
@@ -51,7 +51,7 @@ func Benchmark(b *testing.B, fresh Fresh[*serverauth.Stores]) {
 	}
 }
 
-func benchmarkSpend(b *testing.B, s *serverauth.Stores, n int) func(int) error {
+func benchmarkSpend(b *testing.B, s *store.Stores, n int) func(int) error {
 	nonces := make([]string, n)
 	for i := range nonces {
 		var err error
@@ -68,19 +68,19 @@ func benchmarkSpend(b *testing.B, s *serverauth.Stores, n int) func(int) error {
 	}
 }
 
-func benchmarkSession(i int) serverauth.Session {
+func benchmarkSession(i int) store.Session {
 	now := time.Now().UnixMilli()
-	return serverauth.Session{
+	return store.Session{
 		ID: "session-0123456789-" + strconv.Itoa(i),
-		Subject: serverauth.Subject{
-			ID: alice + strconv.Itoa(i), Kind: serverauth.KindWallet, Algorithm: "eip191", WalletID: "wallet-01234567890123456789012345-" + strconv.Itoa(i),
+		Subject: store.Subject{
+			ID: alice + strconv.Itoa(i), Kind: store.KindWallet, Algorithm: "eip191", WalletID: "wallet-01234567890123456789012345-" + strconv.Itoa(i),
 			Account: "eip155:1:" + alice,
 		},
 		Counter: 1, StartedAt: now, RotatedAt: now, ExpiresAt: now + day, EndsAt: now + 30*day,
 	}
 }
 
-func benchmarkCreate(_ *testing.B, s *serverauth.Stores, _ int) func(int) error {
+func benchmarkCreate(_ *testing.B, s *store.Stores, _ int) func(int) error {
 	return func(i int) error {
 		_, err := s.Sessions.Create(background, benchmarkSession(i))
 		return err
@@ -88,7 +88,7 @@ func benchmarkCreate(_ *testing.B, s *serverauth.Stores, _ int) func(int) error 
 }
 
 // withSessions makes n sessions.
-func withSessions(b *testing.B, s *serverauth.Stores, n int) {
+func withSessions(b *testing.B, s *store.Stores, n int) {
 	b.Helper()
 	forEach(n, func(i int) {
 		if _, err := s.Sessions.Create(background, benchmarkSession(i)); err != nil {
@@ -97,20 +97,20 @@ func withSessions(b *testing.B, s *serverauth.Stores, n int) {
 	})
 }
 
-func benchmarkRotate(b *testing.B, s *serverauth.Stores, n int) func(int) error {
+func benchmarkRotate(b *testing.B, s *store.Stores, n int) func(int) error {
 	withSessions(b, s, n)
 	return func(i int) error {
 		row := benchmarkSession(i)
-		r := serverauth.Rotation{SessionID: row.ID, Counter: row.Counter, Now: row.RotatedAt, TTL: day, Grace: minute}
+		r := store.Rotation{SessionID: row.ID, Counter: row.Counter, Now: row.RotatedAt, TTL: day, Grace: minute}
 		_, outcome, err := s.Sessions.Rotate(background, r)
-		if outcome != serverauth.SessionRotated {
+		if outcome != store.SessionRotated {
 			b.Errorf("outcome %d", outcome)
 		}
 		return err
 	}
 }
 
-func benchmarkEnd(b *testing.B, s *serverauth.Stores, n int) func(int) error {
+func benchmarkEnd(b *testing.B, s *store.Stores, n int) func(int) error {
 	withSessions(b, s, n)
 	return func(i int) error {
 		_, _, err := s.Sessions.End(background, benchmarkSession(i).ID)
@@ -118,14 +118,14 @@ func benchmarkEnd(b *testing.B, s *serverauth.Stores, n int) func(int) error {
 	}
 }
 
-func benchmarkItem(i int) serverauth.Revocation {
+func benchmarkItem(i int) store.Revocation {
 	now := time.Now().Unix()
-	return serverauth.Revocation{JTI: "jti-01234567890123456789-" + strconv.Itoa(i), RevokedAt: now, Reason: "stolen", RevokedBy: "operator", Exp: now + 3600}
+	return store.Revocation{JTI: "jti-01234567890123456789-" + strconv.Itoa(i), RevokedAt: now, Reason: "stolen", RevokedBy: "operator", Exp: now + 3600}
 }
 
-func benchmarkRevoke(_ *testing.B, s *serverauth.Stores, _ int) func(int) error {
+func benchmarkRevoke(_ *testing.B, s *store.Stores, _ int) func(int) error {
 	return func(i int) error {
-		_, err := s.Revocations.Add(background, []serverauth.Revocation{benchmarkItem(i)})
+		_, err := s.Revocations.Add(background, []store.Revocation{benchmarkItem(i)})
 		return err
 	}
 }

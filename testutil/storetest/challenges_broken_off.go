@@ -4,22 +4,22 @@ import (
 	"context"
 	"time"
 
-	"github.com/picoauth/picoauth/serverauth"
+	authstore "github.com/picoauth/picoauth/serverauth/store"
 )
 
 func challengesBrokenOff(e challengeEnv) {
-	brokenOff(e, []operation[serverauth.ChallengeStore]{
+	brokenOff(e, []operation[authstore.ChallengeStore]{
 		{"validate", validateBrokenOff},
 		{"create", createChallengeBrokenOff},
 		{"cleanup", cleanupBrokenOff},
 	})
 }
 
-func validateBrokenOff(e challengeEnv, store serverauth.ChallengeStore, _ int) (call, check[serverauth.ChallengeStore]) {
+func validateBrokenOff(e challengeEnv, store authstore.ChallengeStore, _ int) (call, check[authstore.ChallengeStore]) {
 	nonce, err := store.Create(background, alice, time.Minute)
 	e.ok(err)
 	wins := 0
-	validate := func(ctx context.Context, store serverauth.ChallengeStore) error {
+	validate := func(ctx context.Context, store authstore.ChallengeStore) error {
 		won, err := store.Validate(ctx, alice, nonce)
 		if won {
 			wins++
@@ -27,7 +27,7 @@ func validateBrokenOff(e challengeEnv, store serverauth.ChallengeStore, _ int) (
 		return err
 	}
 	run := func(ctx context.Context) error { return validate(ctx, store) }
-	return run, func(other serverauth.ChallengeStore, err error) {
+	return run, func(other authstore.ChallengeStore, err error) {
 		if (wins == 1) != (err == nil) {
 			e.Errorf("a live nonce is accepted: %v", wins == 1)
 		}
@@ -40,13 +40,13 @@ func validateBrokenOff(e challengeEnv, store serverauth.ChallengeStore, _ int) (
 	}
 }
 
-func createChallengeBrokenOff(e challengeEnv, store serverauth.ChallengeStore, _ int) (call, check[serverauth.ChallengeStore]) {
+func createChallengeBrokenOff(e challengeEnv, store authstore.ChallengeStore, _ int) (call, check[authstore.ChallengeStore]) {
 	var nonce string
 	run := func(ctx context.Context) (err error) {
 		nonce, err = store.Create(ctx, alice, time.Minute)
 		return err
 	}
-	return run, func(other serverauth.ChallengeStore, err error) {
+	return run, func(other authstore.ChallengeStore, err error) {
 		if err != nil {
 			return
 		}
@@ -58,7 +58,7 @@ func createChallengeBrokenOff(e challengeEnv, store serverauth.ChallengeStore, _
 	}
 }
 
-func cleanupBrokenOff(e challengeEnv, store serverauth.ChallengeStore, _ int) (call, check[serverauth.ChallengeStore]) {
+func cleanupBrokenOff(e challengeEnv, store authstore.ChallengeStore, _ int) (call, check[authstore.ChallengeStore]) {
 	c := challengeSuite{e, store}
 	nonce := c.create(alice, 24*time.Hour)
 	c.spends(store, alice, nonce, true)
@@ -66,5 +66,5 @@ func cleanupBrokenOff(e challengeEnv, store serverauth.ChallengeStore, _ int) (c
 		_, err := store.Cleanup(ctx)
 		return err
 	}
-	return run, func(other serverauth.ChallengeStore, _ error) { c.spends(other, alice, nonce, false) }
+	return run, func(other authstore.ChallengeStore, _ error) { c.spends(other, alice, nonce, false) }
 }

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 func challengeEdge(e challengeEnv) {
@@ -82,7 +82,7 @@ func challengesMany(e challengeEnv) {
 			return
 		}
 		switch won, err := c.store.Validate(background, alice, nonce); {
-		case errors.Is(err, serverauth.ErrTooManyPending):
+		case errors.Is(err, store.ErrTooManyPending):
 			found.add("full")
 		case err != nil || !won:
 			e.Errorf("accepted: %v, %v", won, err)
@@ -93,5 +93,30 @@ func challengesMany(e challengeEnv) {
 	e.clock.Advance(24 * time.Hour)
 	if removed := c.cleanup(); removed != found.count["spent"] && !e.Expires {
 		e.Errorf("forgot %d of %v", removed, found.count)
+	}
+}
+
+// A clock that went far ahead, long enough for a cleanup, and was set right: what was spent stays spent, and whoever
+// signs in then can, at once and at every process.
+func challengeClockAhead(e challengeEnv) {
+	for _, ahead := range []time.Duration{20 * time.Minute, 30 * 24 * time.Hour} {
+		c := challenges(e)
+		other := e.open()
+		spent, alsoSpent := c.create(alice, time.Minute), c.create(alice, 10*time.Minute)
+		c.spends(other, alice, spent, true)
+		c.spends(c.store, alice, alsoSpent, true)
+		e.clock.Advance(ahead)
+		late := c.create(alice, time.Minute)
+		c.spends(c.store, alice, late, true)
+		c.cleanup()
+		e.clock.Advance(-ahead)
+		fresh, second := c.create(alice, time.Minute), c.create(bob, time.Minute)
+		c.spends(c.store, alice, fresh, true)
+		c.spends(other, bob, second, true)
+		for _, store := range []store.ChallengeStore{c.store, other, e.open()} {
+			for _, nonce := range []string{spent, alsoSpent, late, fresh} {
+				c.spends(store, alice, nonce, false)
+			}
+		}
 	}
 }

@@ -1,5 +1,5 @@
 // Package storetest is what every store of serverauth must do, as tests: a backend of your own passes when [Backend]
-// does, a single store when [Challenges], [Sessions], [Revocations], [Mints] or [Keys] does.
+// does, a single store when [Challenges], [Sessions], [Revocations], [Mints], [Keys], [Clients] or [Used] does.
 //
 //	func TestMyStore(t *testing.T) {
 //		storetest.Sessions(t, func(tb testing.TB, clock app.Clock) storetest.Storage[serverauth.SessionStore] {

@@ -26,6 +26,7 @@ func Keys(t *testing.T, fresh Fresh[keys.Store]) {
 		{"a ring for two processes", keysRings},
 		{"an ended context", keysCancelled},
 		{"a crash", keysCrash},
+		{"a lost commit", keysLostCommit},
 		{"broken off", keysBrokenOff},
 	})
 }
@@ -80,6 +81,25 @@ func sameRecords(got, want []keys.Record) bool {
 	return len(got) == len(want) && !slices.ContainsFunc(want, func(w keys.Record) bool {
 		return !slices.ContainsFunc(got, w.Equal)
 	})
+}
+
+// keysLostCommit: what was committed after a copy is lost, and something else is committed in its place. A process that saw the
+// lost commit must not take the one for the other.
+func keysLostCommit(e keyEnv) {
+	if e.Copy == nil {
+		return // it goes back with its process only
+	}
+	s, other := keyStore(e), e.open()
+	s.put(s.store, secret("a"))
+	putBack := e.Copy(e.T)
+	s.put(s.store, secret("lost"))
+	s.holds(s.store, secret("a"), secret("lost"))
+	s.holds(other, secret("a"), secret("lost"))
+	putBack()
+	s.put(e.open(), secret("instead"))
+	for _, store := range []keys.Store{s.store, other, e.open()} {
+		s.holds(store, secret("a"), secret("instead"))
+	}
 }
 
 func keysEmpty(e keyEnv) {

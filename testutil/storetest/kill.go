@@ -11,14 +11,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 // Victim is a storage on which a process works that is killed.
 type Victim struct {
 	// URL is what Open opens, in this process and in the one that is killed.
 	URL  string
-	Open func(tb testing.TB, url string) *serverauth.Stores
+	Open func(tb testing.TB, url string) *store.Stores
 	// Kill kills the storage's server instead, and has it running again when it returns; nil: the process is killed.
 	Kill func(tb testing.TB)
 }

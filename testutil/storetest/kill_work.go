@@ -10,13 +10,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/audit"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 var errWrongOutcome = errors.New("storetest: not the outcome that was due")
 
 // work uses the stores until an error, such as that the server was killed.
-func work(t *testing.T, s *serverauth.Stores) {
+func work(t *testing.T, s *store.Stores) {
 	t.Helper()
 	process := fmt.Sprintf("%d-%d", os.Getpid(), time.Now().UnixNano())
 	race(8, func(i int) {
@@ -30,7 +31,7 @@ func work(t *testing.T, s *serverauth.Stores) {
 }
 
 // workOnce does one of each. Only one goroutine writes the audit, whose head moves.
-func workOnce(s *serverauth.Stores, id string, audits bool) error {
+func workOnce(s *store.Stores, id string, audits bool) error {
 	nonce, err := s.Challenges.Create(background, alice, time.Hour)
 	if err != nil {
 		return err
@@ -43,7 +44,7 @@ func workOnce(s *serverauth.Stores, id string, audits bool) error {
 		return err
 	}
 	now := time.Now().Unix()
-	if _, err := s.Revocations.Add(background, []serverauth.Revocation{{JTI: id, RevokedAt: now, Exp: now + 3600}}); err != nil {
+	if _, err := s.Revocations.Add(background, []store.Revocation{{JTI: id, RevokedAt: now, Exp: now + 3600}}); err != nil {
 		return err
 	}
 	answer("revoked", id)
@@ -54,8 +55,8 @@ func workOnce(s *serverauth.Stores, id string, audits bool) error {
 	if err != nil {
 		return err
 	}
-	row := serverauth.AuditEntry{Seq: head.Seq + 1, MAC: mac(id, head.Seq+1), Mint: serverauth.Mint{ID: id}}
-	if _, appended, err := s.Mints.Append(background, head, []serverauth.AuditEntry{row}); err != nil || !appended {
+	row := audit.Entry{Seq: head.Seq + 1, MAC: mac(id, head.Seq+1), Mint: audit.Mint{ID: id}}
+	if _, appended, err := s.Mints.Append(background, head, []audit.Entry{row}); err != nil || !appended {
 		return errors.Join(err, errWrongOutcome)
 	}
 	answer("minted", id, row.Seq)
@@ -63,17 +64,17 @@ func workOnce(s *serverauth.Stores, id string, audits bool) error {
 }
 
 // workSession leaves a session that was refreshed, and one that was ended.
-func workSession(s *serverauth.Stores, id string) error {
+func workSession(s *store.Stores, id string) error {
 	now := time.Now().UnixMilli()
 	for _, end := range []bool{false, true} {
-		row := serverauth.Session{ID: id + strconv.FormatBool(end), Subject: serverauth.Subject{ID: id}, StartedAt: now, ExpiresAt: now + day, EndsAt: now + day}
+		row := store.Session{ID: id + strconv.FormatBool(end), Subject: store.Subject{ID: id}, StartedAt: now, ExpiresAt: now + day, EndsAt: now + day}
 		if _, err := s.Sessions.Create(background, row); err != nil {
 			return err
 		}
 		answer("rotated", row.ID, row.Counter)
 		for range 2 {
-			next, outcome, err := s.Sessions.Rotate(background, serverauth.Rotation{SessionID: row.ID, Counter: row.Counter, Now: now, TTL: day})
-			if err != nil || outcome != serverauth.SessionRotated {
+			next, outcome, err := s.Sessions.Rotate(background, store.Rotation{SessionID: row.ID, Counter: row.Counter, Now: now, TTL: day})
+			if err != nil || outcome != store.SessionRotated {
 				return errors.Join(err, errWrongOutcome)
 			}
 			row = next
@@ -127,7 +128,7 @@ func (a *answers) add(line string) {
 }
 
 // check looks for everything that is new since the last check, and for all revocations and mints.
-func (a *answers) check(t *testing.T, s *serverauth.Stores) {
+func (a *answers) check(t *testing.T, s *store.Stores) {
 	t.Helper()
 	for _, nonce := range a.spent {
 		if again, err := s.Challenges.Validate(background, alice, nonce); err != nil || again {
@@ -136,23 +137,23 @@ func (a *answers) check(t *testing.T, s *serverauth.Stores) {
 	}
 	now := time.Now().UnixMilli()
 	for _, id := range a.ended {
-		if _, outcome, err := s.Sessions.Rotate(background, serverauth.Rotation{SessionID: id, Now: now}); err != nil || outcome != serverauth.SessionAbsent {
+		if _, outcome, err := s.Sessions.Rotate(background, store.Rotation{SessionID: id, Now: now}); err != nil || outcome != store.SessionAbsent {
 			t.Errorf("an ended session lives: %d, %v", outcome, err)
 		}
 	}
 	for id, counter := range a.sessions { // one rotation more may have happened without its answer
-		r := serverauth.Rotation{SessionID: id, Counter: counter, Now: now, TTL: day, Grace: day}
-		if _, outcome, err := s.Sessions.Rotate(background, r); err != nil || !a.ending[id] && outcome != serverauth.SessionRotated && outcome != serverauth.SessionUnchanged {
+		r := store.Rotation{SessionID: id, Counter: counter, Now: now, TTL: day, Grace: day}
+		if _, outcome, err := s.Sessions.Rotate(background, r); err != nil || !a.ending[id] && outcome != store.SessionRotated && outcome != store.SessionUnchanged {
 			t.Errorf("a session at %d is lost: %d, %v", counter, outcome, err)
 		}
 	}
 	a.spent, a.ended, a.sessions, a.ending = nil, nil, map[string]uint64{}, map[string]bool{}
-	page, err := s.Revocations.Since(background, 0)
+	page, err := readRevocations(background, s.Revocations, 0)
 	if err != nil {
 		t.Error(err)
 	}
 	for _, id := range a.revoked {
-		if !slices.ContainsFunc(page.Items, func(r serverauth.Revocation) bool { return r.JTI == id }) {
+		if !slices.ContainsFunc(page.Items, func(r store.Revocation) bool { return r.JTI == id }) {
 			t.Errorf("the revocation of %s is lost", id)
 		}
 	}
@@ -160,7 +161,7 @@ func (a *answers) check(t *testing.T, s *serverauth.Stores) {
 	a.checkMints(t, s.Mints)
 }
 
-func (a *answers) checkMints(t *testing.T, store serverauth.MintStore) {
+func (a *answers) checkMints(t *testing.T, store audit.Store) {
 	t.Helper()
 	last := int64(0)
 	for {

@@ -7,20 +7,23 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/audit"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-type mintEnv = env[serverauth.MintStore]
+type mintEnv = env[audit.Store]
 
-// Mints is what every MintStore must do.
-func Mints(t *testing.T, fresh Fresh[serverauth.MintStore]) {
+// Mints is what every audit.Store must do.
+func Mints(t *testing.T, fresh Fresh[audit.Store]) {
 	t.Helper()
-	run(t, fresh, []test[serverauth.MintStore]{
+	run(t, fresh, []test[audit.Store]{
 		{"empty at first", mintsEmpty},
 		{"a row is kept as it is", mintIsKept},
 		{"only after the head", mintsAfterHead},
 		{"one of a hundred appends", mintRace},
 		{"latest", mintsLatest},
+		{"latest of somebody", mintsQueried},
+		{"the longest life", mintsLongest},
 		{"walk", mintsWalked},
 		{"live", mintsLive},
 		{"checkpoints", mintsPruned},
@@ -28,6 +31,7 @@ func Mints(t *testing.T, fresh Fresh[serverauth.MintStore]) {
 		{"two prune and one appends", mintsPruneRace},
 		{"an ended context", mintsCancelled},
 		{"a crash", mintsCrash},
+		{"a lost commit", mintsLostCommit},
 		{"broken off", mintsBrokenOff},
 		{"a million", mintsMany},
 	})
@@ -36,38 +40,46 @@ func Mints(t *testing.T, fresh Fresh[serverauth.MintStore]) {
 // mintSuite is an env with a handle.
 type mintSuite struct {
 	mintEnv
-	store serverauth.MintStore
+	store audit.Store
 }
 
 func mints(e mintEnv) mintSuite { return mintSuite{e, e.open()} }
 
-// row is a mint that expires in an hour. The store does not check seals, so any text stands for what is sealed.
-func (s mintSuite) row(seq int64) serverauth.AuditEntry {
-	return serverauth.AuditEntry{Seq: seq, MAC: mac("row", seq), Mint: serverauth.Mint{
+// row is a mint that expires in an hour. The store does not check seals, so any text stands for what is sealed. Every third
+// has nothing of what mints did not have at first.
+func (s mintSuite) row(seq int64) audit.Entry {
+	m := audit.Mint{
 		ID: fmt.Sprintf("jti-%d", seq), Subject: fmt.Sprintf("subject-%d", seq), Role: "wallet", IssuedAt: s.seconds(),
-		ExpiresAt: s.seconds() + 3600, Kind: serverauth.KindWallet, Scope: "read write", SessionID: fmt.Sprintf("session-%d", seq),
+		ExpiresAt: s.seconds() + 3600, Kind: store.KindWallet, Scope: "read write", SessionID: fmt.Sprintf("session-%d", seq),
 		WalletID: fmt.Sprintf("wallet-%d", seq),
-	}}
+	}
+	if seq%3 > 0 {
+		m.ClientID, m.RequestID, m.Client = "pico", fmt.Sprintf("request-%d", seq), "2001:db8::1"
+	}
+	if seq%3 == 2 {
+		m.Act = audit.Act(fmt.Sprintf(`{"sub":"agent-%d","act":{"sub":"\x00"}}`, seq))
+	}
+	return audit.Entry{Seq: seq, MAC: mac("row", seq), Mint: m}
 }
 
-func mac(text string, seq int64) serverauth.AuditMAC {
+func mac(text string, seq int64) audit.MAC {
 	return sha256.Sum256(fmt.Appendf(nil, "%s %d", text, seq))
 }
 
 // gap is a row for mints that were lost.
-func (s mintSuite) gap(seq, lost int64) serverauth.AuditEntry {
-	return serverauth.AuditEntry{
-		Seq: seq, MAC: mac("gap", seq), Lost: lost, Mint: serverauth.Mint{IssuedAt: s.seconds(), ExpiresAt: s.seconds() + 3600},
+func (s mintSuite) gap(seq, lost int64) audit.Entry {
+	return audit.Entry{
+		Seq: seq, MAC: mac("gap", seq), Lost: lost, Mint: audit.Mint{IssuedAt: s.seconds(), ExpiresAt: s.seconds() + 3600},
 	}
 }
 
 // checkpoint stands for n rows up to end.
-func checkpoint(end serverauth.AuditEntry, n int64) serverauth.AuditEntry {
-	return serverauth.AuditEntry{Seq: end.Seq, MAC: end.MAC, Pruned: n, Seal: mac("checkpoint", end.Seq<<20|n)}
+func checkpoint(end audit.Entry, n int64) audit.Entry {
+	return audit.Entry{Seq: end.Seq, MAC: end.MAC, Pruned: n, Seal: mac("checkpoint", end.Seq<<20|n)}
 }
 
 // append appends rows from the head on that the store says it has.
-func (s mintSuite) append(rows ...serverauth.AuditEntry) {
+func (s mintSuite) append(rows ...audit.Entry) {
 	s.Helper()
 	after, err := s.store.Head(background)
 	s.ok(err)
@@ -79,7 +91,7 @@ func (s mintSuite) append(rows ...serverauth.AuditEntry) {
 }
 
 // rows returns n mints that follow a number.
-func (s mintSuite) rows(after, n int64) (rows []serverauth.AuditEntry) {
+func (s mintSuite) rows(after, n int64) (rows []audit.Entry) {
 	for seq := after + 1; seq <= after+n; seq++ {
 		rows = append(rows, s.row(seq))
 	}
@@ -87,14 +99,14 @@ func (s mintSuite) rows(after, n int64) (rows []serverauth.AuditEntry) {
 }
 
 // holds fails unless the audit is these rows.
-func (s mintSuite) holds(store serverauth.MintStore, want []serverauth.AuditEntry) {
+func (s mintSuite) holds(store audit.Store, want []audit.Entry) {
 	s.Helper()
 	got, err := store.Walk(background, 0, len(want)+10)
 	s.ok(err)
 	if !slices.Equal(got, want) {
 		s.Errorf("the audit is\n%+v, not\n%+v", got, want)
 	}
-	var last serverauth.AuditHead
+	var last audit.Head
 	if len(want) > 0 {
 		last = want[len(want)-1].Head()
 	}
@@ -106,14 +118,16 @@ func (s mintSuite) holds(store serverauth.MintStore, want []serverauth.AuditEntr
 func mintsEmpty(e mintEnv) {
 	s := mints(e)
 	s.holds(s.store, nil)
-	latest, err := s.store.Latest(background, 10)
+	latest, err := s.store.Latest(background, audit.Query{Limit: 10})
 	e.ok(err)
 	live, err := s.store.Live(background, "a", "b", "c", 0)
 	e.ok(err)
-	removed, err := s.store.Prune(background, []serverauth.AuditEntry{checkpoint(s.row(1), 1)})
+	longest, err := s.store.Longest(background)
 	e.ok(err)
-	if len(latest) > 0 || len(live) > 0 || removed > 0 {
-		e.Errorf("got %v, %v, %d", latest, live, removed)
+	removed, err := s.store.Prune(background, []audit.Entry{checkpoint(s.row(1), 1)})
+	e.ok(err)
+	if len(latest) > 0 || len(live) > 0 || removed > 0 || longest != 0 {
+		e.Errorf("got %v, %v, %d, %d", latest, live, removed, longest)
 	}
 	s.holds(s.store, nil)
 }
@@ -121,24 +135,24 @@ func mintsEmpty(e mintEnv) {
 func mintIsKept(e mintEnv) {
 	s := mints(e)
 	odd := s.row(2)
-	odd.Mint = serverauth.Mint{
+	odd.Mint = audit.Mint{
 		ID: "\x00\xff\xfe", Subject: "'; DROP TABLE x; --", Role: "ñ 💙", IssuedAt: -1, ExpiresAt: 1<<62 + 1, Kind: "\"\\", Scope: "$1 %s {tag}\n",
 		AgentID: "agent\x00", SessionID: string([]byte{0x80, 0x00, 0x80}), WalletID: " ",
 	}
-	bare := serverauth.AuditEntry{Seq: 4, MAC: mac("bare", 4)}
+	bare := audit.Entry{Seq: 4, MAC: mac("bare", 4)}
 	long := s.row(5)
 	long.Mint.Subject, long.Mint.SessionID = strings.Repeat("s", huge), strings.Repeat("t", huge)
-	want := []serverauth.AuditEntry{s.row(1), odd, s.gap(3, 1<<40), bare, long}
+	want := []audit.Entry{s.row(1), odd, s.gap(3, 1<<40), bare, long}
 	s.append(want...)
 	s.holds(e.open(), want)
 	live, err := s.store.Live(background, odd.Mint.ID, odd.Mint.SessionID, odd.Mint.Subject, s.seconds())
 	e.ok(err)
-	if !slices.Equal(live, []serverauth.Mint{odd.Mint}) {
+	if !slices.Equal(live, []audit.Mint{odd.Mint}) {
 		e.Errorf("got %+v", live)
 	}
 	live, err = s.store.Live(background, "", "", long.Mint.Subject, s.seconds())
 	e.ok(err)
-	if !slices.Equal(live, []serverauth.Mint{long.Mint}) {
+	if !slices.Equal(live, []audit.Mint{long.Mint}) {
 		e.Errorf("a long subject has %d live mints", len(live))
 	}
 }
@@ -146,7 +160,7 @@ func mintIsKept(e mintEnv) {
 func mintsAfterHead(e mintEnv) {
 	s := mints(e)
 	other := e.open()
-	refused := func(after serverauth.AuditHead, rows ...serverauth.AuditEntry) {
+	refused := func(after audit.Head, rows ...audit.Entry) {
 		e.Helper()
 		want, err := s.store.Head(background)
 		e.ok(err)
@@ -156,14 +170,14 @@ func mintsAfterHead(e mintEnv) {
 			e.Errorf("appended after %v: %v, the head is %v", after, appended, head)
 		}
 	}
-	refused(serverauth.AuditHead{Seq: 1, MAC: mac("row", 1)}, s.row(2))
+	refused(audit.Head{Seq: 1, MAC: mac("row", 1)}, s.row(2))
 	first := s.rows(0, 3)
 	s.append(first...)
-	refused(serverauth.AuditHead{}, first...)                               // the same once more
-	refused(serverauth.AuditHead{}, s.gap(1, 1), s.row(2))                  // others from the beginning
-	refused(first[1].Head(), s.gap(3, 1), s.row(4))                         // after one that is not the last
-	refused(serverauth.AuditHead{Seq: 3, MAC: mac("another", 3)}, s.row(4)) // after another last one
-	refused(serverauth.AuditHead{Seq: 4, MAC: mac("row", 4)}, s.row(5))     // after one to come
+	refused(audit.Head{}, first...)                               // the same once more
+	refused(audit.Head{}, s.gap(1, 1), s.row(2))                  // others from the beginning
+	refused(first[1].Head(), s.gap(3, 1), s.row(4))               // after one that is not the last
+	refused(audit.Head{Seq: 3, MAC: mac("another", 3)}, s.row(4)) // after another last one
+	refused(audit.Head{Seq: 4, MAC: mac("row", 4)}, s.row(5))     // after one to come
 	s.holds(s.store, first)
 	s.append(s.rows(3, 2)...)
 	s.holds(other, s.rows(0, 5))
@@ -171,11 +185,11 @@ func mintsAfterHead(e mintEnv) {
 
 func mintRace(e mintEnv) {
 	s := mints(e)
-	handles := [2]serverauth.MintStore{s.store, e.open()}
-	var after serverauth.AuditHead
+	handles := [2]audit.Store{s.store, e.open()}
+	var after audit.Head
 	for range 5 {
 		var found tally[bool]
-		var heads tally[serverauth.AuditHead]
+		var heads tally[audit.Head]
 		race(racers, func(i int) {
 			rows := s.rows(after.Seq, 3)
 			for k := range rows {
@@ -207,7 +221,7 @@ func mintsCancelled(e mintEnv) {
 	s := mints(e)
 	ctx := ended()
 	rows := s.rows(0, 3)
-	if _, appended, err := s.store.Append(ctx, serverauth.AuditHead{}, rows); err != nil {
+	if _, appended, err := s.store.Append(ctx, audit.Head{}, rows); err != nil {
 		refusedWhole(e, err)
 		if appended {
 			e.Error("appended with an error")
@@ -216,17 +230,18 @@ func mintsCancelled(e mintEnv) {
 		s.append(rows...)
 	}
 	for name, read := range map[string]func() error{
-		"head":   func() error { _, err := s.store.Head(ctx); return err },
-		"latest": func() error { _, err := s.store.Latest(ctx, 1); return err },
-		"walk":   func() error { _, err := s.store.Walk(ctx, 0, 1); return err },
-		"live":   func() error { _, err := s.store.Live(ctx, "a", "b", "c", 0); return err },
+		"head":    func() error { _, err := s.store.Head(ctx); return err },
+		"latest":  func() error { _, err := s.store.Latest(ctx, audit.Query{Limit: 1}); return err },
+		"longest": func() error { _, err := s.store.Longest(ctx); return err },
+		"walk":    func() error { _, err := s.store.Walk(ctx, 0, 1); return err },
+		"live":    func() error { _, err := s.store.Live(ctx, "a", "b", "c", 0); return err },
 	} {
 		if err := read(); err != nil {
 			e.Log(name)
 			refusedWhole(e, err)
 		}
 	}
-	if _, err := s.store.Prune(ctx, []serverauth.AuditEntry{checkpoint(rows[1], 2)}); err != nil {
+	if _, err := s.store.Prune(ctx, []audit.Entry{checkpoint(rows[1], 2)}); err != nil {
 		refusedWhole(e, err)
 		s.holds(s.store, rows)
 	}
@@ -236,10 +251,10 @@ func mintsCrash(e mintEnv) {
 	s := mints(e)
 	s.append(s.rows(0, 5)...)
 	cut := checkpoint(s.row(3), 2)
-	_, err := s.store.Prune(background, []serverauth.AuditEntry{cut})
+	_, err := s.store.Prune(background, []audit.Entry{cut})
 	e.ok(err)
 	s.append(s.row(6))
 	s.store = e.crash()
-	s.holds(s.store, []serverauth.AuditEntry{s.row(1), cut, s.row(4), s.row(5), s.row(6)})
+	s.holds(s.store, []audit.Entry{s.row(1), cut, s.row(4), s.row(5), s.row(6)})
 	s.append(s.row(7))
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"slices"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/audit"
 )
 
 func mintsBrokenOff(e mintEnv) {
-	brokenOff(e, []operation[serverauth.MintStore]{
+	brokenOff(e, []operation[audit.Store]{
 		{"append", appendBrokenOff},
 		{"prune", pruneMintsBrokenOff},
 		{"read", readMintsBrokenOff},
@@ -16,7 +16,7 @@ func mintsBrokenOff(e mintEnv) {
 }
 
 // after is the row that the audit ends with.
-func (s mintSuite) last() serverauth.AuditHead {
+func (s mintSuite) last() audit.Head {
 	s.Helper()
 	head, err := s.store.Head(background)
 	s.ok(err)
@@ -24,7 +24,7 @@ func (s mintSuite) last() serverauth.AuditHead {
 }
 
 // All rows are there, or none; whoever tries again adds none twice.
-func appendBrokenOff(e mintEnv, store serverauth.MintStore, _ int) (call, check[serverauth.MintStore]) {
+func appendBrokenOff(e mintEnv, store audit.Store, _ int) (call, check[audit.Store]) {
 	s := mintSuite{e, store}
 	after := s.last()
 	rows := s.rows(after.Seq, 3)
@@ -36,7 +36,7 @@ func appendBrokenOff(e mintEnv, store serverauth.MintStore, _ int) (call, check[
 		}
 		return err
 	}
-	return run, func(other serverauth.MintStore, err error) {
+	return run, func(other audit.Store, err error) {
 		head, appended, errAgain := other.Append(background, after, rows)
 		e.ok(errAgain)
 		if head != end || appended && err == nil {
@@ -50,14 +50,14 @@ func appendBrokenOff(e mintEnv, store serverauth.MintStore, _ int) (call, check[
 	}
 }
 
-func pruneMintsBrokenOff(e mintEnv, store serverauth.MintStore, _ int) (call, check[serverauth.MintStore]) {
+func pruneMintsBrokenOff(e mintEnv, store audit.Store, _ int) (call, check[audit.Store]) {
 	s := mintSuite{e, store}
 	after := s.last()
 	rows := s.rows(after.Seq, 6)
 	s.append(rows...)
-	checkpoints := []serverauth.AuditEntry{checkpoint(rows[2], 2), checkpoint(rows[4], 2)}
-	first := []serverauth.AuditEntry{rows[0], checkpoints[0], rows[3], rows[4], rows[5]}
-	both := []serverauth.AuditEntry{rows[0], checkpoints[0], checkpoints[1], rows[5]}
+	checkpoints := []audit.Entry{checkpoint(rows[2], 2), checkpoint(rows[4], 2)}
+	first := []audit.Entry{rows[0], checkpoints[0], rows[3], rows[4], rows[5]}
+	both := []audit.Entry{rows[0], checkpoints[0], checkpoints[1], rows[5]}
 	run := func(ctx context.Context) error {
 		removed, err := store.Prune(ctx, checkpoints)
 		if err == nil && removed != 4 {
@@ -65,7 +65,7 @@ func pruneMintsBrokenOff(e mintEnv, store serverauth.MintStore, _ int) (call, ch
 		}
 		return err
 	}
-	return run, func(other serverauth.MintStore, err error) {
+	return run, func(other audit.Store, err error) {
 		found, errWalk := other.Walk(background, after.Seq, 10)
 		e.ok(errWalk)
 		if !slices.Equal(found, both) && (err == nil || !slices.Equal(found, rows) && !slices.Equal(found, first)) {
@@ -74,7 +74,7 @@ func pruneMintsBrokenOff(e mintEnv, store serverauth.MintStore, _ int) (call, ch
 	}
 }
 
-func readMintsBrokenOff(e mintEnv, store serverauth.MintStore, _ int) (call, check[serverauth.MintStore]) {
+func readMintsBrokenOff(e mintEnv, store audit.Store, _ int) (call, check[audit.Store]) {
 	s := mintSuite{e, store}
 	after := s.last()
 	rows := s.rows(after.Seq, 2)
@@ -88,7 +88,7 @@ func readMintsBrokenOff(e mintEnv, store serverauth.MintStore, _ int) (call, che
 		if err != nil {
 			return err
 		}
-		latest, err := store.Latest(ctx, 2)
+		latest, err := store.Latest(ctx, audit.Query{Limit: 2})
 		if err != nil {
 			return err
 		}
@@ -96,11 +96,15 @@ func readMintsBrokenOff(e mintEnv, store serverauth.MintStore, _ int) (call, che
 		if err != nil {
 			return err
 		}
+		longest, err := store.Longest(ctx)
+		if err != nil {
+			return err
+		}
 		slices.Reverse(latest)
-		if head != rows[1].Head() || !slices.Equal(walked, rows) || !slices.Equal(latest, rows) || len(live) != 1 {
+		if longest < rows[1].Mint.ExpiresAt || head != rows[1].Head() || !slices.Equal(walked, rows) || !slices.Equal(latest, rows) || len(live) != 1 {
 			e.Errorf("read %v, %+v, %+v, %+v", head, walked, latest, live)
 		}
 		return nil
 	}
-	return run, func(serverauth.MintStore, error) {}
+	return run, func(audit.Store, error) {}
 }

@@ -4,11 +4,11 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/audit"
 )
 
 // prunes fails unless as many mints and gaps are gone.
-func (s mintSuite) prunes(store serverauth.MintStore, want int, checkpoints ...serverauth.AuditEntry) {
+func (s mintSuite) prunes(store audit.Store, want int, checkpoints ...audit.Entry) {
 	s.Helper()
 	removed, err := store.Prune(background, checkpoints)
 	s.ok(err)
@@ -25,17 +25,17 @@ func mintsPruned(e mintEnv) {
 	cut := checkpoint
 	s.prunes(s.store, 0)
 	s.prunes(s.store, 4, cut(r[2], 2), cut(r[6], 2)) // 2–3 and 6–7
-	s.holds(other, []serverauth.AuditEntry{r[0], cut(r[2], 2), r[3], r[4], cut(r[6], 2), r[7], r[8], r[9], r[10], r[11]})
+	s.holds(other, []audit.Entry{r[0], cut(r[2], 2), r[3], r[4], cut(r[6], 2), r[7], r[8], r[9], r[10], r[11]})
 	s.prunes(other, 0, cut(r[2], 2), cut(r[6], 2)) // once more
 	s.prunes(other, 1, cut(r[0], 1))               // from the beginning
 	s.prunes(s.store, 2, cut(r[4], 5))             // takes two checkpoints and two mints
-	s.holds(other, []serverauth.AuditEntry{cut(r[4], 5), cut(r[6], 2), r[7], r[8], r[9], r[10], r[11]})
+	s.holds(other, []audit.Entry{cut(r[4], 5), cut(r[6], 2), r[7], r[8], r[9], r[10], r[11]})
 	s.prunes(other, 3, cut(r[9], 10)) // with the gap, up to a mint that stays
 	s.prunes(other, 2, cut(r[10], 1), cut(r[11], 1))
-	s.holds(s.store, []serverauth.AuditEntry{cut(r[9], 10), cut(r[10], 1), cut(r[11], 1)})
+	s.holds(s.store, []audit.Entry{cut(r[9], 10), cut(r[10], 1), cut(r[11], 1)})
 	s.append(s.row(13)) // after a checkpoint
 	s.prunes(s.store, 1, cut(s.row(13), 13))
-	s.holds(other, []serverauth.AuditEntry{cut(s.row(13), 13)})
+	s.holds(other, []audit.Entry{cut(s.row(13), 13)})
 	s.append(s.row(14))
 	live, err := other.Live(background, "jti-1", "session-2", "subject-13", s.seconds())
 	e.ok(err)
@@ -50,10 +50,10 @@ func mintsNotPruned(e mintEnv) {
 	r := s.rows(0, 10)
 	s.append(r...)
 	s.prunes(s.store, 4, checkpoint(r[5], 4)) // 3–6
-	want := []serverauth.AuditEntry{r[0], r[1], checkpoint(r[5], 4), r[6], r[7], r[8], r[9]}
+	want := []audit.Entry{r[0], r[1], checkpoint(r[5], 4), r[6], r[7], r[8], r[9]}
 	altered := r[8]
 	altered.MAC = mac("altered", altered.Seq)
-	for name, c := range map[string]serverauth.AuditEntry{
+	for name, c := range map[string]audit.Entry{
 		"its end is gone":        checkpoint(r[4], 4),
 		"its beginning is gone":  checkpoint(r[7], 4),
 		"its end is another":     checkpoint(altered, 1),
@@ -67,13 +67,13 @@ func mintsNotPruned(e mintEnv) {
 		}
 	}
 	s.prunes(s.store, 2, checkpoint(r[1], 1), checkpoint(r[4], 2), checkpoint(altered, 1), checkpoint(r[9], 1)) // those that fit
-	s.holds(e.open(), []serverauth.AuditEntry{r[0], checkpoint(r[1], 1), checkpoint(r[5], 4), r[6], r[7], r[8], checkpoint(r[9], 1)})
+	s.holds(e.open(), []audit.Entry{r[0], checkpoint(r[1], 1), checkpoint(r[5], 4), r[6], r[7], r[8], checkpoint(r[9], 1)})
 }
 
 // Two processes prune different runs at once while a third appends: no row is lost that no checkpoint stands for.
 func mintsPruneRace(e mintEnv) {
 	s := mints(e)
-	handles := [2]serverauth.MintStore{s.store, e.open()}
+	handles := [2]audit.Store{s.store, e.open()}
 	const rows = 60
 	s.append(s.rows(0, rows)...)
 	var removed atomic.Int64
@@ -81,14 +81,14 @@ func mintsPruneRace(e mintEnv) {
 		switch {
 		case i == 4:
 			for seq := int64(rows + 1); seq <= rows+20; seq++ {
-				if _, appended, err := handles[0].Append(background, s.row(seq-1).Head(), []serverauth.AuditEntry{s.row(seq)}); err != nil || !appended {
+				if _, appended, err := handles[0].Append(background, s.row(seq-1).Head(), []audit.Entry{s.row(seq)}); err != nil || !appended {
 					e.Errorf("appended: %v, %v", appended, err)
 				}
 			}
 		default:
 			size := int64(i + 2)
 			for end := size; end <= rows; end += size {
-				n, err := handles[i%2].Prune(background, []serverauth.AuditEntry{checkpoint(s.row(end), min(size*2, end))})
+				n, err := handles[i%2].Prune(background, []audit.Entry{checkpoint(s.row(end), min(size*2, end))})
 				if err != nil {
 					e.Error(err)
 				}
@@ -111,7 +111,7 @@ func mintsPruneRace(e mintEnv) {
 	if at != rows+20 || removed.Load() != rows+20-mints {
 		e.Errorf("up to %d, with %d mints, after %d were removed", at, mints, removed.Load())
 	}
-	if !slices.IsSortedFunc(left, func(a, b serverauth.AuditEntry) int { return int(a.Seq - b.Seq) }) {
+	if !slices.IsSortedFunc(left, func(a, b audit.Entry) int { return int(a.Seq - b.Seq) }) {
 		e.Error("not in order")
 	}
 }

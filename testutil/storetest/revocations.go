@@ -1,19 +1,20 @@
 package storetest
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/picoauth/picoauth/serverauth"
+	authstore "github.com/picoauth/picoauth/serverauth/store"
 )
 
-type revocationEnv = env[serverauth.RevocationStore]
+type revocationEnv = env[authstore.RevocationStore]
 
 // Revocations is what every RevocationStore must do.
-func Revocations(t *testing.T, fresh Fresh[serverauth.RevocationStore]) {
+func Revocations(t *testing.T, fresh Fresh[authstore.RevocationStore]) {
 	t.Helper()
-	run(t, fresh, []test[serverauth.RevocationStore]{
+	run(t, fresh, []test[authstore.RevocationStore]{
 		{"empty at first", revocationsEmpty},
 		{"an item is kept as it is", revocationIsKept},
 		{"revoking twice", revocationTwice},
@@ -24,6 +25,9 @@ func Revocations(t *testing.T, fresh Fresh[serverauth.RevocationStore]) {
 		{"the sequence never falls", revocationSequence},
 		{"older than what was pruned", revocationsSincePruned},
 		{"pruning on the edge", revocationsPruned},
+		{"pages", revocationPages},
+		{"a lost commit", revocationsLost},
+		{"a lost commit between pages", revocationsLostBetweenPages},
 		{"an ended context", revocationCancelled},
 		{"a crash", revocationCrash},
 		{"broken off", revocationsBrokenOff},
@@ -34,20 +38,20 @@ func Revocations(t *testing.T, fresh Fresh[serverauth.RevocationStore]) {
 // revocationSuite is an env with a handle.
 type revocationSuite struct {
 	revocationEnv
-	store serverauth.RevocationStore
+	store authstore.RevocationStore
 }
 
 func revocations(e revocationEnv) revocationSuite { return revocationSuite{e, e.open()} }
 
 // token is an item for the n-th token, which is forgotten in an hour.
-func (s revocationSuite) token(n int) serverauth.Revocation {
-	return serverauth.Revocation{
+func (s revocationSuite) token(n int) authstore.Revocation {
+	return authstore.Revocation{
 		JTI: numbered("jti", n), RevokedAt: s.seconds(), Reason: "a reason", RevokedBy: "operator", Exp: s.seconds() + 3600,
 	}
 }
 
 // add adds items and fails unless the store says that they are there as want.
-func (s revocationSuite) add(store serverauth.RevocationStore, items []serverauth.Revocation, want ...serverauth.Revocation) {
+func (s revocationSuite) add(store authstore.RevocationStore, items []authstore.Revocation, want ...authstore.Revocation) {
 	s.Helper()
 	stored, err := store.Add(background, items)
 	s.ok(err)
@@ -56,15 +60,15 @@ func (s revocationSuite) add(store serverauth.RevocationStore, items []serveraut
 	}
 }
 
-func (s revocationSuite) addNew(items ...serverauth.Revocation) {
+func (s revocationSuite) addNew(items ...authstore.Revocation) {
 	s.Helper()
 	s.add(s.store, items, items...)
 }
 
 // since returns what came after seq, and fails unless it is want.
-func (s revocationSuite) since(store serverauth.RevocationStore, seq int64, full bool, want ...serverauth.Revocation) int64 {
+func (s revocationSuite) since(store authstore.RevocationStore, seq int64, full bool, want ...authstore.Revocation) int64 {
 	s.Helper()
-	page, err := store.Since(background, seq)
+	page, err := readRevocations(background, store, seq)
 	s.ok(err)
 	if page.Full != full || !slices.Equal(page.Items, want) {
 		s.Errorf("since %d\n got %+v, full: %v\nwant %+v, full: %v", seq, page.Items, page.Full, want, full)
@@ -84,7 +88,7 @@ func revocationsEmpty(e revocationEnv) {
 
 func revocationIsKept(e revocationEnv) {
 	s := revocations(e)
-	items := []serverauth.Revocation{
+	items := []authstore.Revocation{
 		{JTI: "j", RevokedAt: s.seconds(), Exp: s.seconds() + 1},
 		{SID: "s", RevokedAt: s.seconds(), Reason: "logout", RevokedBy: "", Exp: s.seconds() + 2},
 		{Sub: "sub", RevokedAt: s.seconds() - 5, Reason: "", RevokedBy: "x", Exp: s.seconds() + 3},
@@ -104,14 +108,14 @@ func revocationTwice(e revocationEnv) {
 	s := revocations(e)
 	other := e.open()
 	fresh := s.token(100)
-	for n, item := range []serverauth.Revocation{{JTI: "a"}, {SID: "a"}, {KID: "a"}} {
+	for n, item := range []authstore.Revocation{{JTI: "a"}, {SID: "a"}, {KID: "a"}} {
 		item.RevokedAt, item.Exp, item.Reason = s.seconds(), s.seconds()+3600, "first"
 		s.addNew(item)
 		second := item
 		second.RevokedAt, second.Exp, second.Reason, second.RevokedBy = s.seconds()+9, s.seconds()+9999, "second", "another"
-		seq := s.since(s.store, 0, true, append([]serverauth.Revocation{}, s.firsts(n+1)...)...)
-		for _, store := range []serverauth.RevocationStore{s.store, other} {
-			s.add(store, []serverauth.Revocation{second, second}, item, item)
+		seq := s.since(s.store, 0, true, append([]authstore.Revocation{}, s.firsts(n+1)...)...)
+		for _, store := range []authstore.RevocationStore{s.store, other} {
+			s.add(store, []authstore.Revocation{second, second}, item, item)
 			s.since(store, seq, false)
 		}
 	}
@@ -119,13 +123,13 @@ func revocationTwice(e revocationEnv) {
 	twice := one
 	twice.Reason = "the same once more"
 	old := s.firsts(1)[0]
-	s.add(other, []serverauth.Revocation{one, old, twice, fresh}, one, old, one, fresh)
+	s.add(other, []authstore.Revocation{one, old, twice, fresh}, one, old, one, fresh)
 	s.since(s.store, 0, true, append(s.firsts(3), one, fresh)...)
 }
 
 // firsts returns the first n items that revocationTwice adds.
-func (s revocationSuite) firsts(n int) []serverauth.Revocation {
-	items := []serverauth.Revocation{{JTI: "a"}, {SID: "a"}, {KID: "a"}}[:n]
+func (s revocationSuite) firsts(n int) []authstore.Revocation {
+	items := []authstore.Revocation{{JTI: "a"}, {SID: "a"}, {KID: "a"}}[:n]
 	for i := range items {
 		items[i].RevokedAt, items[i].Exp, items[i].Reason = s.seconds(), s.seconds()+3600, "first"
 	}
@@ -134,25 +138,25 @@ func (s revocationSuite) firsts(n int) []serverauth.Revocation {
 
 func revocationOfSubject(e revocationEnv) {
 	s := revocations(e)
-	item := serverauth.Revocation{Sub: alice, RevokedAt: s.seconds(), Reason: "lost", RevokedBy: "operator", Exp: s.seconds() + 60}
+	item := authstore.Revocation{Sub: alice, RevokedAt: s.seconds(), Reason: "lost", RevokedBy: "operator", Exp: s.seconds() + 60}
 	later := item
 	later.RevokedAt++
 	s.addNew(item)
 	s.addNew(item, later)
-	s.add(e.open(), []serverauth.Revocation{later}, later)
+	s.add(e.open(), []authstore.Revocation{later}, later)
 	s.since(s.store, 0, true, item, item, later, later)
 }
 
 func revocationRace(e revocationEnv) {
 	s := revocations(e)
-	handles := [2]serverauth.RevocationStore{s.store, e.open()}
+	handles := [2]authstore.RevocationStore{s.store, e.open()}
 	seq := s.since(s.store, 0, true)
 	for n := range 3 {
-		var found tally[serverauth.Revocation]
+		var found tally[authstore.Revocation]
 		race(racers, func(i int) {
 			item, mine := s.token(n), s.token(1000*(n+1)+i)
 			item.RevokedBy = numbered("operator", i)
-			stored, err := handles[i%2].Add(background, []serverauth.Revocation{item, mine})
+			stored, err := handles[i%2].Add(background, []authstore.Revocation{item, mine})
 			if err != nil || len(stored) != 2 || stored[1] != mine {
 				e.Errorf("got %+v, %v", stored, err)
 				return
@@ -162,7 +166,7 @@ func revocationRace(e revocationEnv) {
 		if len(found.count) != 1 {
 			e.Errorf("%d answers to one revocation", len(found.count))
 		}
-		page, err := handles[1].Since(background, seq)
+		page, err := readRevocations(background, handles[1], seq)
 		e.ok(err)
 		if len(page.Items) != racers+1 {
 			e.Errorf("%d items instead of %d", len(page.Items), racers+1)
@@ -175,12 +179,12 @@ func revocationCancelled(e revocationEnv) {
 	s := revocations(e)
 	ctx := ended()
 	item := s.token(1)
-	if _, err := s.store.Add(ctx, []serverauth.Revocation{item}); err != nil {
+	if _, err := s.store.Add(ctx, []authstore.Revocation{item}); err != nil {
 		refusedWhole(e, err)
 		s.since(s.store, 0, true)
 		s.addNew(item)
 	}
-	if _, err := s.store.Since(ctx, 0); err != nil {
+	if _, err := readRevocations(ctx, s.store, 0); err != nil {
 		refusedWhole(e, err)
 	}
 	if _, err := s.store.Prune(ctx, s.seconds(), 10); err != nil {
@@ -200,9 +204,28 @@ func revocationCrash(e revocationEnv) {
 	s.since(s.store, seq, false, second)
 	again := first
 	again.Reason = "after the crash"
-	s.add(s.store, []serverauth.Revocation{again}, first)
+	s.add(s.store, []authstore.Revocation{again}, first)
 	third := s.token(3)
 	s.addNew(third)
 	s.since(s.store, seq, false, second, third)
 	s.since(s.store, 0, true, first, second, third)
+}
+
+// readRevocations reads what came after seq, page by page.
+func readRevocations(ctx context.Context, store authstore.RevocationStore, seq int64) (whole authstore.RevocationPage, err error) {
+	const limit = 1000
+	whole.Items = []authstore.Revocation{}
+	for after := int64(0); ; {
+		page, err := store.Since(ctx, seq, after, limit)
+		if err != nil {
+			return authstore.RevocationPage{}, err
+		}
+		if page.Full {
+			whole.Full, whole.Items = true, whole.Items[:0]
+		}
+		whole.Seq, whole.Items = page.Seq, append(whole.Items, page.Items...)
+		if after = page.Next; after == 0 {
+			return whole, nil
+		}
+	}
 }

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/picoauth/picoauth/serverauth"
+	authstore "github.com/picoauth/picoauth/serverauth/store"
 )
 
 func revocationsSince(e revocationEnv) {
@@ -18,7 +18,7 @@ func revocationsSince(e revocationEnv) {
 	s.addNew(b, c)
 	two := s.since(other, one, false, b, c)
 	s.since(s.store, two, false)
-	s.add(other, []serverauth.Revocation{d}, d)
+	s.add(other, []authstore.Revocation{d}, d)
 	three := s.since(s.store, two, false, d)
 	s.since(s.store, one, false, b, c, d)
 	s.since(s.store, 0, true, a, b, c, d)
@@ -36,12 +36,12 @@ func revocationsSince(e revocationEnv) {
 // number of those who add.
 func revocationsFollowed(e revocationEnv) {
 	s := revocations(e)
-	handles := [2]serverauth.RevocationStore{s.store, e.open()}
+	handles := [2]authstore.RevocationStore{s.store, e.open()}
 	const adders, each = 16, 25
 	var adding atomic.Int64
 	adding.Store(adders)
 	var mu sync.Mutex
-	var followed [3][]serverauth.Revocation
+	var followed [3][]authstore.Revocation
 	race(adders+len(followed), func(i int) {
 		if i < adders {
 			defer adding.Add(-1)
@@ -53,7 +53,7 @@ func revocationsFollowed(e revocationEnv) {
 		defer mu.Unlock()
 		followed[i-adders] = items
 	})
-	page, err := s.store.Since(background, 0)
+	page, err := readRevocations(background, s.store, 0)
 	e.ok(err)
 	if len(page.Items) != adders*each {
 		e.Errorf("%d items, not %d", len(page.Items), adders*each)
@@ -66,9 +66,9 @@ func revocationsFollowed(e revocationEnv) {
 }
 
 // addSome adds n items in calls of different sizes.
-func (s revocationSuite) addSome(store serverauth.RevocationStore, adder, n int) {
+func (s revocationSuite) addSome(store authstore.RevocationStore, adder, n int) {
 	for done := 0; done < n; {
-		var items []serverauth.Revocation
+		var items []authstore.Revocation
 		for range min(1+(adder+done)%3, n-done) {
 			item := s.token(adder*1000 + done)
 			if done++; done%5 == 0 {
@@ -83,11 +83,11 @@ func (s revocationSuite) addSome(store serverauth.RevocationStore, adder, n int)
 }
 
 // follow asks for what is new, and once more after the last was added.
-func (s revocationSuite) follow(store serverauth.RevocationStore, more func() bool) (items []serverauth.Revocation) {
+func (s revocationSuite) follow(store authstore.RevocationStore, more func() bool) (items []authstore.Revocation) {
 	seq := int64(0)
 	for goOn := true; goOn; {
 		goOn = more()
-		page, err := store.Since(background, seq)
+		page, err := readRevocations(background, store, seq)
 		if err != nil {
 			s.Error(err)
 			return items
@@ -123,7 +123,7 @@ func revocationSequence(e revocationEnv) {
 	last := int64(0)
 	rises := func(name string) {
 		e.Helper()
-		page, err := s.store.Since(background, 0)
+		page, err := readRevocations(background, s.store, 0)
 		e.ok(err)
 		if page.Seq < last {
 			e.Errorf("%s the sequence falls from %d to %d", name, last, page.Seq)
@@ -165,7 +165,7 @@ func revocationsSincePruned(e revocationEnv) {
 func revocationsPruned(e revocationEnv) {
 	s := revocations(e)
 	const gone = 25
-	var kept []serverauth.Revocation
+	var kept []authstore.Revocation
 	for n := range gone {
 		item := s.token(n)
 		item.Exp = s.seconds() + 60
@@ -194,11 +194,11 @@ func revocationsPruned(e revocationEnv) {
 
 func revocationsMany(e revocationEnv) {
 	s := revocations(e)
-	handles := [2]serverauth.RevocationStore{s.store, e.open()}
+	handles := [2]authstore.RevocationStore{s.store, e.open()}
 	const batch = 500
 	n := many(2500) / batch
 	forEach(n, func(i int) {
-		items := make([]serverauth.Revocation, batch)
+		items := make([]authstore.Revocation, batch)
 		for k := range items {
 			items[k] = s.token(i*batch + k)
 		}
@@ -206,7 +206,7 @@ func revocationsMany(e revocationEnv) {
 			e.Error(err)
 		}
 	})
-	page, err := s.store.Since(background, 0)
+	page, err := readRevocations(background, s.store, 0)
 	e.ok(err)
 	if len(page.Items) != n*batch {
 		e.Errorf("%d items, not %d", len(page.Items), n*batch)

@@ -4,11 +4,11 @@ import (
 	"context"
 	"slices"
 
-	"github.com/picoauth/picoauth/serverauth"
+	authstore "github.com/picoauth/picoauth/serverauth/store"
 )
 
 func sessionsBrokenOff(e sessionEnv) {
-	brokenOff(e, []operation[serverauth.SessionStore]{
+	brokenOff(e, []operation[authstore.SessionStore]{
 		{"create", createBrokenOff},
 		{"rotate", rotateBrokenOff},
 		{"rotate a reused one", reuseBrokenOff},
@@ -18,7 +18,7 @@ func sessionsBrokenOff(e sessionEnv) {
 	})
 }
 
-func createBrokenOff(e sessionEnv, store serverauth.SessionStore, n int) (call, check[serverauth.SessionStore]) {
+func createBrokenOff(e sessionEnv, store authstore.SessionStore, n int) (call, check[authstore.SessionStore]) {
 	s := sessionSuite{e, store}
 	row := s.wallet(n)
 	run := func(ctx context.Context) error {
@@ -28,7 +28,7 @@ func createBrokenOff(e sessionEnv, store serverauth.SessionStore, n int) (call, 
 		}
 		return err
 	}
-	return run, func(other serverauth.SessionStore, err error) {
+	return run, func(other authstore.SessionStore, err error) {
 		found, there, errEnd := other.End(background, row.ID)
 		e.ok(errEnd)
 		if err == nil && !there || there && found != row {
@@ -38,29 +38,29 @@ func createBrokenOff(e sessionEnv, store serverauth.SessionStore, n int) (call, 
 }
 
 // A refresh whose reply was lost is asked again: it gets the same token.
-func rotateBrokenOff(e sessionEnv, store serverauth.SessionStore, n int) (call, check[serverauth.SessionStore]) {
+func rotateBrokenOff(e sessionEnv, store authstore.SessionStore, n int) (call, check[authstore.SessionStore]) {
 	s := sessionSuite{e, store}
 	r := s.rotation(s.create(s.wallet(n)))
-	want, _ := r.Rotate(s.wallet(n))
+	want, _ := s.rule(r, s.wallet(n))
 	run := func(ctx context.Context) error {
 		next, outcome, err := store.Rotate(ctx, r)
-		if err == nil && (next != want || outcome != serverauth.SessionRotated) {
+		if err == nil && (!s.same(next, want) || outcome != authstore.SessionRotated) {
 			e.Errorf("got %+v, %d", next, outcome)
 		}
 		return err
 	}
-	return run, func(other serverauth.SessionStore, err error) {
+	return run, func(other authstore.SessionStore, err error) {
 		next, outcome, errAgain := other.Rotate(background, r)
 		e.ok(errAgain)
-		unchanged := outcome == serverauth.SessionUnchanged
-		if next != want || !unchanged && (err == nil || outcome != serverauth.SessionRotated) {
+		unchanged := outcome == authstore.SessionUnchanged
+		if !s.same(next, want) || !unchanged && (err == nil || outcome != authstore.SessionRotated) {
 			e.Errorf("then %+v, %d", next, outcome)
 		}
 		s.is(other, want)
 	}
 }
 
-func reuseBrokenOff(e sessionEnv, store serverauth.SessionStore, n int) (call, check[serverauth.SessionStore]) {
+func reuseBrokenOff(e sessionEnv, store authstore.SessionStore, n int) (call, check[authstore.SessionStore]) {
 	s := sessionSuite{e, store}
 	row := s.wallet(n)
 	row.Counter = 5
@@ -68,23 +68,23 @@ func reuseBrokenOff(e sessionEnv, store serverauth.SessionStore, n int) (call, c
 	r.Counter = 2
 	run := func(ctx context.Context) error {
 		found, outcome, err := store.Rotate(ctx, r)
-		if err == nil && (found != row || outcome != serverauth.SessionReused) {
+		if err == nil && (found != row || outcome != authstore.SessionReused) {
 			e.Errorf("got %+v, %d", found, outcome)
 		}
 		return err
 	}
-	return run, func(other serverauth.SessionStore, err error) {
+	return run, func(other authstore.SessionStore, err error) {
 		_, outcome, errAgain := other.Rotate(background, r)
 		e.ok(errAgain)
-		absent := outcome == serverauth.SessionAbsent
-		if !absent && (err == nil || outcome != serverauth.SessionReused) {
+		absent := outcome == authstore.SessionAbsent
+		if !absent && (err == nil || outcome != authstore.SessionReused) {
 			e.Errorf("then %d", outcome)
 		}
 		s.gone(other, row.ID)
 	}
 }
 
-func endBrokenOff(e sessionEnv, store serverauth.SessionStore, n int) (call, check[serverauth.SessionStore]) {
+func endBrokenOff(e sessionEnv, store authstore.SessionStore, n int) (call, check[authstore.SessionStore]) {
 	s := sessionSuite{e, store}
 	row := s.create(s.wallet(n))
 	run := func(ctx context.Context) error {
@@ -94,7 +94,7 @@ func endBrokenOff(e sessionEnv, store serverauth.SessionStore, n int) (call, che
 		}
 		return err
 	}
-	return run, func(other serverauth.SessionStore, err error) {
+	return run, func(other authstore.SessionStore, err error) {
 		found, there, errAgain := other.End(background, row.ID)
 		e.ok(errAgain)
 		if there && (err == nil || found != row) {
@@ -104,7 +104,7 @@ func endBrokenOff(e sessionEnv, store serverauth.SessionStore, n int) (call, che
 }
 
 // All sessions of a subject end together with the cut-off, or none.
-func endSubjectBrokenOff(e sessionEnv, store serverauth.SessionStore, n int) (call, check[serverauth.SessionStore]) {
+func endSubjectBrokenOff(e sessionEnv, store authstore.SessionStore, n int) (call, check[authstore.SessionStore]) {
 	s := sessionSuite{e, store}
 	row := s.wallet(n)
 	var ids []string
@@ -119,7 +119,7 @@ func endSubjectBrokenOff(e sessionEnv, store serverauth.SessionStore, n int) (ca
 		}
 		return err
 	}
-	return run, func(other serverauth.SessionStore, err error) {
+	return run, func(other authstore.SessionStore, err error) {
 		there := 0
 		for _, id := range ids {
 			_, found, err := other.End(background, id)
@@ -138,7 +138,7 @@ func endSubjectBrokenOff(e sessionEnv, store serverauth.SessionStore, n int) (ca
 	}
 }
 
-func pruneSessionsBrokenOff(e sessionEnv, store serverauth.SessionStore, n int) (call, check[serverauth.SessionStore]) {
+func pruneSessionsBrokenOff(e sessionEnv, store authstore.SessionStore, n int) (call, check[authstore.SessionStore]) {
 	s := sessionSuite{e, store}
 	row := s.create(s.wallet(n))
 	old := s.wallet(n)
@@ -148,7 +148,7 @@ func pruneSessionsBrokenOff(e sessionEnv, store serverauth.SessionStore, n int) 
 		_, err := store.Prune(ctx, s.ms()+minute, 1000)
 		return err
 	}
-	return run, func(other serverauth.SessionStore, err error) {
+	return run, func(other authstore.SessionStore, err error) {
 		s.is(other, row)
 		if err == nil && !e.Expires {
 			s.gone(other, old.ID)

@@ -3,26 +3,26 @@ package storetest
 import (
 	"sync"
 
-	"github.com/picoauth/picoauth/serverauth"
+	authstore "github.com/picoauth/picoauth/serverauth/store"
 )
 
 func sessionRotationRace(e sessionEnv) {
 	s := sessions(e)
-	handles := [2]serverauth.SessionStore{s.store, e.open()}
+	handles := [2]authstore.SessionStore{s.store, e.open()}
 	row := s.create(s.wallet(1))
 	for range 3 {
 		r := s.rotation(row)
-		want, _ := r.Rotate(row)
-		var found tally[serverauth.RotationOutcome]
+		want, _ := s.rule(r, row)
+		var found tally[authstore.RotationOutcome]
 		race(racers, func(i int) {
 			next, outcome, err := handles[i%2].Rotate(background, r)
-			if err != nil || next != want {
+			if err != nil || !s.same(next, want) {
 				e.Errorf("got %+v, %v", next, err)
 			}
 			found.add(outcome)
 		})
-		found.must(e, serverauth.SessionRotated, 1)
-		found.must(e, serverauth.SessionUnchanged, racers-1)
+		found.must(e, authstore.SessionRotated, 1)
+		found.must(e, authstore.SessionUnchanged, racers-1)
 		row = want
 	}
 	s.is(s.store, row)
@@ -31,11 +31,11 @@ func sessionRotationRace(e sessionEnv) {
 // Without a grace the second one to come is a thief, or the first was.
 func sessionReuseRace(e sessionEnv) {
 	s := sessions(e)
-	handles := [2]serverauth.SessionStore{s.store, e.open()}
+	handles := [2]authstore.SessionStore{s.store, e.open()}
 	for n := range 3 {
 		r := s.rotation(s.create(s.wallet(n)))
 		r.Grace = -1
-		var found tally[serverauth.RotationOutcome]
+		var found tally[authstore.RotationOutcome]
 		race(racers, func(i int) {
 			_, outcome, err := handles[i%2].Rotate(background, r)
 			if err != nil {
@@ -43,15 +43,15 @@ func sessionReuseRace(e sessionEnv) {
 			}
 			found.add(outcome)
 		})
-		found.must(e, serverauth.SessionRotated, 1)
-		found.must(e, serverauth.SessionReused, 1)
-		found.must(e, serverauth.SessionAbsent, racers-2)
+		found.must(e, authstore.SessionRotated, 1)
+		found.must(e, authstore.SessionReused, 1)
+		found.must(e, authstore.SessionAbsent, racers-2)
 	}
 }
 
 func sessionEndRace(e sessionEnv) {
 	s := sessions(e)
-	handles := [2]serverauth.SessionStore{s.store, e.open()}
+	handles := [2]authstore.SessionStore{s.store, e.open()}
 	for n := range 3 {
 		row := s.create(s.wallet(n))
 		var found tally[bool]
@@ -67,16 +67,16 @@ func sessionEndRace(e sessionEnv) {
 }
 
 // rotated is how often a session was rotated, one after the other, until it was gone.
-func (s sessionSuite) rotated(store serverauth.SessionStore, row serverauth.Session) (times uint64) {
+func (s sessionSuite) rotated(store authstore.SessionStore, row authstore.Session) (times uint64) {
 	for {
 		next, outcome, err := store.Rotate(background, s.rotation(row))
 		switch {
 		case err != nil:
 			s.Error(err)
 			return times
-		case outcome == serverauth.SessionAbsent:
+		case outcome == authstore.SessionAbsent:
 			return times
-		case outcome != serverauth.SessionRotated || next.Counter != row.Counter+1:
+		case outcome != authstore.SessionRotated || next.Counter != row.Counter+1:
 			s.Errorf("got %+v, %d", next, outcome)
 			return times
 		}
@@ -87,11 +87,11 @@ func (s sessionSuite) rotated(store serverauth.SessionStore, row serverauth.Sess
 
 func sessionRotateAgainstEnd(e sessionEnv) {
 	s := sessions(e)
-	handles := [2]serverauth.SessionStore{s.store, e.open()}
+	handles := [2]authstore.SessionStore{s.store, e.open()}
 	for n := range 10 {
 		row := s.create(s.wallet(n))
 		var times uint64
-		var last serverauth.Session
+		var last authstore.Session
 		race(2, func(i int) {
 			if i == 0 {
 				times = s.rotated(handles[0], row)
@@ -112,7 +112,7 @@ func sessionRotateAgainstEnd(e sessionEnv) {
 // Whatever Create and EndSubject do at once: a session is refused, or it is among the ended ones.
 func subjectAgainstCreate(e sessionEnv) {
 	s := sessions(e)
-	handles := [2]serverauth.SessionStore{s.store, e.open()}
+	handles := [2]authstore.SessionStore{s.store, e.open()}
 	const creators, rounds = 8, 40
 	for round := range rounds {
 		row := s.wallet(round)
@@ -158,11 +158,11 @@ func subjectAgainstCreate(e sessionEnv) {
 
 func subjectAgainstRotate(e sessionEnv) {
 	s := sessions(e)
-	handles := [2]serverauth.SessionStore{s.store, e.open()}
+	handles := [2]authstore.SessionStore{s.store, e.open()}
 	for n := range 10 {
 		row := s.create(s.wallet(n))
 		var times uint64
-		var ended []serverauth.Session
+		var ended []authstore.Session
 		race(2, func(i int) {
 			if i == 0 {
 				times = s.rotated(handles[0], row)
@@ -182,7 +182,7 @@ func subjectAgainstRotate(e sessionEnv) {
 
 func subjectAgainstSubject(e sessionEnv) {
 	s := sessions(e)
-	handles := [2]serverauth.SessionStore{s.store, e.open()}
+	handles := [2]authstore.SessionStore{s.store, e.open()}
 	for round := range 10 {
 		row := s.wallet(round)
 		const rows = 5

@@ -4,10 +4,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-func sessionIDs(rows []serverauth.Session) []string {
+func sessionIDs(rows []store.Session) []string {
 	ids := make([]string, 0, len(rows))
 	for _, row := range rows {
 		ids = append(ids, row.ID)
@@ -28,7 +28,7 @@ func (s sessionSuite) endSubject(ids []string, at int64, want ...string) {
 
 func subjectEnds(e sessionEnv) {
 	s := sessions(e)
-	var rows []serverauth.Session
+	var rows []store.Session
 	for n := range 6 {
 		row := s.wallet(n)
 		switch n {
@@ -53,6 +53,33 @@ func subjectEnds(e sessionEnv) {
 	for _, row := range rows[4:] {
 		s.is(e.open(), row)
 	}
+}
+
+// sessionMark: a mark refuses sessions that carry it, as a subject does, and ends none.
+func sessionMark(e sessionEnv) {
+	s := sessions(e)
+	other := e.open()
+	marked := s.wallet(1)
+	marked.Mark = "mark"
+	before := s.create(marked)
+	before.Mark = ""
+	s.finds(other, before)
+	s.endSubject([]string{"mark"}, s.ms())
+	s.finds(other, before)
+	for n, test := range []struct {
+		mark    string
+		started int64
+		cutOff  int64
+	}{{"mark", s.ms(), s.ms()}, {"mark", s.ms() - 1, s.ms()}, {"mark", s.ms() + 1, 0}, {"another", s.ms(), 0}, {"", s.ms(), 0}} {
+		row := s.wallet(2 + n)
+		row.Mark, row.StartedAt = test.mark, test.started
+		got, err := other.Create(background, row)
+		e.ok(err)
+		if got != test.cutOff {
+			e.Errorf("a session with the mark %q is refused as of %d, not %d", test.mark, got, test.cutOff)
+		}
+	}
+	s.endSubject([]string{before.Subject.ID}, s.ms(), before.ID)
 }
 
 func subjectCutOffs(e sessionEnv) {
@@ -142,7 +169,7 @@ func sessionsPruned(e sessionEnv) {
 	}
 	row := s.wallet(100)
 	row.ExpiresAt = s.ms() + second
-	row = s.rotates(s.store, s.rotation(s.create(row)), serverauth.SessionRotated) // lives on
+	row = s.rotates(s.store, s.rotation(s.create(row)), store.SessionRotated) // lives on
 	edge := s.wallet(101)
 	edge.ExpiresAt = s.ms() + 2*second
 	s.create(edge)
@@ -160,7 +187,7 @@ func sessionsPruned(e sessionEnv) {
 
 func sessionsMany(e sessionEnv) {
 	s := sessions(e)
-	handles := [2]serverauth.SessionStore{s.store, e.open()}
+	handles := [2]store.SessionStore{s.store, e.open()}
 	expiresAt := s.ms() + hour
 	n := many(2500)
 	forEach(n, func(i int) {

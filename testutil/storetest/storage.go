@@ -4,8 +4,9 @@ import (
 	"testing"
 
 	"github.com/picoauth/picoauth/app"
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/audit"
 	"github.com/picoauth/picoauth/serverauth/keys"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 // Storage is a storage with nothing in it, as the processes that share it see it.
@@ -15,6 +16,10 @@ type Storage[Store any] struct {
 	// Crash ends the processes of all handles, or the storage's own server, as kill -9 does. Old handles are not used
 	// afterwards; what Open returns holds all that was answered before. nil for a store that ends with its process.
 	Crash func(tb testing.TB)
+	// Copy takes a copy of what is in the storage, and returns what puts it back: then the storage has lost what came after, as
+	// a standby that takes over too early or a database that was restored. Old handles on a file are not used afterwards. nil where the
+	// storage cannot go back but with its process.
+	Copy func(tb testing.TB) (putBack func())
 	// Faults breaks the way between the handles and the storage; nil where there is none.
 	Faults Faults
 	// Settle returns when nothing of a call that has returned is still on its way, such as a request whose caller's
@@ -23,6 +28,8 @@ type Storage[Store any] struct {
 	// Expires says that the storage forgets by itself, and by the machine's own time, what has expired: then Prune and
 	// Cleanup need not find it, and marks may last longer than they must.
 	Expires bool
+	// OwnClock says that the storage has a clock of its own, which cannot be set: grace goes by it.
+	OwnClock bool
 	// Used returns how many bytes the storage takes, of memory or disk, as far as it says; nil where it does not. Only
 	// BenchmarkGrowth asks.
 	Used func(tb testing.TB) int64
@@ -42,44 +49,59 @@ type Faults interface {
 }
 
 // Backend runs the suite of every store that a backend's storage has.
-func Backend(t *testing.T, fresh Fresh[*serverauth.Stores]) {
+func Backend(t *testing.T, fresh Fresh[*store.Stores]) {
 	t.Helper()
 	has := fresh(t, newClock().Now).Open(t)
 	if has.Challenges != nil {
 		t.Run("challenges", func(t *testing.T) {
-			Challenges(t, role(fresh, func(s *serverauth.Stores) serverauth.ChallengeStore { return s.Challenges }))
+			Challenges(t, role(fresh, func(s *store.Stores) store.ChallengeStore { return s.Challenges }))
 		})
 	}
 	if has.Sessions != nil {
 		t.Run("sessions", func(t *testing.T) {
-			Sessions(t, role(fresh, func(s *serverauth.Stores) serverauth.SessionStore { return s.Sessions }))
+			Sessions(t, role(fresh, func(s *store.Stores) store.SessionStore { return s.Sessions }))
 		})
 	}
 	if has.Revocations != nil {
 		t.Run("revocations", func(t *testing.T) {
-			Revocations(t, role(fresh, func(s *serverauth.Stores) serverauth.RevocationStore { return s.Revocations }))
+			Revocations(t, role(fresh, func(s *store.Stores) store.RevocationStore { return s.Revocations }))
 		})
 	}
 	if has.Mints != nil {
 		t.Run("mints", func(t *testing.T) {
-			Mints(t, role(fresh, func(s *serverauth.Stores) serverauth.MintStore { return s.Mints }))
+			Mints(t, role(fresh, func(s *store.Stores) audit.Store { return s.Mints }))
 		})
 	}
 	if has.Keys != nil {
 		t.Run("keys", func(t *testing.T) {
-			Keys(t, role(fresh, func(s *serverauth.Stores) keys.Store { return s.Keys }))
+			Keys(t, role(fresh, func(s *store.Stores) keys.Store { return s.Keys }))
+		})
+	}
+	if has.Links != nil {
+		t.Run("links", func(t *testing.T) {
+			Links(t, role(fresh, func(s *store.Stores) store.LinkStore { return s.Links }))
+		})
+	}
+	if has.Clients != nil {
+		t.Run("clients", func(t *testing.T) {
+			Clients(t, role(fresh, func(s *store.Stores) store.ClientStore { return s.Clients }))
+		})
+	}
+	if has.Used != nil {
+		t.Run("used", func(t *testing.T) {
+			Used(t, role(fresh, func(s *store.Stores) store.UsedStore { return s.Used }))
 		})
 	}
 	t.Run("stores", func(t *testing.T) { stores(t, fresh) })
 }
 
 // role makes of a storage with all stores one with a single store.
-func role[Store any](fresh Fresh[*serverauth.Stores], pick func(*serverauth.Stores) Store) Fresh[Store] {
+func role[Store any](fresh Fresh[*store.Stores], pick func(*store.Stores) Store) Fresh[Store] {
 	return func(tb testing.TB, clock app.Clock) Storage[Store] {
 		all := fresh(tb, clock)
 		return Storage[Store]{
 			Open:  func(tb testing.TB) Store { return pick(all.Open(tb)) },
-			Crash: all.Crash, Faults: all.Faults, Settle: all.Settle, Expires: all.Expires,
+			Crash: all.Crash, Copy: all.Copy, Faults: all.Faults, Settle: all.Settle, Expires: all.Expires, OwnClock: all.OwnClock,
 		}
 	}
 }

@@ -1,17 +1,19 @@
 // Being signed in: who one is, what the token says, and how to keep it or end it.
 
-import { SessionEnded, Unreachable } from "./session.js";
+import { SessionEndedError, UnreachableError } from "/api/v1/auth/client.js";
+
+import { client } from "./client.js";
 import * as views from "./views.js";
 import { explain } from "./words.js";
 
-let session = null;
+let open = false;
 let closed; // called with a text and its options when the session is over
 let refreshes = 0;
 let shown = ""; // the id of the access token on the screen
 
 /** Shows the account of a new session. */
-export function openAccount(opened, callback) {
-  session = opened;
+export function openAccount(callback) {
+  open = true;
   closed = callback;
   refreshes = 0;
   drawTokens();
@@ -24,74 +26,74 @@ const on = (id, action) => document.getElementById(id).addEventListener("click",
 
 on("reload", () => loadProfile());
 on("log-out", () => logOut());
-on("refresh", () => act(async (current) => {
-  await current.refresh();
+on("refresh", () => act(async () => {
+  await client.refresh();
   views.say("The session is refreshed.");
 }));
 on("copy", async () => {
-  const copied = await navigator.clipboard.writeText(session.claims.sub).then(() => true, () => false);
+  const copied = await navigator.clipboard.writeText(client.session.subject).then(() => true, () => false);
   views.say(copied ? "The address is copied." : "The browser did not allow to copy.");
 });
-setInterval(() => session && views.drawLife(session.secondsLeft, session.lifetime), 1000);
+setInterval(() => open && client.session && views.drawLife(secondsLeft(), client.session.lifetime), 1000);
 
-// The tokens go with the page, and so does what they are for. A page that is only put aside keeps both.
-window.addEventListener("pagehide", ({ persisted }) => {
-  if (session && !persisted) {
-    session.end().catch(() => {});
+const secondsLeft = () => Math.max(0, Math.round((client.session.expiresAt - Date.now()) / 1000));
+
+// Another tab may renew the session, or end it.
+client.onChange(() => {
+  if (open && client.session === null) {
+    close("You are signed out.", { calm: true });
+  } else if (open && client.session.claims.jti !== shown) {
+    refreshes++;
+    drawTokens();
   }
 });
 
 /** Runs an action with the session, and closes the account where that has ended. */
 async function act(action) {
-  const current = session;
   views.alert();
   try {
-    await action(current);
+    await action();
   } catch (error) {
-    if (session !== current) {
+    if (error instanceof SessionEndedError) {
+      open ? close(explain(error), { calm: true }) : views.alert(explain(error), { calm: true });
       return;
     }
-    if (error instanceof SessionEnded) {
-      close(explain(error), { calm: true });
-      return;
+    if (open) {
+      views.alert(explain(error));
     }
-    views.alert(explain(error));
-  }
-  if (session === current && session.claims.jti !== shown) {
-    refreshes++;
-    drawTokens();
   }
 }
 
 function drawTokens() {
-  shown = session.claims.jti;
-  views.drawAccount(session.claims, refreshes);
-  views.drawLife(session.secondsLeft, session.lifetime);
+  shown = client.session.claims.jti;
+  views.drawAccount(client.session.claims, refreshes);
+  views.drawLife(secondsLeft(), client.session.lifetime);
 }
 
 function loadProfile() {
   views.drawProfile(null);
-  return act(async (current) => {
-    const profile = await current.get("/api/profile").catch((error) => {
+  return act(async () => {
+    const reply = await client.fetch("/api/profile").catch((error) => {
       views.drawProfile({});
-      throw error;
+      throw error instanceof TypeError ? new UnreachableError("no reply", { cause: error }) : error;
     });
-    views.drawProfile(profile);
+    views.drawProfile(reply.ok ? await reply.json() : {});
   });
 }
 
 async function logOut() {
-  const ending = session.end();
+  open = false;
+  const ending = client.logout();
   close("You are signed out.", { calm: true });
   try {
     await ending;
   } catch (error) {
-    const reason = error instanceof Unreachable ? "the server cannot be reached" : "the server has a problem";
+    const reason = error instanceof UnreachableError ? "the server cannot be reached" : "the server has a problem";
     views.alert(`You are signed out on this page, but ${reason}: your session there ends when its time is up.`);
   }
 }
 
 function close(text, options) {
-  session = null;
+  open = false;
   closed(text, options);
 }

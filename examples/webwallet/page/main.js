@@ -1,7 +1,13 @@
 // The page has two halves: signing in, and being signed in.
 
 import { openAccount } from "./account.js";
+import { client } from "./client.js";
 import { startSignIn, welcome } from "./signin.js";
 
 document.getElementById("host").textContent = location.host;
-startSignIn((session) => openAccount(session, welcome));
+const openOwn = () => openAccount(welcome);
+startSignIn(openOwn);
+await client.ready;
+if (client.session) { // of another tab
+  openOwn();
+}

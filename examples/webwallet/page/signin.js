@@ -1,16 +1,14 @@
 // Signing in: choose a wallet, read the message, sign it.
 
-import { findEthereumWallets } from "./ethereum.js";
-import { askChallenge, Refusal, Session } from "./session.js";
-import { findSolanaWallets } from "./solana.js";
+import { AuthError } from "/api/v1/auth/client.js";
+
+import { client } from "./client.js";
 import * as views from "./views.js";
-import { explain, isRejection, NoAccount } from "./words.js";
+import { explain, isRejection } from "./words.js";
 
-const finders = [findEthereumWallets(drawWallets), findSolanaWallets(drawWallets)];
-
-let signedIn; // called with the session
+let signedIn; // called when somebody is
 let connecting = null; // the wallet that was asked for an account
-let asked = null; // {wallet, account, challenge, expiresAt, stopWatching}: the message that is on the screen
+let asked = null; // {prepared, wallet, expiresAt, stopWatching}: the message that is on the screen
 let signing = false;
 
 // Wallets answer when the person does, or never, and cannot be called back. So each thing that a person begins is a turn,
@@ -39,7 +37,7 @@ async function failed(error, wallet) {
     drawSigning();
   }
   views.alert(explain(error, wallet.name), { calm: isRejection(error) });
-  if (asked !== null && error instanceof Refusal) {
+  if (asked !== null && error instanceof AuthError) {
     await renew(); // a message is used up by the first try
   }
 }
@@ -66,7 +64,7 @@ export function startSignIn(callback) {
     document.getElementById("sign").focus();
   });
   setInterval(() => asked && drawSigning(), 1000);
-  look();
+  client.onChange(drawWallets);
   showChoice({ focus: false });
 }
 
@@ -77,14 +75,11 @@ export function welcome(text, options) {
 }
 
 function look() {
-  finders.forEach((finder) => finder.look());
-  drawWallets();
+  client.lookForWallets();
 }
 
 function drawWallets() {
-  const wallets = finders.flatMap((finder) => finder.list());
-  wallets.sort((a, b) => a.name.localeCompare(b.name) || a.chain.localeCompare(b.chain));
-  views.drawWallets(wallets, connecting, connect);
+  views.drawWallets(client.wallets(), connecting, connect);
 }
 
 function showChoice(options) {
@@ -103,42 +98,33 @@ function connect(wallet) {
   connecting = wallet;
   drawWallets();
   return take(wallet, async (isOver) => {
-    const account = await wallet.connect();
-    if (!account.address) {
-      throw new NoAccount();
-    }
-    const answer = await challengeFor(account);
+    const prepared = await client.prepare({ wallet });
     if (!isOver()) {
-      present(wallet, account, answer);
+      present(prepared);
     }
   });
 }
 
-/** Names the wallet's network where the site accepts it, and else takes the site's own. */
-async function challengeFor({ address, chainId }) {
-  const request = { address, domain: location.host };
-  try {
-    return { challenge: await askChallenge({ ...request, chain_id: chainId }), note: "" };
-  } catch (error) {
-    if (!chainId || error.code !== "chain_not_allowed") {
-      throw error;
-    }
+/** Says so where the message is for another network than the wallet is on. */
+function networkNote({ account, message }) {
+  const [, wanted] = message.match(/^Chain ID: (\d+)$/m) ?? [];
+  const on = account.chainId?.split(":")[1];
+  if (!on || on === wanted) {
+    return "";
   }
-  const challenge = await askChallenge(request);
-  const [, chain] = challenge.message.match(/^Chain ID: (\d+)$/m) ?? [];
-  const note = `The wallet is on network ${chainId.split(":")[1]}, and this site signs in on network ${chain}. No transaction is made on either.`;
-  return { challenge, note };
+  return `The wallet is on network ${on}, and this site signs in on network ${wanted}. No transaction is made on either.`;
 }
 
 /** Shows a message. */
-function present(wallet, account, { challenge, note }) {
+function present(prepared) {
+  const { wallet } = prepared;
   leave();
-  asked = { wallet, account, challenge, expiresAt: Date.now() + challenge.ttl * 1000 };
+  asked = { prepared, wallet, expiresAt: Date.now() + prepared.ttl * 1000 };
   asked.stopWatching = wallet.onAccountChange(() => {
     showChoice();
     views.alert(`Another account was chosen in ${wallet.name}. Go on with the wallet to sign in as that.`, { calm: true });
   });
-  views.drawConfirm(wallet, challenge.message, note);
+  views.drawConfirm(wallet, prepared.message, networkNote(prepared));
   drawSigning();
   views.show("confirm");
 }
@@ -155,9 +141,9 @@ function drawSigning() {
 async function renew() {
   const mine = asked;
   try {
-    const answer = await challengeFor(mine.account);
+    const prepared = await client.prepare({ wallet: mine.wallet });
     if (mine === asked) {
-      present(mine.wallet, mine.account, answer);
+      present(prepared);
     }
   } catch (error) {
     if (mine === asked) {
@@ -168,21 +154,13 @@ async function renew() {
 }
 
 function sign() {
-  const { wallet, account, challenge } = asked;
+  const { wallet, prepared } = asked;
   signing = true;
   drawSigning();
   return take(wallet, async (isOver) => {
-    const proof = await wallet.sign(account, challenge.message);
-    if (isOver()) {
-      return;
+    if (await client.finish(prepared, { isCancelled: isOver })) {
+      leave();
+      signedIn();
     }
-    const { address } = account;
-    const session = await Session.start({ address, challenge: challenge.challenge, message: challenge.message, ...proof });
-    if (isOver()) {
-      await session.end();
-      return;
-    }
-    leave();
-    signedIn(session);
   });
 }

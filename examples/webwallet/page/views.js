@@ -53,6 +53,8 @@ function drawIcon(box, wallet) {
   box.replaceChildren(image);
 }
 
+const chainOf = (wallet) => (wallet.chains[0].startsWith("eip155") ? "Ethereum" : "Solana");
+
 /** Lists the wallets. busy is the one that has been asked to connect, if any. */
 export function drawWallets(wallets, busy, choose) {
   const focused = document.activeElement?.dataset.wallet;
@@ -61,9 +63,9 @@ export function drawWallets(wallets, busy, choose) {
     const button = item.querySelector("button");
     drawIcon(item.querySelector(".wallet-icon"), wallet);
     item.querySelector("strong").textContent = wallet.name;
-    item.querySelector("small span").textContent = wallet.chain;
-    item.querySelector("use").setAttribute("href", `#i-${wallet.chain.toLowerCase()}`);
-    item.querySelector(".chain").classList.add(wallet.chain.toLowerCase());
+    item.querySelector("small span").textContent = chainOf(wallet);
+    item.querySelector("use").setAttribute("href", `#i-${chainOf(wallet).toLowerCase()}`);
+    item.querySelector(".chain").classList.add(chainOf(wallet).toLowerCase());
     button.dataset.wallet = wallet.id;
     button.disabled = Boolean(busy);
     button.classList.toggle("chosen", wallet === busy);
@@ -80,7 +82,7 @@ export function drawWallets(wallets, busy, choose) {
 /** Shows the message of a challenge before it is signed. */
 export function drawConfirm(wallet, message, note) {
   drawIcon($("confirm-icon"), wallet);
-  $("confirm-wallet").textContent = `${wallet.name} · ${wallet.chain}`;
+  $("confirm-wallet").textContent = `${wallet.name} · ${chainOf(wallet)}`;
   const [, address] = message.split("\n"); // with its checksum, which wallets leave out
   $("confirm-address").textContent = short(address);
   $("confirm-address").title = address;

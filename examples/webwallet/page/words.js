@@ -1,6 +1,6 @@
 // Errors in words that a person can act on.
 
-import { Refusal, SessionEnded, Unreachable } from "./session.js";
+import { AuthError, NoAccountError, SessionEndedError, UnreachableError } from "/api/v1/auth/client.js";
 
 const staleMessage = "This message is no longer valid: it expired or was used. Sign the new one below.";
 const otherSite = "The message was made for another site. If this page was opened by a link, do not trust it.";
@@ -53,7 +53,7 @@ function ofWallet(error, wallet) {
       return `You declined in ${wallet}. Nothing was signed.`;
     case error?.code === alreadyPending:
       return `${wallet} is already waiting for your answer. Open it to go on.`;
-    case error?.code === unauthorized || error instanceof NoAccount:
+    case error?.code === unauthorized || error instanceof NoAccountError:
       return `${wallet} gave no account. Unlock it, choose an account, and try again.`;
     case disconnected.includes(error?.code):
       return `${wallet} is not connected to its network.`;
@@ -62,18 +62,15 @@ function ofWallet(error, wallet) {
   }
 }
 
-/** The wallet is locked, or the person shared no account. */
-export class NoAccount extends Error {}
-
 /** A sentence or two for any error; wallet is the name of the one in use. */
 export function explain(error, wallet) {
-  if (error instanceof Refusal) {
+  if (error instanceof AuthError) {
     return ofServer(error);
   }
-  if (error instanceof Unreachable) {
+  if (error instanceof UnreachableError) {
     return "The server cannot be reached. Check the connection and try again.";
   }
-  if (error instanceof SessionEnded) {
+  if (error instanceof SessionEndedError) {
     return "Your session has ended. Sign in again to go on.";
   }
   return ofWallet(error, wallet);

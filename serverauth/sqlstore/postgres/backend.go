@@ -5,31 +5,34 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/app/storageurl"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/internal/sqlcore"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 // Backend opens PostgreSQL databases.
 type Backend struct {
-	dial pgconn.DialFunc // of tests that break connections; nil: the usual one
+	dial     pgconn.DialFunc // of tests that break connections; nil: the usual one
+	patience time.Duration   // of tests on a busy machine; 0: the usual one
 }
 
-var _ serverauth.Backend = (*Backend)(nil)
+var _ store.Backend = (*Backend)(nil)
 
 // New returns the backend.
 func New() *Backend { return &Backend{} }
 
-// Schemes implements serverauth.Backend.
+// Schemes implements store.Backend.
 func (*Backend) Schemes() []string { return []string{"postgres", "postgresql"} }
 
-// Open implements serverauth.Backend. Without an encryption key the store of keys returns an error that names the
+// Open implements store.Backend. Without an encryption key the store of keys returns an error that names the
 // setting, and all others work.
-func (b *Backend) Open(ctx context.Context, c serverauth.BackendConfig) (*serverauth.Stores, error) {
+func (b *Backend) Open(ctx context.Context, c store.BackendConfig) (*store.Stores, error) {
 	config, connections, err := parse(c.URL)
 	if err != nil {
 		return nil, err
@@ -37,12 +40,27 @@ func (b *Backend) Open(ctx context.Context, c serverauth.BackendConfig) (*server
 	if b.dial != nil {
 		config.DialFunc = b.dial
 	}
-	w := newWatcher(config.Copy())
-	stores, err := sqlcore.Open(ctx, newEngine(config, connections, w.close), c, true)
+	pooled, err := isPooled(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	stores.Watch = w.watch
+	if pooled && !strings.Contains(c.URL, execMode+"=") {
+		config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
+	w := newWatcher(config.Copy())
+	e := newEngine(config, connections, w.close)
+	e.pooled = pooled
+	stores, err := sqlcore.Open(ctx, e, c, sqlcore.Options{WithKeys: true, Patience: b.patience})
+	switch {
+	case err != nil && pooled && isStatementPool(err):
+		return nil, fmt.Errorf("postgres: %w: the connection pooler must pool by transaction or session (pool_mode of PgBouncer)", err)
+	case err != nil:
+		return nil, fmt.Errorf("postgres: %w", err)
+	case pooled:
+		c.Log.InfoContext(ctx, "PostgreSQL is behind a connection pooler: revocations reach other instances by polling, once a second")
+	default:
+		stores.Watch = w.watch
+	}
 	return stores, nil
 }
 
@@ -54,6 +72,9 @@ const (
 
 // parse reads a URL. The driver's error may repeat parts of it, such as a password with a slash, and is not passed on.
 func parse(url string) (config *pgx.ConnConfig, connections int, err error) {
+	if err := storageurl.Check(url); err != nil {
+		return nil, 0, fmt.Errorf("postgres: the URL %w", err)
+	}
 	config, err = pgx.ParseConfig(url)
 	if err != nil {
 		return nil, 0, errors.New("postgres: the URL is not valid: it is postgres://user:password@host:port/database?sslmode=…, " +
@@ -77,9 +98,5 @@ func parse(url string) (config *pgx.ConnConfig, connections int, err error) {
 	return config, connections, nil
 }
 
-// prepareSession makes sure of what the stores rely on, whatever the defaults of the database are: each statement sees
-// what was committed before it, and what was committed survives a crash.
-func prepareSession(ctx context.Context, conn *pgconn.PgConn) error {
-	return conn.Exec(ctx, `SET default_transaction_isolation = 'read committed';
-		SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`).Close()
-}
+// execMode is the parameter by which a URL says itself how statements are sent.
+const execMode = "default_query_exec_mode"

@@ -9,8 +9,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/audit"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/postgres"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil/services"
 )
 
@@ -20,6 +21,10 @@ func TestInvalidURLs(t *testing.T) {
 	for name, text := range map[string]string{
 		"a slash in the password": "postgres://user:" + password + "/more@localhost/db",
 		"a space":                 "postgres://user:" + password + " x@localhost/db",
+		"an @ in the password":    "postgres://user:first@" + password + "@127.0.0.1:1/db",
+		"a question mark":         "postgres://user:" + password + "?x@localhost/db",
+		"a hash":                  "postgres://user:" + password + "#x@localhost/db",
+		"a digit and a slash":     "postgres://user:1/" + password + "@localhost/db",
 		"a percent sign":          "postgres://user:" + password + "%@localhost/db",
 		"a port":                  "postgres://user:" + password + "@localhost:port/db",
 		"sslmode":                 "postgres://user:" + password + "@localhost/db?sslmode=" + password,
@@ -63,6 +68,8 @@ func TestBackend(t *testing.T) {
 		"another encryption key":         otherEncryptionKey,
 		"a damaged key":                  damagedKey,
 		"secrets are sealed":             secretsAreSealed,
+		"ready tries every table":        readyTriesEveryTable,
+		"ready while a table is locked":  readyWhileATableIsLocked,
 		"a lost challenge key":           lostChallengeKey,
 		"round trips":                    roundTrips,
 		"closed while it watches":        closedWhileWatching,
@@ -124,7 +131,7 @@ func otherDefaults(t *testing.T, server *services.Server) {
 	const adders = 20
 	for range adders {
 		go func() { // each waits for the others' row
-			items := []serverauth.Revocation{{Sub: "x", RevokedAt: 1, Exp: time.Now().Unix() + 60}}
+			items := []store.Revocation{{Sub: "x", RevokedAt: 1, Exp: time.Now().Unix() + 60}}
 			_, err := s.Revocations.Add(t.Context(), items)
 			done <- err
 		}()
@@ -166,7 +173,7 @@ func withoutPrepared(t *testing.T, server *services.Server) {
 				t.Errorf("%s: %s: %v", mode, name, err)
 			}
 		}
-		row := serverauth.Session{ID: "x", Subject: serverauth.Subject{ID: "a"}, StartedAt: 6, ExpiresAt: 1e15, EndsAt: 1e15}
+		row := store.Session{ID: "x", Subject: store.Subject{ID: "a"}, StartedAt: 6, ExpiresAt: 1e15, EndsAt: 1e15}
 		if cutOff, err := s.Sessions.Create(t.Context(), row); err != nil || cutOff != 0 {
 			t.Errorf("%s: %d, %v", mode, cutOff, err)
 		}
@@ -176,8 +183,8 @@ func withoutPrepared(t *testing.T, server *services.Server) {
 		if cutOff, err := s.Sessions.Create(t.Context(), row); err != nil || cutOff != 7 {
 			t.Errorf("%s: %d, %v", mode, cutOff, err)
 		}
-		mint := serverauth.AuditEntry{Seq: 1, MAC: serverauth.AuditMAC{1}, Mint: serverauth.Mint{ID: "m", ExpiresAt: 9}}
-		if _, appended, err := s.Mints.Append(t.Context(), serverauth.AuditHead{}, []serverauth.AuditEntry{mint}); err != nil || !appended {
+		mint := audit.Entry{Seq: 1, MAC: audit.MAC{1}, Mint: audit.Mint{ID: "m", ExpiresAt: 9}}
+		if _, appended, err := s.Mints.Append(t.Context(), audit.Head{}, []audit.Entry{mint}); err != nil || !appended {
 			t.Errorf("%s: %v, %v", mode, appended, err)
 		}
 		if live, err := s.Mints.Live(t.Context(), "m", "", "", 5); err != nil || len(live) != 1 {

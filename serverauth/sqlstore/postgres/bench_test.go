@@ -7,8 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/picoauth/picoauth/app"
-	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/postgres"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil/services"
 	"github.com/picoauth/picoauth/testutil/storetest"
 )
@@ -18,12 +18,12 @@ func BenchmarkStores(b *testing.B) { storetest.Benchmark(b, durable(b)) }
 
 func BenchmarkGrowth(b *testing.B) { storetest.BenchmarkGrowth(b, durable(b)) }
 
-func durable(b *testing.B) storetest.Fresh[*serverauth.Stores] {
+func durable(b *testing.B) storetest.Fresh[*store.Stores] {
 	server := services.Postgres(b)
-	return func(tb testing.TB, clock app.Clock) storetest.Storage[*serverauth.Stores] {
+	return func(tb testing.TB, clock app.Clock) storetest.Storage[*store.Stores] {
 		url := server.NewDatabase(tb)
-		return storetest.Storage[*serverauth.Stores]{
-			Open: func(tb testing.TB) *serverauth.Stores { return open(tb, postgres.New(), url, clock) },
+		return storetest.Storage[*store.Stores]{
+			Open: func(tb testing.TB) *store.Stores { return open(tb, postgres.New(), url, clock) },
 			Used: func(tb testing.TB) int64 { return databaseSize(tb, url) },
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -20,8 +21,9 @@ const channel = "picoauth_revocation"
 
 // engine runs statements on a PostgreSQL server.
 type engine struct {
-	db    *sql.DB
-	close func() error // what else ends with it
+	db     *sql.DB
+	pooled bool         // a connection pooler is in between
+	close  func() error // what else ends with it
 }
 
 var _ sqlcore.Engine = (*engine)(nil)
@@ -38,6 +40,9 @@ func newEngine(config *pgx.ConnConfig, connections int, closeToo func() error) *
 // Run implements sqlcore.Engine. All statements go out together, and without a BEGIN they are one transaction, which
 // the server commits after the last (the extended query protocol up to its Sync message).
 func (e *engine) Run(ctx context.Context, script ...sqlcore.Statement) error {
+	if e.pooled {
+		script = asTransaction(script)
+	}
 	return e.with(ctx, func(conn *pgx.Conn) (err error) {
 		batch := &pgx.Batch{}
 		for _, s := range script {
@@ -47,6 +52,9 @@ func (e *engine) Run(ctx context.Context, script ...sqlcore.Statement) error {
 		defer func() {
 			if errClose := results.Close(); err == nil { // it waits for the commit, and repeats an error
 				err = errClose
+			}
+			if err != nil && e.pooled && !conn.IsClosed() { // the BEGIN was carried out
+				_, _ = conn.Exec(ctx, `ROLLBACK`)
 			}
 		}()
 		for _, s := range script {
@@ -67,7 +75,12 @@ func (e *engine) Read(ctx context.Context, script ...sqlcore.Statement) error {
 // Exclusively implements sqlcore.Engine.
 func (e *engine) Exclusively(ctx context.Context, lock string, do func(sqlcore.Tx) error) error {
 	return e.with(ctx, func(conn *pgx.Conn) error {
-		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+			if e.pooled {
+				if _, err := tx.Exec(ctx, fmt.Sprintf(durable, true)); err != nil {
+					return err
+				}
+			}
 			for _, s := range e.Lock(false, lock) {
 				if err := (transaction{tx}).Do(ctx, s); err != nil {
 					return err
@@ -97,6 +110,9 @@ func (*engine) Announce() []sqlcore.Statement {
 	return []sqlcore.Statement{{SQL: `SELECT pg_notify($1, '')`, Args: []any{channel}}}
 }
 
+// Clock implements sqlcore.Engine.
+func (*engine) Clock() string { return `(extract(epoch FROM clock_timestamp()) * 1000)::bigint` }
+
 // Dialect implements sqlcore.Engine.
 func (*engine) Dialect() *strings.Replacer { return strings.NewReplacer() }
 
@@ -108,13 +124,20 @@ func (*engine) HasTable(name string) sqlcore.Statement {
 	}
 }
 
+// Columns implements sqlcore.Engine.
+func (*engine) Columns() sqlcore.Statement {
+	return sqlcore.Statement{SQL: `SELECT table_name::text, column_name::text, data_type::text FROM information_schema.columns
+		WHERE table_schema = ANY (current_schemas(false)) AND starts_with(table_name, 'picoauth_') ORDER BY table_name COLLATE "C", column_name COLLATE "C"`}
+}
+
 // Close implements sqlcore.Engine.
 func (e *engine) Close() error { return errors.Join(e.close(), e.db.Close()) }
 
 // with lends a connection. One that a call had to give up is waited for a moment, until the server has given it up too:
 // then nothing of the call is under way any more, and never are there more connections than the pool has.
 func (e *engine) with(ctx context.Context, use func(*pgx.Conn) error) error {
-	conn, err := e.db.Conn(ctx)
+	var conn *sql.Conn
+	err := patiently(ctx, func() (err error) { conn, err = e.db.Conn(ctx); return err })
 	if err != nil {
 		return err
 	}

@@ -6,14 +6,14 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/postgres"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 // What is wrong with a URL is said without its password.
 func ExampleBackend_Open() {
-	_, err := postgres.New().Open(context.Background(), serverauth.BackendConfig{
-		URL: "postgres://picoauth:secret@localhost/picoauth?pool_max_conns=many", Settings: serverauth.DefaultServerAuthSettings(),
+	_, err := postgres.New().Open(context.Background(), store.BackendConfig{
+		URL: "postgres://picoauth:secret@localhost/picoauth?pool_max_conns=many", AccessTokenTTL: 15 * time.Minute, ClockSkew: time.Minute,
 		Clock: time.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	fmt.Println(err)

@@ -4,13 +4,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/postgres"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil/services"
 	"github.com/picoauth/picoauth/testutil/storetest"
 )
 
-func openURL(tb testing.TB, url string) *serverauth.Stores {
+func openURL(tb testing.TB, url string) *store.Stores {
 	tb.Helper()
 	return open(tb, postgres.New(), url, time.Now)
 }

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/postgres"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil/services"
 )
 
@@ -16,7 +16,7 @@ import (
 const fast = 7 * time.Second
 
 // calls uses each store once.
-func calls(s *serverauth.Stores) map[string]func(context.Context) error {
+func calls(s *store.Stores) map[string]func(context.Context) error {
 	now := time.Now()
 	return map[string]func(context.Context) error{
 		"challenge": func(ctx context.Context) error {
@@ -27,11 +27,11 @@ func calls(s *serverauth.Stores) map[string]func(context.Context) error {
 			return err
 		},
 		"session": func(ctx context.Context) error {
-			_, _, err := s.Sessions.Rotate(ctx, serverauth.Rotation{SessionID: "x", Now: now.UnixMilli()})
+			_, _, err := s.Sessions.Rotate(ctx, store.Rotation{SessionID: "x", Now: now.UnixMilli()})
 			return err
 		},
 		"revocation": func(ctx context.Context) error {
-			_, err := s.Revocations.Add(ctx, []serverauth.Revocation{{JTI: "x", RevokedAt: now.Unix(), Exp: now.Unix() + 60}})
+			_, err := s.Revocations.Add(ctx, []store.Revocation{{JTI: "x", RevokedAt: now.Unix(), Exp: now.Unix() + 60}})
 			return err
 		},
 		"mint":  func(ctx context.Context) error { _, err := s.Mints.Head(ctx); return err },
@@ -41,7 +41,7 @@ func calls(s *serverauth.Stores) map[string]func(context.Context) error {
 }
 
 // all makes the calls at once and returns their errors.
-func all(t *testing.T, s *serverauth.Stores) map[string]error {
+func all(t *testing.T, s *store.Stores) map[string]error {
 	t.Helper()
 	errs := make(chan struct {
 		name string
@@ -69,7 +69,7 @@ func all(t *testing.T, s *serverauth.Stores) map[string]error {
 }
 
 // recovers fails unless everything works again within a moment.
-func recovers(t *testing.T, s *serverauth.Stores) {
+func recovers(t *testing.T, s *store.Stores) {
 	t.Helper()
 	var last map[string]error
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
@@ -86,7 +86,7 @@ func recovers(t *testing.T, s *serverauth.Stores) {
 }
 
 // down fails unless every call says that the server is away, and none says how one gets in.
-func down(t *testing.T, server *services.Server, s *serverauth.Stores) {
+func down(t *testing.T, server *services.Server, s *store.Stores) {
 	t.Helper()
 	for name, err := range all(t, s) {
 		if err == nil {
@@ -130,7 +130,7 @@ func TestOutage(t *testing.T) {
 
 	other := open(t, postgres.New(), server.URL(), time.Now)
 	for before, n := told.Load(), 0; told.Load() == before; n++ { // it listens again
-		items := []serverauth.Revocation{{Sub: "x", RevokedAt: time.Now().Unix(), Exp: time.Now().Unix() + int64(n)}}
+		items := []store.Revocation{{Sub: "x", RevokedAt: time.Now().Unix(), Exp: time.Now().Unix() + int64(n)}}
 		if _, err := other.Revocations.Add(t.Context(), items); err != nil {
 			t.Fatal(err)
 		}

@@ -11,25 +11,25 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/picoauth/picoauth/app"
-	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/keys"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/postgres"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil/services"
 	"github.com/picoauth/picoauth/testutil/storetest"
 )
 
-func config(tb testing.TB, url string, clock app.Clock) serverauth.BackendConfig {
+func config(tb testing.TB, url string, clock app.Clock) store.BackendConfig {
 	tb.Helper()
 	key, err := keys.ParseEncryptionKey(strings.Repeat("0123", 16))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return serverauth.BackendConfig{
-		URL: url, Settings: serverauth.DefaultServerAuthSettings(), EncryptionKey: key, Clock: clock, Log: slog.New(slog.DiscardHandler),
+	return store.BackendConfig{
+		URL: url, AccessTokenTTL: 15 * time.Minute, ClockSkew: time.Minute, EncryptionKey: key, Clock: clock, Log: slog.New(slog.DiscardHandler),
 	}
 }
 
-func open(tb testing.TB, backend serverauth.Backend, url string, clock app.Clock) *serverauth.Stores {
+func open(tb testing.TB, backend store.Backend, url string, clock app.Clock) *store.Stores {
 	tb.Helper()
 	stores, err := backend.Open(tb.Context(), config(tb, url, clock))
 	if err != nil {
@@ -46,15 +46,16 @@ func open(tb testing.TB, backend serverauth.Backend, url string, clock app.Clock
 func TestStores(t *testing.T) {
 	server := services.Postgres(t, "fsync=off") // its crash is not the machine's
 	quiet := &settler{url: server.URL()}
-	storetest.Backend(t, func(tb testing.TB, clock app.Clock) storetest.Storage[*serverauth.Stores] {
+	storetest.Backend(t, func(tb testing.TB, clock app.Clock) storetest.Storage[*store.Stores] {
 		url := server.NewDatabase(tb)
 		faults := &storetest.NetFaults{}
 		backend := postgres.Dialing(faults.Dialer((&net.Dialer{}).DialContext))
-		return storetest.Storage[*serverauth.Stores]{
-			Open:   func(tb testing.TB) *serverauth.Stores { return open(tb, backend, url, clock) },
+		return storetest.Storage[*store.Stores]{
+			Open:   func(tb testing.TB) *store.Stores { return open(tb, backend, url, clock) },
 			Crash:  func(tb testing.TB) { server.Restart(tb) },
+			Copy:   func(tb testing.TB) func() { return copyTables(tb, url) },
 			Faults: faults,
-			Settle: quiet.settle,
+			Settle: quiet.settle, OwnClock: true,
 		}
 	})
 }

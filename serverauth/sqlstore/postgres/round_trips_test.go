@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/postgres"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil/services"
 )
 
@@ -39,7 +39,7 @@ func roundTrips(t *testing.T, server *services.Server) {
 	query.Set("pool_max_conns", "1")
 	u.RawQuery = query.Encode()
 	s := open(t, backend, u.String(), time.Now)
-	page, err := s.Revocations.Since(t.Context(), 0)
+	page, err := s.Revocations.Since(t.Context(), 0, 0, 5000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,25 +54,25 @@ func roundTrips(t *testing.T, server *services.Server) {
 			return err
 		}},
 		"create": {1, func() error {
-			row := serverauth.Session{ID: time.Now().String(), Subject: serverauth.Subject{ID: "a", WalletID: "b"}, StartedAt: 1}
+			row := store.Session{ID: time.Now().String(), Subject: store.Subject{ID: "a", WalletID: "b"}, StartedAt: 1}
 			_, err := s.Sessions.Create(t.Context(), row)
 			return err
 		}},
 		"rotate": {2, func() error {
-			row := serverauth.Session{ID: time.Now().String(), ExpiresAt: 1e15, EndsAt: 1e15}
+			row := store.Session{ID: time.Now().String(), ExpiresAt: 1e15, EndsAt: 1e15}
 			if _, err := s.Sessions.Create(t.Context(), row); err != nil {
 				return err
 			}
 			sent.Store(0)
-			_, _, err := s.Sessions.Rotate(t.Context(), serverauth.Rotation{SessionID: row.ID, Now: 5, TTL: 5})
+			_, _, err := s.Sessions.Rotate(t.Context(), store.Rotation{SessionID: row.ID, Now: 5, TTL: 5})
 			return err
 		}},
 		"revoke": {1, func() error {
-			_, err := s.Revocations.Add(t.Context(), []serverauth.Revocation{{JTI: time.Now().String(), Exp: time.Now().Unix() + 60}})
+			_, err := s.Revocations.Add(t.Context(), []store.Revocation{{JTI: time.Now().String(), Exp: time.Now().Unix() + 60}})
 			return err
 		}},
 		"end of a subject": {1, func() error { _, err := s.Sessions.EndSubject(t.Context(), []string{"a", "b"}, 5); return err }},
-		"denylist":         {1, func() error { _, err := s.Revocations.Since(t.Context(), page.Seq); return err }},
+		"denylist":         {1, func() error { _, err := s.Revocations.Since(t.Context(), page.Seq, 0, 5000); return err }},
 		"keys":             {1, func() error { _, err := s.Keys.Load(t.Context()); return err }},
 	} {
 		for range 2 { // the first time the statements are prepared

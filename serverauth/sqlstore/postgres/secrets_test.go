@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/keys"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/postgres"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil/services"
 )
 
@@ -38,7 +38,7 @@ func secretRecord(name string) keys.Record {
 	return keys.Record{ID: "secret." + name, Kind: keys.KindSecret, CreatedAt: time.Unix(1, 0).UTC(), Private: []byte("PLAINTEXT-PLAINTEXT-PLAINTEXT-32")}
 }
 
-func putKey(t *testing.T, s *serverauth.Stores, r keys.Record) {
+func putKey(t *testing.T, s *store.Stores, r keys.Record) {
 	t.Helper()
 	err := s.Keys.Update(t.Context(), func(before []keys.Record) ([]keys.Record, error) { return append(before, r), nil })
 	if err != nil {

@@ -6,44 +6,45 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
-	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/internal/sqlcore"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 const scheme = "sqlite"
 
 // Backend opens SQLite files.
 type Backend struct {
-	wrap func(driver.Connector) driver.Connector // of tests that break connections; nil: none
+	wrap     func(driver.Connector) driver.Connector // of tests that break connections; nil: none
+	patience time.Duration                           // of tests on a busy machine; 0: the usual one
 }
 
-var _ serverauth.Backend = (*Backend)(nil)
+var _ store.Backend = (*Backend)(nil)
 
 // New returns the backend.
 func New() *Backend { return &Backend{} }
 
-// Schemes implements serverauth.Backend.
+// Schemes implements store.Backend.
 func (*Backend) Schemes() []string { return []string{scheme} }
 
-// Open implements serverauth.Backend. The URL is sqlite: and the path of a file, absolute or relative to the working
+// Open implements store.Backend. The URL is sqlite: and the path of a file, absolute or relative to the working
 // directory; the file and its folder are made if need be. Keys are not among the stores: they are files.
-func (b *Backend) Open(ctx context.Context, c serverauth.BackendConfig) (*serverauth.Stores, error) {
+func (b *Backend) Open(ctx context.Context, c store.BackendConfig) (*store.Stores, error) {
 	path, err := filePath(c.URL)
 	if err != nil {
 		return nil, err
 	}
-	if err := prepareFile(path); err != nil {
+	if err := prepare(ctx, path, c.Log); err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
 	e, err := newEngine(path, b.wrap)
 	if err != nil {
 		return nil, err
 	}
-	stores, err := sqlcore.Open(ctx, e, c, false)
+	stores, err := sqlcore.Open(ctx, e, c, sqlcore.Options{Patience: b.patience})
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %s: %w", path, err)
 	}
@@ -67,18 +68,6 @@ func filePath(text string) (string, error) {
 		return "", errors.New("sqlite: the path has a character that it may not have (?, # or NUL); there are no parameters")
 	}
 	return path, nil
-}
-
-// prepareFile makes the file so that nobody else can read it, which SQLite's other files follow.
-func prepareFile(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	return file.Close()
 }
 
 // dataSource is the driver's name for a file with its settings.

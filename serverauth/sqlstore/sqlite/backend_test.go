@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/keys"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/sqlite"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil/services"
 )
 
@@ -113,7 +113,7 @@ func TestReady(t *testing.T) {
 	broken := &faults{}
 	s := open(t, sqlite.Wrapped(broken.wrap), filepath.Join(t.TempDir(), "auth.db"), time.Now)
 	revoke := func() error {
-		_, err := s.Revocations.Add(t.Context(), []serverauth.Revocation{{Sub: "x", Exp: 1e10}})
+		_, err := s.Revocations.Add(t.Context(), []store.Revocation{{Sub: "x", Exp: 1e10}})
 		return err
 	}
 	broken.Arm(3, false)
@@ -150,10 +150,10 @@ func TestDiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	answered := map[string]bool{}
-	item := serverauth.Revocation{Reason: strings.Repeat("x", 4000), Exp: 1e10}
+	item := store.Revocation{Reason: strings.Repeat("x", 4000), Exp: 1e10}
 	revoke := func(n int) error {
 		item.JTI = time.Now().String() + strings.Repeat("x", n%7)
-		_, err := s.Revocations.Add(t.Context(), []serverauth.Revocation{item})
+		_, err := s.Revocations.Add(t.Context(), []store.Revocation{item})
 		if err == nil {
 			answered[item.JTI] = true
 		}
@@ -178,7 +178,7 @@ func TestDiskFull(t *testing.T) {
 	if err := revoke(0); err != nil {
 		t.Errorf("it does not recover: %v", err)
 	}
-	page, err := s.Revocations.Since(t.Context(), 0)
+	page, err := s.Revocations.Since(t.Context(), 0, 0, 5000)
 	if err != nil || len(page.Items) != len(answered) {
 		t.Errorf("%d items of %d, %v", len(page.Items), len(answered), err)
 	}
@@ -198,7 +198,7 @@ func TestChallengesOfProcessesWithTheEncryptionKey(t *testing.T) {
 	if sealed.EncryptionKey, err = keys.ParseEncryptionKey(strings.Repeat("0123", 16)); err != nil {
 		t.Fatal(err)
 	}
-	opened := func(c serverauth.BackendConfig) *serverauth.Stores {
+	opened := func(c store.BackendConfig) *store.Stores {
 		s, err := sqlite.New().Open(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)

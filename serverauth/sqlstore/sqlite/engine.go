@@ -21,13 +21,17 @@ const readers = 4
 // writer's log is on the disk before a commit is answered, and is kept below 64 MiB; once it is set up it does not wait
 // by itself.
 var (
-	settings       = []string{"busy_timeout(5000)", "cache_size(-16000)"}
-	writerSettings = []string{"journal_mode(WAL)", "synchronous(FULL)", "journal_size_limit(67108864)", "busy_timeout(0)"}
+	settings       = []string{"busy_timeout(5000)"}
+	writerSettings = []string{"journal_mode(WAL)", "synchronous(FULL)", "journal_size_limit(67108864)", "busy_timeout(0)", "cache_size(-16000)"}
+	readerSettings = []string{"query_only(1)", "cache_size(-2000)"} // each fills its own, and the system caches the file anyway
 )
 
 // engine runs statements on a SQLite file. One connection writes, since SQLite has one writer at a time, and waiting
 // in line here is fairer than asking again and again.
-type engine struct{ write, read *sql.DB }
+type engine struct {
+	write, read *sql.DB
+	file        file
+}
 
 var _ sqlcore.Engine = (*engine)(nil)
 
@@ -49,17 +53,20 @@ func newEngine(path string, wrap func(driver.Connector) driver.Connector) (*engi
 	if err != nil {
 		return nil, err
 	}
-	read, err := open(readers, slices.Concat(settings, []string{"query_only(1)"})...)
+	read, err := open(readers, slices.Concat(settings, readerSettings)...)
 	if err != nil {
 		return nil, err
 	}
-	return &engine{write: write, read: read}, nil
+	return &engine{write: write, read: read, file: file{path: path}}, nil
 }
 
 // Run implements sqlcore.Engine.
 func (e *engine) Run(ctx context.Context, script ...sqlcore.Statement) error {
 	if len(script) == 1 { // is a transaction of its own
-		return patiently(ctx, func() error { return do(ctx, e.write, script[0]) })
+		if err := patiently(ctx, func() error { return do(ctx, e.write, script[0]) }); err != nil {
+			return err
+		}
+		return e.file.isThere()
 	}
 	return e.transact(ctx, func(tx sqlcore.Tx) error {
 		for _, s := range script {
@@ -92,6 +99,9 @@ func (*engine) Lock(bool, ...string) []sqlcore.Statement { return nil }
 // Announce implements sqlcore.Engine.
 func (*engine) Announce() []sqlcore.Statement { return nil }
 
+// Clock implements sqlcore.Engine: all processes are on one machine.
+func (*engine) Clock() string { return "NULL" }
+
 // Dialect implements sqlcore.Engine.
 func (*engine) Dialect() *strings.Replacer {
 	return strings.NewReplacer("BYTEA", "BLOB", "BIGINT", "INTEGER", "/*", "", "*/", "")
@@ -100,6 +110,12 @@ func (*engine) Dialect() *strings.Replacer {
 // HasTable implements sqlcore.Engine.
 func (*engine) HasTable(name string) sqlcore.Statement {
 	return sqlcore.Statement{SQL: `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = $1`, Args: []any{name}}
+}
+
+// Columns implements sqlcore.Engine.
+func (*engine) Columns() sqlcore.Statement {
+	return sqlcore.Statement{SQL: `SELECT t.name, c.name, lower(c.type) FROM sqlite_schema t JOIN pragma_table_info(t.name) c
+		WHERE t.type = 'table' AND substr(t.name, 1, 9) = 'picoauth_' ORDER BY t.name, c.name`}
 }
 
 // Close implements sqlcore.Engine. The last connection, the writer's, merges the write-ahead log into the file.
@@ -125,7 +141,7 @@ func (e *engine) transact(ctx context.Context, run func(sqlcore.Tx) error) error
 	if _, err := conn.ExecContext(context.WithoutCancel(ctx), "COMMIT"); err != nil {
 		return rollback(ctx, conn, err)
 	}
-	return nil
+	return e.file.isThere()
 }
 
 // rollback leaves the connection without a transaction, or ends it, and returns the error that was the reason.

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/sqlite"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 // Without fx, a backend is opened by hand.
@@ -20,8 +20,8 @@ func ExampleNew() {
 		return
 	}
 	defer os.RemoveAll(dir)
-	stores, err := sqlite.New().Open(context.Background(), serverauth.BackendConfig{
-		URL: "sqlite:" + filepath.Join(dir, "auth.db"), Settings: serverauth.DefaultServerAuthSettings(),
+	stores, err := sqlite.New().Open(context.Background(), store.BackendConfig{
+		URL: "sqlite:" + filepath.Join(dir, "auth.db"), AccessTokenTTL: 15 * time.Minute, ClockSkew: time.Minute,
 		Clock: time.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

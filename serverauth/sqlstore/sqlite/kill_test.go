@@ -5,14 +5,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/sqlite"
+	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil/storetest"
 )
 
 func TestKill(t *testing.T) {
 	storetest.Kill(t, storetest.Victim{
 		URL:  filepath.Join(t.TempDir(), "auth.db"),
-		Open: func(tb testing.TB, url string) *serverauth.Stores { return open(tb, sqlite.New(), url, time.Now) },
+		Open: func(tb testing.TB, url string) *store.Stores { return open(tb, sqlite.New(), url, time.Now) },
 	})
 }

@@ -3,20 +3,14 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { chromium } from "playwright-core";
-
 import { base } from "../server.mjs";
+import { launch } from "./chromium.mjs";
 import { addEthereum, addSolana } from "./wallets.mjs";
-
-const executablePath = process.env.PICOAUTH_CHROMIUM ?? "/usr/bin/chromium";
 
 let browser;
 
 before(async () => {
-  browser = await chromium.launch({
-    executablePath,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  });
+  browser = await launch();
 });
 
 after(() => browser?.close());
@@ -24,20 +18,21 @@ after(() => browser?.close());
 /**
  * Runs a test in a fresh browser profile. Whatever the page reports as an error fails it: an exception, a violation of the
  * content security policy, a request to another server, a line on the console. A reply of 4xx is on the console too, and
- * is let pass where the test says so.
+ * is let pass where the test says so, and so is a request to an origin of elsewhere.
  */
-export function pageTest(name, { at = base, refusals = false, wallets = async () => {}, ...options }, run) {
-  test(name, { timeout: 120_000 }, async () => {
+export function pageTest(name, { at = base, refusals = false, elsewhere = [], wallets = async () => {}, ...options }, run) {
+  test(name, { timeout: 240_000 }, async () => {
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", ...options });
     const faults = [];
     try {
       const page = await context.newPage();
-      page.setDefaultTimeout(20_000);
-      await watch(page, new URL(at).origin, faults, refusals);
+      page.setDefaultTimeout(60_000);
+      const isExpected = (origin) => origin === new URL(at).origin || elsewhere.includes(origin);
+      await watch(page, isExpected, faults, refusals);
       const injected = await wallets(page);
       await page.goto(at);
       await run(page, injected);
-      faults.push(...(await page.evaluate(() => window.testViolations)));
+      faults.push(...(await page.evaluate(() => window.testViolations ?? [])));
     } finally {
       await context.close();
     }
@@ -45,7 +40,7 @@ export function pageTest(name, { at = base, refusals = false, wallets = async ()
   });
 }
 
-function watch(page, origin, faults, refusals) {
+function watch(page, isExpected, faults, refusals) {
   page.on("pageerror", (error) => faults.push(error.message));
   page.on("console", (line) => {
     const isRefusal = /the server responded with a status of 4\d\d|net::ERR_INTERNET_DISCONNECTED/.test(line.text());
@@ -54,7 +49,7 @@ function watch(page, origin, faults, refusals) {
     }
   });
   page.on("request", (request) => {
-    if (!request.url().startsWith("data:") && new URL(request.url()).origin !== origin) {
+    if (!request.url().startsWith("data:") && !isExpected(new URL(request.url()).origin)) {
       faults.push(`request to ${request.url()}`);
     }
   });
@@ -101,5 +96,12 @@ export const value = (page, list, name) =>
 /** The tokens of the next reply from one of the server's endpoints. */
 export const nextTokens = async (page, endpoint) => (await page.waitForResponse((reply) => reply.url().endsWith(endpoint) && reply.ok())).json();
 
-/** What a resource answers to an access token. */
-export const statusOfProfile = async (token) => (await fetch(base + "/api/profile", { headers: { Authorization: `Bearer ${token}` } })).status;
+/** What a resource answers to a request with these headers. */
+export const statusOfProfile = async (headers) => (await fetch(base + "/api/profile", { headers })).status;
+
+/** The headers with which the page's client would ask for the profile now. They serve once where tokens are bound to a key. */
+export const headersOf = (page) =>
+  page.evaluate(async (url) => {
+    const { client } = await import("/client.js");
+    return client.headers(url);
+  }, base + "/api/profile");

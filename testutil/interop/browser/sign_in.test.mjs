@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 
 import { legacy, v1 } from "../envelopes.mjs";
-import { base, post } from "../server.mjs";
-import { both, button, choose, heading, logOut, nextTokens, pageTest, problem, says, signIn, statusOfProfile, value } from "./harness.mjs";
+import { base, challengeFor, post } from "../server.mjs";
+import { both, button, choose, headersOf, heading, logOut, nextTokens, pageTest, problem, says, signIn, statusOfProfile, value } from "./harness.mjs";
 import { addEthereum, addSolana } from "./wallets.mjs";
 
 const host = new URL(base).host;
@@ -21,7 +21,8 @@ for (const [chain, wallet, algorithm] of [["Ethereum", "Ember", "eip191"], ["Sol
 
     const signingIn = nextTokens(page, "/sign-in");
     await button(page, `Sign in with ${wallet}`).click();
-    const first = await signingIn;
+    const { token_type } = await signingIn;
+    assert.equal(token_type, "DPoP");
     await heading(page, "You are signed in").waitFor();
     assert.deepEqual(signed, [shown], "the wallet signs what the page showed");
     await value(page, "profile", "subject").filter({ hasText: address }).waitFor();
@@ -30,18 +31,20 @@ for (const [chain, wallet, algorithm] of [["Ethereum", "Ember", "eip191"], ["Sol
     assert.equal(await value(page, "claims", "sub").textContent(), address);
     const id = await value(page, "claims", "jti").textContent();
 
+    const ofFirst = await headersOf(page);
     const refreshing = nextTokens(page, "/refresh");
     await button(page, "Refresh").click();
     const second = await refreshing;
     await page.getByRole("status").filter({ hasText: "refreshed" }).waitFor();
     await value(page, "session", "Refreshed").filter({ hasText: "once" }).waitFor();
     assert.notEqual(await value(page, "claims", "jti").textContent(), id);
-    assert.equal(await statusOfProfile(second.access_token), 200);
+    const [used, ofSecond] = [await headersOf(page), await headersOf(page)];
+    assert.equal(await statusOfProfile(used), 200);
 
     await logOut(page);
     await heading(page, "Sign in with your wallet").waitFor();
-    assert.equal(await statusOfProfile(first.access_token), 401);
-    assert.equal(await statusOfProfile(second.access_token), 401);
+    assert.equal(await statusOfProfile(ofFirst), 401);
+    assert.equal(await statusOfProfile(ofSecond), 401);
     assert.equal((await post("/refresh", { refresh_token: second.refresh_token })).status, 401);
   });
 }
@@ -157,18 +160,25 @@ for (const at of otherHosts) {
   });
 }
 
-/** What a page of a wrong domain gets for a message in its own name, with a true nonce and a true signature. */
-function signElsewhere(page, address) {
-  return page.evaluate(async (account) => {
+/**
+ * What a page of a wrong domain gets for a message in its own name, with a true signature and a nonce that came from elsewhere:
+ * it cannot ask for one itself.
+ */
+async function signElsewhere(page, address) {
+  const { challenge, message } = await challengeFor(address);
+  return page.evaluate(async ({ account, challenge, message }) => {
     const send = async (path, body) => {
       const headers = { "Content-Type": "application/json" };
       return (await fetch("/api/v1/auth" + path, { method: "POST", headers, body: JSON.stringify(body) })).json();
     };
-    const { challenge, message } = await send("/challenge", { address: account });
+    const own = await send("/challenge", { address: account });
+    if (own.code !== "domain_not_allowed") {
+      return `it was given a message: ${JSON.stringify(own)}`;
+    }
     const [, ...rest] = message.split("\n");
     const mine = [`${location.host} wants you to sign in with your Ethereum account:`, ...rest].join("\n");
     const hex = "0x" + Array.from(new TextEncoder().encode(mine), (byte) => byte.toString(16).padStart(2, "0")).join("");
     const signature = await window.testEthereum.request({ method: "personal_sign", params: [hex, account] });
     return (await send("/sign-in", { algorithm: "eip191", address: account, challenge, message: mine, signature })).code;
-  }, address);
+  }, { account: address, challenge, message });
 }

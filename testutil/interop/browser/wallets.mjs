@@ -1,6 +1,7 @@
 // Wallets that are put into a page before its own scripts run, and that really sign: the keys are in this process, and the
 // page's wallet asks it through a binding.
 
+import { createSignInMessage } from "@solana/wallet-standard-util";
 import { Keypair } from "@solana/web3.js";
 import nacl from "tweetnacl";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
@@ -31,7 +32,7 @@ export async function addEthereum(page, { legacy = false, chainId = 1, ...look }
 /** Runs in the page. mode says what the person does: nothing special, "reject", "hang" or "wrong account". */
 function ethereumInPage({ name, icon, legacy, chainId, address }) {
   const listeners = new Set();
-  const wallet = { mode: "", switchAccount: () => listeners.forEach((listener) => listener(["0x" + "1".repeat(40)])) };
+  const wallet = { mode: "", accounts: [], switchAccount: () => listeners.forEach((listener) => listener(["0x" + "1".repeat(40)])) };
   const rejected = Object.assign(new Error("User rejected the request."), { code: 4001 });
   const provider = {
     async request({ method, params }) {
@@ -49,7 +50,9 @@ function ethereumInPage({ name, icon, legacy, chainId, address }) {
     }
     switch (method) {
       case "eth_requestAccounts":
-        return wallet.mode === "locked" ? [] : [address];
+        return (wallet.accounts = wallet.mode === "locked" ? [] : [address]);
+      case "eth_accounts":
+        return wallet.accounts;
       case "eth_chainId":
         return chainId;
       case "personal_sign":
@@ -75,7 +78,7 @@ function ethereumInPage({ name, icon, legacy, chainId, address }) {
 }
 
 /** Puts a Solana wallet into the page: registered by the Wallet Standard, or as window.solana if it is a legacy one. */
-export async function addSolana(page, { legacy = false, envelope = null, ...look } = {}) {
+export async function addSolana(page, { legacy = false, envelope = null, oneStep = false, alters = false, ...look } = {}) {
   const pair = Keypair.generate();
   const signed = [];
   await page.exposeBinding("testSolanaSign", (_source, message) => {
@@ -85,12 +88,15 @@ export async function addSolana(page, { legacy = false, envelope = null, ...look
     return { signature: [...nacl.sign.detached(bytes, pair.secretKey)], signedMessage: [...bytes] };
   });
   const address = pair.publicKey.toBase58();
-  await page.addInitScript(solanaInPage, { ...cobalt, ...look, legacy, address, publicKey: [...pair.publicKey.toBytes()] });
+  // What solana:signIn makes of its input, by the library that wallets use for it.
+  // One that alters it leaves out what it does not know, and can sign a text as it stands too.
+  await page.exposeBinding("testSolanaMessage", (_source, input) => [...createSignInMessage(alters ? { ...input, requestId: undefined } : input)]);
+  await page.addInitScript(solanaInPage, { ...cobalt, ...look, legacy, oneStep, alters, address, publicKey: [...pair.publicKey.toBytes()] });
   return { address, signed, mode: (mode) => page.evaluate((m) => (window.testSolana.mode = m), mode) };
 }
 
 /** Runs in the page. */
-function solanaInPage({ name, icon, legacy, address, publicKey }) {
+function solanaInPage({ name, icon, legacy, oneStep, alters, address, publicKey }) {
   const wallet = { mode: "" };
   window.testSolana = wallet;
   const answer = () => {
@@ -116,16 +122,35 @@ function solanaInPage({ name, icon, legacy, address, publicKey }) {
     return;
   }
   const chains = ["solana:mainnet", "solana:devnet"];
-  const account = Object.freeze({ address, publicKey: Uint8Array.from(publicKey), chains, features: ["solana:signMessage"] });
+  const account = Object.freeze({ address, publicKey: Uint8Array.from(publicKey), chains, features: ["solana:signMessage", "solana:signTransaction"] });
+  const signMessage = {
+    "solana:signMessage": { version: "1.1.0", signMessage: (...inputs) => Promise.all(inputs.map(({ message }) => sign(message))) },
+  };
+  const signIn = {
+    "solana:signIn": {
+      version: "1.0.0",
+      signIn: async (input) => [{ account, ...(await sign(await window.testSolanaMessage({ ...input, address }))) }],
+    },
+  };
+  // Kits show no wallet that signs no transactions. None is signed here.
+  const signTransaction = {
+    "solana:signTransaction": {
+      version: "1.0.0", supportedTransactionVersions: ["legacy", 0],
+      signTransaction: async () => Promise.reject(new Error("User rejected the request.")),
+    },
+  };
+  let accounts = [];
+  const connect = async () => (answer(), { accounts: (accounts = [account]) });
   const standard = Object.freeze({
-    version: "1.0.0", name, icon, chains, accounts: [],
+    version: "1.0.0", name, icon, chains,
+    get accounts() {
+      return accounts;
+    },
     features: {
-      "standard:connect": { version: "1.0.0", connect: async () => (answer(), { accounts: [account] }) },
+      "standard:connect": { version: "1.0.0", connect },
+      ...signTransaction,
       "standard:events": { version: "1.0.0", on: () => () => {} },
-      "solana:signMessage": {
-        version: "1.1.0",
-        signMessage: (...inputs) => Promise.all(inputs.map(({ message }) => sign(message))),
-      },
+      ...(oneStep || alters ? signIn : {}), ...(oneStep ? {} : signMessage),
     },
   });
   const register = ({ register: add }) => add(standard);

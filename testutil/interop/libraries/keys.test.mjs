@@ -85,7 +85,7 @@ const bad = (key) => ({
   "the challenge's bytes signed, not its text": [{ sign: (text) => key.sign(Buffer.from(Buffer.from(text).toString(), "hex")) }, 401, "invalid_signature"],
   "another's signature": [{ sign: another(key).sign }, 401, "invalid_signature"],
   "another's key and signature": [{ sign: another(key).sign, after: (r) => ({ ...r, public_key: hex(another(key).publicKey) }) }, 400, "address_mismatch"],
-  "another's address": [{ after: (r) => ({ ...r, address: another(key).address }) }, 401, "invalid_challenge"],
+  "another's address": [{ after: (r) => ({ ...r, address: another(key).address }) }, 401, "challenge_of_another_address"],
   "another's address, with its challenge": [{ address: another(key).address }, 400, "address_mismatch"],
   "another challenge": [{ after: (r) => ({ ...r, challenge: "0".repeat(64) }) }, 401, "invalid_challenge"],
   "a challenge cut short": [{ after: (r) => ({ ...r, challenge: r.challenge.slice(2) }) }, 401, "invalid_challenge"],

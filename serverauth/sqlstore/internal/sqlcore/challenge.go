@@ -3,57 +3,202 @@ package sqlcore
 import (
 	"context"
 	"encoding/binary"
+	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/picoauth/picoauth/app"
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 const (
-	// spentMargin is how long after its expiry a spent nonce is remembered: longer than the clocks of instances may differ
-	// or be set back.
+	// spentMargin is how long after its expiry a spent nonce is remembered: longer than the clocks of instances may differ.
 	spentMargin  = 10 * time.Minute
 	cleanupBatch = 1000
+	// refreshPause is the time between two readings of the key for nonces that were refused.
+	refreshPause = time.Second
 )
 
-// challengeStore remembers the nonces that were spent; what was never used costs nothing.
+// challengeStore remembers the nonces that were spent; what was never used costs nothing. A nonce can be spent only while
+// the key that made it is in the database, and only if nothing that expires later was forgotten.
 type challengeStore struct {
-	db     *database
-	nonces *serverauth.NonceMinter
-	now    app.Clock
+	db  *database
+	key challengeKey
+	now app.Clock
+	log *slog.Logger
+
+	known atomic.Pointer[challengeState]
+	mu    sync.Mutex // held while the state is read
+	read  time.Time  // for a nonce that was refused
 }
 
-// Create implements serverauth.ChallengeStore. It does not ask the database.
-func (s *challengeStore) Create(_ context.Context, address string, ttl time.Duration) (string, error) {
-	return s.nonces.Mint(address, s.now().Add(ttl)), nil
+// challengeState is what all instances share, as it was read last.
+type challengeState struct {
+	sealed []byte // the key as it is kept
+	*store.NonceMinter
+	forgotten int64 // Unix milliseconds: of what expires earlier it is not known whether it was spent
+}
+
+// Create implements serverauth.ChallengeStore. It does not ask the database, unless the clock was set back so far that
+// the nonce would be taken for a forgotten one: then all get a new key.
+func (s *challengeStore) Create(ctx context.Context, address string, ttl time.Duration) (string, error) {
+	expires := s.now().Add(ttl)
+	state := s.known.Load()
+	if expires.UnixMilli() < state.forgotten {
+		if err := s.replaceKey(ctx, expires); err != nil {
+			return "", err
+		}
+		state = s.known.Load()
+	}
+	return state.Mint(address, expires), nil
+}
+
+// IsLive implements store.NonceKnower.
+func (s *challengeStore) IsLive(purpose store.Purpose, nonce string) bool {
+	expires, made := s.known.Load().Made(purpose, nonce)
+	return made && s.now().Before(expires)
+}
+
+// IsFor implements store.NonceKnower.
+func (s *challengeStore) IsFor(address, nonce string) bool {
+	_, expires, made := s.known.Load().Open(address, nonce)
+	return made && s.now().Before(expires)
+}
+
+// open returns the id of a nonce that is genuine and has not expired, and the state that knows it.
+func (s *challengeStore) open(ctx context.Context, address, nonce string) (id store.NonceID, state *challengeState, ok bool, err error) {
+	state = s.known.Load()
+	id, expires, ok := state.Open(address, nonce)
+	if !ok {
+		if err := s.refreshNow(ctx); err != nil {
+			return id, state, false, err
+		}
+		state = s.known.Load()
+		id, expires, ok = state.Open(address, nonce)
+	}
+	return id, state, ok && s.now().Before(expires), nil
+}
+
+// Peek implements store.NoncePeeker.
+func (s *challengeStore) Peek(ctx context.Context, address, nonce string) (bool, error) {
+	id, _, ok, err := s.open(ctx, address, nonce)
+	if err != nil || !ok {
+		return false, err
+	}
+	var spent int64
+	err = s.db.read(ctx, Statement{
+		SQL: `SELECT 1 FROM picoauth_challenge_spent WHERE id = $1`, Args: []any{id[:]}, Count: &spent,
+		Read: func(scan Scan) error { return scan(new(int64)) },
+	})
+	return err == nil && spent == 0, err
 }
 
 // Validate implements serverauth.ChallengeStore.
 func (s *challengeStore) Validate(ctx context.Context, address, nonce string) (bool, error) {
-	id, expires, ok := s.nonces.Open(address, nonce)
-	if !ok || !s.now().Before(expires) {
-		return false, nil
+	id, state, ok, err := s.open(ctx, address, nonce)
+	if err != nil || !ok {
+		return false, err
 	}
 	var added int64
-	err := s.db.run(ctx, Statement{
-		SQL: `INSERT INTO picoauth_challenge_spent (id) VALUES ($1) ON CONFLICT DO NOTHING`, Args: []any{id[:]}, Count: &added,
+	err = s.db.run(ctx, Statement{
+		SQL: `INSERT INTO picoauth_challenge_spent (id) SELECT $1
+			WHERE EXISTS (SELECT 1 FROM picoauth_secret WHERE name = '` + challengeKeyName + `' AND record = $2)
+			AND NOT EXISTS (SELECT 1 FROM picoauth_secret WHERE name = '` + forgottenName + `' AND record > $1) ON CONFLICT DO NOTHING`,
+		Args: []any{id[:], state.sealed}, Count: &added,
 	})
+	if err == nil && added == 0 {
+		err = s.refreshNow(ctx)
+	}
 	return err == nil && added == 1, err
 }
 
-// Cleanup implements serverauth.ChallengeStore.
+// Cleanup implements serverauth.ChallengeStore. That something is forgotten is written down before it is.
 func (s *challengeStore) Cleanup(ctx context.Context) (removed int, err error) {
-	var before [6]byte // of an id: Unix milliseconds, big endian
-	copy(before[:], binary.BigEndian.AppendUint64(nil, uint64(s.now().Add(-spentMargin).UnixMilli()))[2:])
-	for {
-		var n int64
-		err := s.db.runSlow(ctx, append(s.db.engine.Lock(false, "challenge cleanup"), Statement{
+	before := expiryPrefix(s.now().Add(-spentMargin).UnixMilli())
+	err = s.db.run(ctx, Statement{
+		SQL: `INSERT INTO picoauth_secret (name, record) SELECT '` + forgottenName + `', $1
+			WHERE EXISTS (SELECT 1 FROM picoauth_challenge_spent WHERE id < $1)
+			ON CONFLICT (name) DO UPDATE SET record = excluded.record WHERE picoauth_secret.record < excluded.record`,
+		Args: []any{before},
+	})
+	for n := int64(cleanupBatch); err == nil && n == cleanupBatch; {
+		err = s.db.runSlow(ctx, append(s.db.engine.Lock(false, "challenge cleanup"), Statement{
 			SQL: `DELETE FROM picoauth_challenge_spent WHERE id IN
 				(SELECT id FROM picoauth_challenge_spent WHERE id < $1 ORDER BY id LIMIT $2)`,
-			Args: []any{before[:], int64(cleanupBatch)}, Count: &n,
+			Args: []any{before, int64(cleanupBatch)}, Count: &n,
 		})...)
-		if removed += int(n); err != nil || n < cleanupBatch {
-			return removed, err
-		}
+		removed += int(n)
 	}
+	if err == nil && removed > 0 {
+		err = s.refresh(ctx)
+	}
+	return removed, err
+}
+
+// expiryPrefix is how the ids of nonces begin that expire at a time.
+func expiryPrefix(ms int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(max(ms, 0)))[2:] }
+
+// refresh reads the state that all instances share.
+func (s *challengeStore) refresh(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.load(ctx, nil)
+}
+
+// refreshNow is refresh for a nonce that is not known here. However many come, the database is asked once a second.
+func (s *challengeStore) refreshNow(ctx context.Context) error {
+	if !s.mu.TryLock() {
+		return nil
+	}
+	defer s.mu.Unlock()
+	if time.Since(s.read) < refreshPause {
+		return nil
+	}
+	s.read = time.Now()
+	return s.load(ctx, nil)
+}
+
+// load reads the state, in which a key is expected to be another one than replaced. The caller holds mu.
+func (s *challengeStore) load(ctx context.Context, replaced []byte) error {
+	next, err := s.key.read(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	last := s.known.Load()
+	switch {
+	case last == nil || string(last.sealed) == string(replaced):
+	case string(last.sealed) == string(next.sealed):
+		next.NonceMinter = last.NonceMinter
+	default:
+		s.log.ErrorContext(ctx, "store_went_back", "event", "store_went_back", "store", "challenges",
+			"error", "the key of the challenges is another one: the database was emptied or put back, or a clock was set back")
+	}
+	s.known.Store(next)
+	return nil
+}
+
+// replaceKey makes a new key, unless another instance was quicker: what the old one made is refused, so that it does not
+// matter what was forgotten of it.
+func (s *challengeStore) replaceKey(ctx context.Context, expires time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.load(ctx, nil); err != nil {
+		return err
+	}
+	state := s.known.Load()
+	if expires.UnixMilli() >= state.forgotten {
+		return nil
+	}
+	s.log.WarnContext(ctx, "the clock was set back: challenges asked before are refused")
+	err := s.db.run(ctx, Statement{
+		SQL: `DELETE FROM picoauth_secret WHERE name = '` + challengeKeyName + `' AND record = $1`, Args: []any{state.sealed},
+	}, Statement{
+		SQL: `DELETE FROM picoauth_secret WHERE name = '` + forgottenName + `' AND NOT EXISTS
+			(SELECT 1 FROM picoauth_secret WHERE name = '` + challengeKeyName + `')`,
+	})
+	if err != nil {
+		return err
+	}
+	return s.load(ctx, state.sealed)
 }

@@ -46,8 +46,13 @@ type Engine interface {
 	// Announce returns the statements that tell other processes of a revocation once the script is committed; none
 	// where they cannot be told.
 	Announce() []Statement
-	// Dialect rewrites the schema, and HasTable counts the tables of a name.
+	// Clock is an expression for the time by the database's own clock in Unix milliseconds, or NULL where that is the
+	// clock of the processes.
+	Clock() string
+	// Dialect rewrites the schema, HasTable counts the tables of a name, and Columns returns table, column and type, in lower
+	// case, of all tables whose names begin with "picoauth_", in their order.
 	Dialect() *strings.Replacer
 	HasTable(name string) Statement
+	Columns() Statement
 	Close() error
 }

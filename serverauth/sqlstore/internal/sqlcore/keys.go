@@ -2,6 +2,8 @@ package sqlcore
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -78,7 +80,7 @@ func (s *keyStore) Update(ctx context.Context, change func([]keys.Record) ([]key
 		if changes = append(changes, written...); len(changes) == 0 {
 			return nil
 		}
-		for _, statement := range append(changes, Statement{SQL: `UPDATE picoauth_key_version SET version = version + 1`}) {
+		for _, statement := range append(changes, newVersion()) {
 			if err := tx.Do(ctx, statement); err != nil {
 				return err
 			}
@@ -113,6 +115,14 @@ func (s *keyStore) changes(before, after []keys.Record) (statements []Statement,
 		statements = append(statements, Statement{SQL: `DELETE FROM picoauth_key WHERE id = $1 AND aside_ms = 0`, Args: []any{id}})
 	}
 	return statements, nil
+}
+
+// newVersion is random, so that no version comes again when a commit was lost: it would stand for other keys then.
+func newVersion() Statement {
+	var random [8]byte
+	rand.Read(random[:]) // never fails: crypto/rand ends the program instead
+	version := int64(binary.BigEndian.Uint64(random[:]) >> 1)
+	return Statement{SQL: `UPDATE picoauth_key_version SET version = $1`, Args: []any{version}}
 }
 
 // setAside are the statements that leave damaged rows for the operator to look at.

@@ -2,22 +2,24 @@ package sqlcore
 
 import (
 	"context"
+	"math"
 	"strings"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/audit"
 )
 
 // mintStore keeps the mint audit, a row an entry. Its head is its last row.
 type mintStore struct{ db *database }
 
-const mintColumns = `seq, mac, jti, subject, role, issued_at, expires_at, kind, scope, agent_id, session_id, wallet_id, lost, pruned, seal`
+const mintColumns = `seq, mac, jti, subject, role, issued_at, expires_at, kind, scope, agent_id, session_id, wallet_id,
+	client_id, request_id, client, act, lost, pruned, seal`
 
 // scanMint reads mintColumns.
-func scanMint(scan Scan) (e serverauth.AuditEntry, err error) {
+func scanMint(scan Scan) (e audit.Entry, err error) {
 	m := &e.Mint
 	var mac, seal []byte
 	names, keepNames := texts(&m.ID, &m.Subject, &m.Role)
-	others, keepOthers := texts(&m.Kind, &m.Scope, &m.AgentID, &m.SessionID, &m.WalletID)
+	others, keepOthers := texts(&m.Kind, &m.Scope, &m.AgentID, &m.SessionID, &m.WalletID, &m.ClientID, &m.RequestID, &m.Client, (*string)(&m.Act))
 	columns := append([]any{&e.Seq, &mac}, names...)
 	columns = append(append(columns, &m.IssuedAt, &m.ExpiresAt), others...)
 	if err = scan(append(columns, &e.Lost, &e.Pruned, &seal)...); err != nil {
@@ -31,7 +33,7 @@ func scanMint(scan Scan) (e serverauth.AuditEntry, err error) {
 }
 
 // entries returns a Read that collects rows.
-func entries(into *[]serverauth.AuditEntry) func(Scan) error {
+func entries(into *[]audit.Entry) func(Scan) error {
 	return func(scan Scan) error {
 		e, err := scanMint(scan)
 		*into = append(*into, e)
@@ -40,7 +42,7 @@ func entries(into *[]serverauth.AuditEntry) func(Scan) error {
 }
 
 // readHead is the statement that reads the place of the last row.
-func readHead(head *serverauth.AuditHead) Statement {
+func readHead(head *audit.Head) Statement {
 	return Statement{
 		SQL: `SELECT seq, mac FROM picoauth_mint ORDER BY seq DESC LIMIT 1`,
 		Read: func(scan Scan) error {
@@ -52,15 +54,15 @@ func readHead(head *serverauth.AuditHead) Statement {
 	}
 }
 
-// Head implements serverauth.MintStore.
-func (s *mintStore) Head(ctx context.Context) (head serverauth.AuditHead, err error) {
+// Head implements audit.Store.
+func (s *mintStore) Head(ctx context.Context) (head audit.Head, err error) {
 	err = s.db.read(ctx, readHead(&head))
 	return head, err
 }
 
-// Append implements serverauth.MintStore. Each row is added only to the very row that it follows, and the first of
+// Append implements audit.Store. Each row is added only to the very row that it follows, and the first of
 // those who add a number has it: of several callers with the same head, one adds all its rows and the others none.
-func (s *mintStore) Append(ctx context.Context, after serverauth.AuditHead, rows []serverauth.AuditEntry) (head serverauth.AuditHead, appended bool, err error) {
+func (s *mintStore) Append(ctx context.Context, after audit.Head, rows []audit.Entry) (head audit.Head, appended bool, err error) {
 	var added int64
 	script := make([]Statement, 0, len(rows)+1)
 	for _, row := range rows {
@@ -71,46 +73,75 @@ func (s *mintStore) Append(ctx context.Context, after serverauth.AuditHead, rows
 		script[0].Count = &added
 	}
 	if err := s.db.run(ctx, append(script, readHead(&head))...); err != nil {
-		return serverauth.AuditHead{}, false, err
+		return audit.Head{}, false, err
 	}
 	return head, added == 1, nil
 }
 
 // appendMint adds a row if the audit ends with after, or with a row of this number, which stays.
-func appendMint(after serverauth.AuditHead, e serverauth.AuditEntry) Statement {
-	follows := `EXISTS (SELECT 1 FROM picoauth_mint WHERE seq = $20 AND mac = $21)`
+func appendMint(after audit.Head, e audit.Entry) Statement {
+	follows := `EXISTS (SELECT 1 FROM picoauth_mint WHERE seq = $24 AND mac = $25)`
 	args := append(mintValues(e), after.Seq, after.MAC[:])
 	if after.Seq == 0 {
-		follows, args = `NOT EXISTS (SELECT 1 FROM picoauth_mint)`, args[:19]
+		follows, args = `NOT EXISTS (SELECT 1 FROM picoauth_mint)`, args[:23]
 	}
 	return Statement{
 		SQL: `INSERT INTO picoauth_mint (` + mintColumns + `, jti_hash, session_hash, subject_hash, wallet_hash)
-			SELECT ` + parameters(1, 19) + ` WHERE ` + follows + ` ON CONFLICT (seq) DO NOTHING`,
+			SELECT ` + parameters(1, 23) + ` WHERE ` + follows + ` ON CONFLICT (seq) DO NOTHING`,
 		Args: args,
 	}
 }
 
 // mintValues are the values of mintColumns, and the hashes.
-func mintValues(e serverauth.AuditEntry) []any {
+func mintValues(e audit.Entry) []any {
 	m := e.Mint
 	return []any{
 		e.Seq, e.MAC[:], text(m.ID), text(m.Subject), text(m.Role), m.IssuedAt, m.ExpiresAt, text(m.Kind), text(m.Scope),
-		text(m.AgentID), text(m.SessionID), text(m.WalletID), e.Lost, e.Pruned, e.Seal[:],
+		text(m.AgentID), text(m.SessionID), text(m.WalletID), text(m.ClientID), text(m.RequestID), text(m.Client), text(string(m.Act)), e.Lost, e.Pruned, e.Seal[:],
 		hash(m.ID), hash(m.SessionID), hash(m.Subject), hash(m.WalletID),
 	}
 }
 
-// Latest implements serverauth.MintStore.
-func (s *mintStore) Latest(ctx context.Context, limit int) (latest []serverauth.AuditEntry, err error) {
+// Latest implements audit.Store.
+func (s *mintStore) Latest(ctx context.Context, q audit.Query) (latest []audit.Entry, err error) {
+	before := q.Before
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	all := lookups{args: []any{int64(q.Limit), before}, conditions: []string{`pruned = 0`, `seq < $2`}}
+	all.add(q.ID, byID)
+	all.add(q.SessionID, bySession)
+	one := lookups{args: all.args}
+	for _, sub := range q.Subjects {
+		one.add(sub, bySubject)
+	}
+	if len(one.conditions) > 0 {
+		all.conditions = append(all.conditions, one.any())
+	}
+	if q.OfMints() {
+		all.conditions = append(all.conditions, `lost = 0`)
+	}
 	err = s.db.read(ctx, Statement{
-		SQL:  `SELECT ` + mintColumns + ` FROM picoauth_mint WHERE pruned = 0 ORDER BY seq DESC LIMIT $1`,
-		Args: []any{int64(limit)}, Read: entries(&latest),
+		SQL:  `SELECT ` + mintColumns + ` FROM picoauth_mint WHERE ` + strings.Join(all.conditions, ` AND `) + ` ORDER BY seq DESC LIMIT $1`,
+		Args: one.args, Read: entries(&latest),
 	})
 	return latest, err
 }
 
-// Walk implements serverauth.MintStore.
-func (s *mintStore) Walk(ctx context.Context, after int64, limit int) (rows []serverauth.AuditEntry, err error) {
+// Longest implements audit.Store.
+func (s *mintStore) Longest(ctx context.Context) (expiresAt int64, err error) {
+	var latest *int64
+	err = s.db.read(ctx, Statement{
+		SQL: `SELECT max(expires_at) FROM picoauth_mint`, Read: func(scan Scan) error { return scan(&latest) },
+	})
+	if latest != nil {
+		expiresAt = *latest
+	}
+	return expiresAt, err
+}
+
+// Walk implements audit.Store.
+func (s *mintStore) Walk(ctx context.Context, after int64, limit int) (rows []audit.Entry, err error) {
 	err = s.db.read(ctx, Statement{
 		SQL:  `SELECT ` + mintColumns + ` FROM picoauth_mint WHERE seq > $1 ORDER BY seq LIMIT $2`,
 		Args: []any{after, int64(limit)}, Read: entries(&rows),
@@ -118,34 +149,49 @@ func (s *mintStore) Walk(ctx context.Context, after int64, limit int) (rows []se
 	return rows, err
 }
 
-// Live implements serverauth.MintStore.
-func (s *mintStore) Live(ctx context.Context, jti, sid, sub string, now int64) ([]serverauth.Mint, error) {
-	var hits []string
-	args := []any{now}
-	match := func(value string, conditions ...string) {
-		if value == "" {
-			return
-		}
-		which := strings.NewReplacer("?hash", parameters(len(args)+1, 1), "?text", parameters(len(args)+2, 1))
-		args = append(args, hash(value), text(value))
-		for _, condition := range conditions {
-			hits = append(hits, which.Replace(condition))
-		}
-	}
-	match(jti, `jti_hash = ?hash AND jti = ?text`)
-	match(sid, `session_hash = ?hash AND session_id = ?text`)
-	match(sub, `subject_hash = ?hash AND subject = ?text`, `wallet_hash = ?hash AND wallet_id = ?text`)
-	if len(hits) == 0 {
+// Live implements audit.Store.
+func (s *mintStore) Live(ctx context.Context, jti, sid, sub string, now int64) ([]audit.Mint, error) {
+	one := lookups{args: []any{now}}
+	one.add(jti, byID)
+	one.add(sid, bySession)
+	one.add(sub, bySubject)
+	if len(one.conditions) == 0 {
 		return nil, nil
 	}
-	var rows []serverauth.AuditEntry
+	var rows []audit.Entry
 	err := s.db.read(ctx, Statement{
-		SQL:  `SELECT ` + mintColumns + ` FROM picoauth_mint WHERE expires_at > $1 AND (` + strings.Join(hits, ` OR `) + `) ORDER BY seq`,
-		Args: args, Read: entries(&rows),
+		SQL:  `SELECT ` + mintColumns + ` FROM picoauth_mint WHERE expires_at > $1 AND ` + one.any() + ` ORDER BY seq`,
+		Args: one.args, Read: entries(&rows),
 	})
-	live := make([]serverauth.Mint, 0, len(rows))
+	live := make([]audit.Mint, 0, len(rows))
 	for _, row := range rows {
 		live = append(live, row.Mint)
 	}
 	return live, err
 }
+
+// What a mint is looked up by.
+const (
+	byID      = `jti_hash = ?hash AND jti = ?text`
+	bySession = `session_hash = ?hash AND session_id = ?text`
+	bySubject = `subject_hash = ?hash AND subject = ?text OR wallet_hash = ?hash AND wallet_id = ?text`
+)
+
+// lookups are conditions on texts that are found by their hash, and the arguments of them.
+type lookups struct {
+	args       []any
+	conditions []string
+}
+
+// add adds a condition, in which ?hash and ?text stand for those of the value, unless the value is empty.
+func (l *lookups) add(value, condition string) {
+	if value == "" {
+		return
+	}
+	which := strings.NewReplacer("?hash", parameters(len(l.args)+1, 1), "?text", parameters(len(l.args)+2, 1))
+	l.args = append(l.args, hash(value), text(value))
+	l.conditions = append(l.conditions, which.Replace(condition))
+}
+
+// any is the condition that one of them holds.
+func (l *lookups) any() string { return `(` + strings.Join(l.conditions, ` OR `) + `)` }

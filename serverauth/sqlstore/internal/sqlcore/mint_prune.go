@@ -3,11 +3,11 @@ package sqlcore
 import (
 	"context"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/audit"
 )
 
-// Prune implements serverauth.MintStore. All checkpoints are applied in one transaction.
-func (s *mintStore) Prune(ctx context.Context, checkpoints []serverauth.AuditEntry) (removed int, err error) {
+// Prune implements audit.Store. All checkpoints are applied in one transaction.
+func (s *mintStore) Prune(ctx context.Context, checkpoints []audit.Entry) (removed int, err error) {
 	if len(checkpoints) == 0 {
 		return 0, nil
 	}
@@ -36,14 +36,14 @@ type prunedRows struct {
 }
 
 // statements puts a checkpoint in the place of its own row, if it fits, and then removes those before it.
-func (p *prunedRows) statements(c serverauth.AuditEntry) []Statement {
+func (p *prunedRows) statements(c audit.Entry) []Statement {
 	from := c.Seq - c.Pruned
 	return []Statement{{
 		SQL:  `SELECT count(*) FROM picoauth_mint WHERE seq = $1 AND pruned = 0`,
 		Args: []any{c.Seq}, Read: func(scan Scan) error { return scan(&p.last) },
 	}, {
 		SQL: `UPDATE picoauth_mint SET pruned = $3, seal = $4, jti = NULL, subject = NULL, role = NULL, issued_at = 0, expires_at = 0,
-				kind = NULL, scope = NULL, agent_id = NULL, session_id = NULL, wallet_id = NULL, lost = 0,
+				kind = NULL, scope = NULL, agent_id = NULL, session_id = NULL, wallet_id = NULL, client_id = NULL, request_id = NULL, client = NULL, act = NULL, lost = 0,
 				jti_hash = NULL, session_hash = NULL, subject_hash = NULL, wallet_hash = NULL
 			WHERE seq = $1 AND mac = $2 AND ($5 = 0 OR EXISTS (SELECT 1 FROM picoauth_mint WHERE seq = $5))`,
 		Args: []any{c.Seq, c.MAC[:], c.Pruned, c.Seal[:], from}, Count: &p.fits,

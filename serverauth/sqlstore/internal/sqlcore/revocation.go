@@ -1,23 +1,29 @@
 package sqlcore
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strconv"
+	"time"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// revocationStore keeps the denylist. Whoever adds or prunes changes the head first and so holds it until the commit:
+// revocationStore keeps the denylist. Whoever adds or prunes updates the head first and so holds it until the commit:
 // sequence numbers follow the order of commits.
 type revocationStore struct{ db *database }
 
 // quickItems is how many items are added, at most, in the time of a quick call.
 const quickItems = 100
 
+// holdHead is the first statement of whoever adds or prunes.
+var holdHead = Statement{SQL: `UPDATE picoauth_revocation_head SET seq = seq`}
+
 const revocationColumns = `jti, sid, sub, kid, revoked_at, reason, revoked_by, expires_at`
 
 // scanRevocation reads revocationColumns after the given columns.
-func scanRevocation(scan Scan, before ...any) (item serverauth.Revocation, err error) {
+func scanRevocation(scan Scan, before ...any) (item store.Revocation, err error) {
 	names, keepNames := texts(&item.JTI, &item.SID, &item.Sub, &item.KID)
 	causes, keepCauses := texts(&item.Reason, &item.RevokedBy)
 	columns := append(append(before, names...), &item.RevokedAt)
@@ -28,7 +34,7 @@ func scanRevocation(scan Scan, before ...any) (item serverauth.Revocation, err e
 }
 
 // once is what an item that is added once is known by, NULL for one that is added each time.
-func once(item serverauth.Revocation) any {
+func once(item store.Revocation) any {
 	switch {
 	case item.JTI != "":
 		return digest("jti " + item.JTI)
@@ -41,21 +47,23 @@ func once(item serverauth.Revocation) any {
 	}
 }
 
-// Add implements serverauth.RevocationStore.
-func (s *revocationStore) Add(ctx context.Context, items []serverauth.Revocation) ([]serverauth.Revocation, error) {
+// Add implements store.RevocationStore.
+func (s *revocationStore) Add(ctx context.Context, items []store.Revocation) ([]store.Revocation, error) {
 	if len(items) == 0 {
 		return nil, nil
 	}
-	stored := make([]serverauth.Revocation, len(items))
-	script := []Statement{{SQL: `UPDATE picoauth_revocation_head SET seq = seq + $1`, Args: []any{int64(len(items))}}}
+	stored := make([]store.Revocation, len(items))
+	script := []Statement{holdHead}
+	now, step := time.Now().UnixMicro(), store.RevocationStep()
 	for i, item := range items {
 		known := once(item)
 		script = append(script, Statement{
 			SQL: `INSERT INTO picoauth_revocation (seq, once, ` + revocationColumns + `)
-				SELECT seq - $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM picoauth_revocation_head WHERE one = 1
+				SELECT CASE WHEN seq > $1 THEN seq ELSE $1 END + $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+				FROM picoauth_revocation_head WHERE one = 1
 				ON CONFLICT (once) DO NOTHING`,
 			Args: []any{
-				int64(len(items) - 1 - i), known, text(item.JTI), text(item.SID), text(item.Sub), text(item.KID), item.RevokedAt,
+				now, step + int64(i), known, text(item.JTI), text(item.SID), text(item.Sub), text(item.KID), item.RevokedAt,
 				text(item.Reason), text(item.RevokedBy), item.Exp,
 			},
 		})
@@ -67,6 +75,9 @@ func (s *revocationStore) Add(ctx context.Context, items []serverauth.Revocation
 			})
 		}
 	}
+	script = append(script, Statement{
+		SQL: `UPDATE picoauth_revocation_head SET seq = e.last FROM (SELECT max(seq) AS last FROM picoauth_revocation) AS e WHERE e.last > seq`,
+	})
 	run := s.db.run
 	if len(items) > quickItems {
 		run = s.db.runSlow
@@ -77,79 +88,67 @@ func (s *revocationStore) Add(ctx context.Context, items []serverauth.Revocation
 	return stored, nil
 }
 
-// Since implements serverauth.RevocationStore.
-func (s *revocationStore) Since(ctx context.Context, seq int64) (serverauth.RevocationPage, error) {
-	if seq > 0 {
-		page, err := s.news(ctx, seq)
-		if err != nil || !page.Full {
-			return page, err
+// Since implements store.RevocationStore.
+func (s *revocationStore) Since(ctx context.Context, seq, after int64, limit int) (store.RevocationPage, error) {
+	asked := cmp.Or(after, seq)
+	part, err := s.read(ctx, asked, limit)
+	if err != nil {
+		return store.RevocationPage{}, err
+	}
+	from, full := part.head.Begin(asked, after == 0)
+	if from != asked {
+		if part, err = s.read(ctx, from, limit); err != nil {
+			return store.RevocationPage{}, err
 		}
 	}
-	whole := denylistPart{items: []serverauth.Revocation{}}
-	if err := s.db.readSlow(ctx, whole.statements("")...); err != nil {
-		return serverauth.RevocationPage{}, err
+	page := store.RevocationPage{Items: part.items, Seq: slices.Max(append(part.numbers, part.head.Seq)), Full: full}
+	if len(part.items) > limit {
+		page.Items, page.Seq, page.Next = part.items[:limit], part.head.Seq, part.numbers[limit-1]
 	}
-	return serverauth.RevocationPage{Items: whole.items, Seq: max(whole.head, whole.last), Full: true}, nil
+	return page, nil
 }
 
-// newsPart is how many items are read at once of what is new: only a statement with a limit is sure to find them by the
-// index, however little the database knows about its tables.
-const newsPart = 1000
-
-// news returns what came after seq, or only that the whole list is due.
-func (s *revocationStore) news(ctx context.Context, seq int64) (page serverauth.RevocationPage, err error) {
-	page.Items = []serverauth.Revocation{}
-	for {
-		part := denylistPart{after: seq}
-		if err := s.db.read(ctx, part.statements(` LIMIT `+strconv.Itoa(newsPart))...); err != nil {
-			return serverauth.RevocationPage{}, err
-		}
-		page.Full = part.due
-		page.Items = append(page.Items, part.items...)
-		if page.Full || len(part.items) < newsPart {
-			page.Seq = max(part.head, part.last)
-			return page, nil
-		}
-		seq = part.last
-	}
-}
-
-// denylistPart is what was read of the denylist after a number.
+// denylistPart is what was read of the denylist after a number: up to one item more than was asked for.
 type denylistPart struct {
-	after, head, last int64 // sequence numbers
-	due               bool  // the whole list is
-	items             []serverauth.Revocation
+	head    store.RevocationHead
+	items   []store.Revocation
+	numbers []int64
 }
 
-// statements read the head first: what the second one sees in addition was committed later, and goes with a higher
-// number.
-func (p *denylistPart) statements(limit string) []Statement {
-	return []Statement{{
-		SQL: `SELECT seq, pruned FROM picoauth_revocation_head`,
+// read reads the head first: what the second statement sees in addition was committed later, and has a higher number. Only
+// a statement with a limit is sure to use the index, however little the database knows about its tables.
+func (s *revocationStore) read(ctx context.Context, after int64, limit int) (part denylistPart, err error) {
+	part.items = []store.Revocation{}
+	err = s.db.read(ctx, Statement{
+		SQL:  `SELECT seq, pruned, (SELECT count(*) FROM picoauth_revocation WHERE seq = $1) FROM picoauth_revocation_head`,
+		Args: []any{after},
 		Read: func(scan Scan) error {
-			var pruned int64
-			err := scan(&p.head, &pruned)
-			p.due = p.after < pruned || p.after > p.head
+			var found int64
+			err := scan(&part.head.Seq, &part.head.Pruned, &found)
+			part.head.Exists = found > 0
 			return err
 		},
-	}, {
-		SQL:  `SELECT seq, ` + revocationColumns + ` FROM picoauth_revocation WHERE seq > $1 ORDER BY seq` + limit,
-		Args: []any{p.after},
+	}, Statement{
+		SQL: `SELECT seq, ` + revocationColumns + ` FROM picoauth_revocation WHERE seq > $1 ORDER BY seq LIMIT ` +
+			strconv.Itoa(limit+1),
+		Args: []any{after},
 		Read: func(scan Scan) error {
-			item, err := scanRevocation(scan, &p.last)
-			p.items = append(p.items, item)
+			var number int64
+			item, err := scanRevocation(scan, &number)
+			part.items, part.numbers = append(part.items, item), append(part.numbers, number)
 			return err
 		},
-	}}
+	})
+	return part, err
 }
 
-// Prune implements serverauth.RevocationStore. An item that expires at 0 never does.
+// Prune implements store.RevocationStore. An item that expires at 0 never does.
 func (s *revocationStore) Prune(ctx context.Context, before int64, limit int) (removed int, err error) {
 	const expired = `(SELECT seq FROM picoauth_revocation WHERE expires_at > 0 AND expires_at < $1 ORDER BY expires_at, seq LIMIT $2)`
 	var n int64
 	args := []any{before, int64(limit)}
 	err = s.db.runSlow(ctx,
-		Statement{SQL: `UPDATE picoauth_revocation_head SET pruned = pruned`},
+		holdHead,
 		Statement{
 			SQL:  `UPDATE picoauth_revocation_head SET pruned = e.last FROM (SELECT max(seq) AS last FROM ` + expired + ` AS x) AS e WHERE e.last > pruned`,
 			Args: args,

@@ -4,28 +4,33 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 // sessionStore keeps a row a session.
 type sessionStore struct{ db *database }
 
-const sessionColumns = `id, subject, kind, algorithm, wallet_id, account, credential,
-	counter, started_ms, rotated_ms, expires_ms, ends_ms`
+const sessionColumns = `id, subject, kind, algorithm, wallet_id, account, credential, client_id, request_id, client, user_agent,
+	wallet_address, wallet_kind, proof_message, proof_signature, key_thumbprint, mac, counter, started_ms, rotated_ms, expires_ms, ends_ms, checked_ms`
 
-// scanSession reads sessionColumns.
-func scanSession(scan Scan) (row serverauth.Session, err error) {
+// scanSession reads sessionColumns and, after them, more. A MAC of another length is that of no session.
+func scanSession(scan Scan, more ...any) (row store.Session, err error) {
 	u := &row.Subject
-	columns, keep := texts(&row.ID, &u.ID, &u.Kind, &u.Algorithm, &u.WalletID, &u.Account, &row.Credential)
+	columns, keep := texts(&row.ID, &u.ID, &u.Kind, &u.Algorithm, &u.WalletID, &u.Account, &row.Credential,
+		&row.ClientID, &row.RequestID, &row.Client, &row.UserAgent, &u.Address, &u.WalletKind, &row.Proof.Message, &row.Proof.Signature, &row.KeyThumbprint)
+	var mac []byte
 	var counter int64
-	err = scan(append(columns, &counter, &row.StartedAt, &row.RotatedAt, &row.ExpiresAt, &row.EndsAt)...)
+	err = scan(append(append(columns, &mac, &counter, &row.StartedAt, &row.RotatedAt, &row.ExpiresAt, &row.EndsAt, &row.CheckedAt), more...)...)
 	keep()
+	if len(mac) == len(row.MAC) {
+		row.MAC = [len(row.MAC)]byte(mac)
+	}
 	row.Counter = uint64(counter)
 	return row, err
 }
 
 // one returns a Read for a statement that returns one session or none.
-func one(row *serverauth.Session) func(Scan) error {
+func one(row *store.Session) func(Scan) error {
 	return func(scan Scan) (err error) {
 		*row, err = scanSession(scan)
 		return err
@@ -34,42 +39,61 @@ func one(row *serverauth.Session) func(Scan) error {
 
 // Rotate implements serverauth.SessionStore: it reads the row, lets the shared rule decide, and changes the row if
 // its counter is still the one that was read. Otherwise somebody was quicker, and it begins again.
-func (s *sessionStore) Rotate(ctx context.Context, r serverauth.Rotation) (serverauth.Session, serverauth.RotationOutcome, error) {
+func (s *sessionStore) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.RotationOutcome, error) {
 	for ctx.Err() == nil {
-		row, found, err := s.find(ctx, r.SessionID)
+		row, clock, found, err := s.find(ctx, r.SessionID)
 		if err != nil || !found {
-			return serverauth.Session{}, serverauth.SessionAbsent, err
+			return store.Session{}, store.SessionAbsent, err
 		}
+		r.StoreNow = clock
 		next, outcome := r.Rotate(row)
 		done, err := s.swap(ctx, row, next, outcome)
 		if err != nil {
-			return serverauth.Session{}, serverauth.SessionAbsent, err
+			return store.Session{}, store.SessionAbsent, err
 		}
 		if done {
 			return next, outcome, nil
 		}
 	}
-	return serverauth.Session{}, serverauth.SessionAbsent, ctx.Err()
+	return store.Session{}, store.SessionAbsent, ctx.Err()
 }
 
-func (s *sessionStore) find(ctx context.Context, id string) (row serverauth.Session, found bool, err error) {
+// Find implements serverauth.SessionStore.
+func (s *sessionStore) Find(ctx context.Context, id string) (row store.Session, found bool, err error) {
+	row, _, found, err = s.find(ctx, id)
+	return row, found, err
+}
+
+// find reads a row and, where the database is a server, its clock in Unix milliseconds, else 0.
+func (s *sessionStore) find(ctx context.Context, id string) (row store.Session, clock int64, found bool, err error) {
 	var n int64
+	var now *int64
 	err = s.db.read(ctx, Statement{
-		SQL: `SELECT ` + sessionColumns + ` FROM picoauth_session WHERE id = $1`, Args: []any{[]byte(id)}, Read: one(&row), Count: &n,
+		SQL:  `SELECT ` + sessionColumns + `, ` + s.db.engine.Clock() + ` FROM picoauth_session WHERE id = $1`,
+		Args: []any{[]byte(id)}, Count: &n,
+		Read: func(scan Scan) (err error) {
+			row, err = scanSession(scan, &now)
+			return err
+		},
 	})
-	return row, n == 1, err
+	if now != nil {
+		clock = *now
+	}
+	return row, clock, n == 1, err
 }
 
 // swap does what the outcome asks for. It returns false if the row has changed since it was read.
-func (s *sessionStore) swap(ctx context.Context, row, next serverauth.Session, outcome serverauth.RotationOutcome) (bool, error) {
+func (s *sessionStore) swap(ctx context.Context, row, next store.Session, outcome store.RotationOutcome) (bool, error) {
 	var change Statement
 	switch outcome {
-	case serverauth.SessionRotated:
+	case store.SessionRotated, store.SessionAhead:
 		change = Statement{
-			SQL:  `UPDATE picoauth_session SET counter = $3, rotated_ms = $4, expires_ms = $5 WHERE id = $1 AND counter = $2`,
-			Args: []any{[]byte(row.ID), int64(row.Counter), int64(next.Counter), next.RotatedAt, next.ExpiresAt},
+			SQL: `UPDATE picoauth_session SET counter = $3, rotated_ms = $4, expires_ms = $5, checked_ms = $6, key_thumbprint = $7, mac = $8
+				WHERE id = $1 AND counter = $2`,
+			Args: []any{[]byte(row.ID), int64(row.Counter), int64(next.Counter), next.RotatedAt, next.ExpiresAt, next.CheckedAt,
+				text(next.KeyThumbprint), next.MAC[:]},
 		}
-	case serverauth.SessionReused:
+	case store.SessionReused:
 		change = Statement{
 			SQL: `DELETE FROM picoauth_session WHERE id = $1 AND counter = $2`, Args: []any{[]byte(row.ID), int64(row.Counter)},
 		}
@@ -83,25 +107,27 @@ func (s *sessionStore) swap(ctx context.Context, row, next serverauth.Session, o
 }
 
 // End implements serverauth.SessionStore.
-func (s *sessionStore) End(ctx context.Context, sid string) (row serverauth.Session, found bool, err error) {
+func (s *sessionStore) End(ctx context.Context, sid string) (row store.Session, found bool, err error) {
 	var n int64
 	err = s.db.run(ctx, Statement{
 		SQL: `DELETE FROM picoauth_session WHERE id = $1 RETURNING ` + sessionColumns, Args: []any{[]byte(sid)}, Read: one(&row), Count: &n,
 	})
 	if err != nil || n == 0 {
-		return serverauth.Session{}, false, err
+		return store.Session{}, false, err
 	}
 	return row, true, nil
 }
 
 // insertSession adds a row unless a cut-off in the list of digests is not before its start.
-func insertSession(row serverauth.Session, digests string, ids []any) Statement {
+func insertSession(row store.Session, digests string, ids []any) Statement {
 	u := row.Subject
 	columns := []any{
 		[]byte(row.ID), text(u.ID), text(u.Kind), text(u.Algorithm), text(u.WalletID), text(u.Account), text(row.Credential),
-		int64(row.Counter), row.StartedAt, row.RotatedAt, row.ExpiresAt, row.EndsAt, hash(u.ID), hash(u.WalletID),
+		text(row.ClientID), text(row.RequestID), text(row.Client), text(row.UserAgent),
+		text(u.Address), text(u.WalletKind), text(row.Proof.Message), text(row.Proof.Signature), text(row.KeyThumbprint), row.MAC[:],
+		int64(row.Counter), row.StartedAt, row.RotatedAt, row.ExpiresAt, row.EndsAt, row.CheckedAt, hash(u.ID), hash(u.WalletID),
 	}
-	started := len(ids) + 9
+	started := len(ids) + 19
 	return Statement{
 		SQL: fmt.Sprintf(`INSERT INTO picoauth_session (%s, subject_hash, wallet_hash) SELECT %s
 			WHERE NOT EXISTS (SELECT 1 FROM picoauth_session_cut_off WHERE id IN (%s) AND at_ms >= $%d)`,

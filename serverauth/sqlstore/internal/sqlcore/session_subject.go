@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 // cutOffLife is how long, in milliseconds, a mark of EndSubject is kept: longer than any sign-in can be in flight.
@@ -43,8 +43,8 @@ func parameters(first, n int) string {
 }
 
 // Create implements serverauth.SessionStore.
-func (s *sessionStore) Create(ctx context.Context, row serverauth.Session) (cutOff int64, err error) {
-	ids := distinct(row.Subject.ID, row.Subject.WalletID)
+func (s *sessionStore) Create(ctx context.Context, row store.Session) (cutOff int64, err error) {
+	ids := distinct(row.Subject.ID, row.Subject.WalletID, row.Mark)
 	digests := make([]any, len(ids))
 	for i, id := range ids {
 		digests[i] = digest(id)
@@ -75,7 +75,7 @@ func (s *sessionStore) Create(ctx context.Context, row serverauth.Session) (cutO
 }
 
 // EndSubject implements serverauth.SessionStore.
-func (s *sessionStore) EndSubject(ctx context.Context, ids []string, at int64) (ended []serverauth.Session, err error) {
+func (s *sessionStore) EndSubject(ctx context.Context, ids []string, at int64) (ended []store.Session, err error) {
 	ids = distinct(ids...)
 	script := s.db.engine.Lock(false, append([]string{removeSessions}, subjectLocks(ids)...)...)
 	for _, id := range ids {

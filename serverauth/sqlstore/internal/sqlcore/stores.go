@@ -1,14 +1,22 @@
 package sqlcore
 
 import (
+	"cmp"
 	"context"
+	"time"
 
-	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
+// Options are what the kinds of databases differ in.
+type Options struct {
+	WithKeys bool          // the keys are in the database too
+	Patience time.Duration // how long a quick call waits at most, of tests on a busy machine; 0: five seconds
+}
+
 // Open brings the schema up to date and returns the stores. It closes the engine when it returns an error.
-func Open(ctx context.Context, engine Engine, c serverauth.BackendConfig, withKeys bool) (*serverauth.Stores, error) {
-	stores, err := open(ctx, engine, c, withKeys)
+func Open(ctx context.Context, engine Engine, c store.BackendConfig, o Options) (*store.Stores, error) {
+	stores, err := open(ctx, engine, c, o)
 	if err != nil {
 		_ = engine.Close() // the first error says more
 		return nil, err
@@ -16,17 +24,18 @@ func Open(ctx context.Context, engine Engine, c serverauth.BackendConfig, withKe
 	return stores, nil
 }
 
-func open(ctx context.Context, engine Engine, c serverauth.BackendConfig, withKeys bool) (*serverauth.Stores, error) {
+func open(ctx context.Context, engine Engine, c store.BackendConfig, o Options) (*store.Stores, error) {
 	ctx, cancel := context.WithTimeout(ctx, slowTimeout)
 	defer cancel()
 	if err := migrate(ctx, engine, c.Clock()); err != nil {
 		return nil, err
 	}
-	db := &database{engine: engine}
-	stores := &serverauth.Stores{
-		Sessions: &sessionStore{db}, Revocations: &revocationStore{db}, Mints: &mintStore{db}, Ready: db.ready, Close: engine.Close,
+	db := &database{engine: engine, withKeys: o.WithKeys, quick: cmp.Or(o.Patience, quickTimeout)}
+	stores := &store.Stores{
+		Sessions: &sessionStore{db}, Revocations: &revocationStore{db}, Mints: &mintStore{db}, Links: &linkStore{db},
+		Clients: &clientStore{db}, Used: &usedStore{db}, Ready: db.ready, Close: engine.Close,
 	}
-	if withKeys {
+	if o.WithKeys {
 		store := &keyStore{db: db, key: c.EncryptionKey, now: c.Clock, log: c.Log}
 		if c.EncryptionKey != nil {
 			if _, err := store.Load(ctx); err != nil {
@@ -35,10 +44,7 @@ func open(ctx context.Context, engine Engine, c serverauth.BackendConfig, withKe
 		}
 		stores.Keys = store
 	}
-	key, err := challengeKey(ctx, db, c)
-	if err != nil {
-		return nil, err
-	}
-	stores.Challenges = &challengeStore{db: db, nonces: serverauth.NewNonceMinter(key), now: c.Clock}
-	return stores, nil
+	challenges := &challengeStore{db: db, key: challengeKey{c}, now: c.Clock, log: c.Log}
+	stores.Challenges, stores.Refresh = challenges, challenges.refresh
+	return stores, challenges.refresh(ctx)
 }

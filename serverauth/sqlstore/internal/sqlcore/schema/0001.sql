@@ -49,13 +49,13 @@ CREATE TABLE picoauth_revocation (
 );
 CREATE INDEX picoauth_revocation_expires ON picoauth_revocation (expires_at, seq);
 
--- One row: the last sequence number, and the highest that is gone. Whoever adds holds it until the commit.
+-- One row: the last sequence number, and the highest that is gone, from the microseconds of the clock on. Whoever adds holds it until the commit.
 CREATE TABLE picoauth_revocation_head (
 	one BIGINT PRIMARY KEY CHECK (one = 1),
 	seq BIGINT NOT NULL,
 	pruned BIGINT NOT NULL
 );
-INSERT INTO picoauth_revocation_head (one, seq, pruned) VALUES (1, {now}, {now});
+INSERT INTO picoauth_revocation_head (one, seq, pruned) VALUES (1, {now}000, {now}000);
 
 -- The mint audit.
 CREATE TABLE picoauth_mint (

@@ -1,0 +1,135 @@
+package app
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// ConfigValue describes one setting of a configuration for people.
+type ConfigValue struct {
+	// Key is the full key, such as "server_auth.subjects[0].role".
+	Key string `json:"key"`
+	// Variable is the environment variable that sets it; empty for an item of a list or of a map.
+	Variable string `json:"variable,omitempty"`
+	// Form is the kind of value: "text", "true or false", "whole number of seconds", "list of text".
+	Form string `json:"form"`
+	// Value is the effective value. A secret is "(hidden)", or empty if it is not set.
+	Value string `json:"value"`
+	// Source is where the value comes from; empty: the default.
+	Source string `json:"source,omitempty"`
+}
+
+const hiddenValue = "(hidden)"
+
+// AddSettings adds a section to the sources, as RegisterSettings does to an application.
+func AddSettings[T any](sources *ConfigSources, name string, defaults T) {
+	sources.Sections = append(sources.Sections, name)
+	sources.settings = append(sources.settings, settingsOf(name, defaults))
+}
+
+// DescribeConfig returns every setting of the sections that were added by AddSettings, in the order of their fields. warnings are
+// about settings without effect. The error joins all faults, like that of LoadConfig.
+func DescribeConfig(sources ConfigSources) (values []ConfigValue, warnings []string, err error) {
+	loader := newConfigLoader(sources)
+	err = loader.load(sources)
+	for _, w := range loader.warnings {
+		warnings = append(warnings, fmt.Sprintf("%s: %s (%s)", w.name, w.message, w.source))
+	}
+	if err != nil {
+		return nil, warnings, err
+	}
+	for _, settings := range loader.settings {
+		decoded, fault := settings.decode(loader.koanf, false)
+		err = errors.Join(err, fault)
+		d := describer{loader: loader}
+		d.describe(settings.name, reflect.ValueOf(decoded), true)
+		values = append(values, d.values...)
+	}
+	return values, warnings, err
+}
+
+type describer struct {
+	loader *configLoader
+	values []ConfigValue
+}
+
+// describe adds the settings below key. variable says whether they have environment variables.
+func (d *describer) describe(key string, value reflect.Value, variable bool) {
+	switch {
+	case value.Kind() == reflect.Struct:
+		for name, field := range settingsFields(value.Type()) {
+			d.describe(joinKey(key, name), value.FieldByIndex(field.Index), variable)
+		}
+	case value.Kind() == reflect.Slice && value.Type().Elem().Kind() == reflect.Struct:
+		if value.Len() == 0 {
+			d.add(key, "", "list of sections", false)
+		}
+		for i := range value.Len() {
+			d.describe(fmt.Sprintf("%s[%d]", key, i), value.Index(i), false)
+		}
+	case value.Kind() == reflect.Map:
+		if value.Len() == 0 && variable {
+			d.add(key, "", formOf(key, value.Type()), false)
+		}
+		for _, name := range value.MapKeys() {
+			d.describe(joinKey(key, name.String()), value.MapIndex(name), false)
+		}
+	default:
+		d.add(key, valueText(value), formOf(key, value.Type()), variable)
+	}
+}
+
+func (d *describer) add(key, text, form string, variable bool) {
+	described := ConfigValue{Key: key, Form: form, Value: text, Source: d.loader.originOf(key).source}
+	if described.Source == defaultsSource {
+		described.Source = ""
+	}
+	if variable {
+		described.Variable = variableOf(key)
+	}
+	if isSecretKey(key) && text != "" {
+		described.Value = hiddenValue
+		if scheme, _, isURL := strings.Cut(text, ":"); isURL && strings.HasSuffix(key, "_url") {
+			described.Value = scheme + ":" + hiddenValue
+		}
+	}
+	d.values = append(d.values, described)
+}
+
+func valueText(value reflect.Value) string {
+	if value.Kind() == reflect.Interface {
+		value = value.Elem()
+	}
+	switch {
+	case !value.IsValid():
+		return ""
+	case value.Kind() != reflect.Slice:
+		return fmt.Sprint(value.Interface())
+	}
+	items := make([]string, value.Len())
+	for i := range items {
+		items[i] = fmt.Sprint(value.Index(i).Interface())
+	}
+	return strings.Join(items, ", ")
+}
+
+// formOf returns the kind of value of a setting, for people.
+func formOf(key string, t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return "whole number" + unitOf(key, " of ")
+	case reflect.Float32, reflect.Float64:
+		return "number" + unitOf(key, " of ")
+	case reflect.Slice:
+		return "list of " + cmp.Or(formOf("", t.Elem()), "values")
+	case reflect.Map:
+		return "section of keys"
+	default:
+		return "text"
+	}
+}

@@ -1,0 +1,187 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// errDraining is the cause with which the context of a stream is cancelled at a shutdown.
+var errDraining = errors.New("the server shuts down")
+
+// connection is the state of one connection of a Server. The context of each request contains it.
+type connection struct {
+	drain             context.Context // of the server
+	requests, streams atomic.Int32    // of now
+	takenOver         atomic.Bool
+	forget            func()
+	since             time.Time      // of its last change of state; the server's mutex guards it
+	state             http.ConnState // as since
+	evicted           bool           // as since: it is being closed
+}
+
+type connectionKey struct{}
+
+func connectionOf(ctx context.Context) *connection {
+	c, _ := ctx.Value(connectionKey{}).(*connection)
+	return c
+}
+
+// Draining returns a channel that is closed when the server of a request begins to shut down: it accepts no new requests, and running
+// ones have the shutdown time-out to finish. It is for handlers that would otherwise not end, such as those of WebSockets and long
+// polls. The context of a reply with text/event-stream is cancelled by itself.
+//
+// For a context that does not belong to a Server the channel is nil, so it is never closed.
+func Draining(ctx context.Context) <-chan struct{} {
+	if c := connectionOf(ctx); c != nil {
+		return c.drain.Done()
+	}
+	return nil
+}
+
+// idles reports whether all requests on a connection are streams. A connection whose request is still being read has no request yet, and
+// is not idle.
+func (c *connection) idles() bool {
+	requests := c.requests.Load()
+	return requests > 0 && requests <= c.streams.Load()
+}
+
+// done ends a request. After the last request of a connection that a handler took over, the server forgets the connection.
+func (c *connection) done() {
+	if c.requests.Add(-1) == 0 && c.takenOver.Load() {
+		c.forget()
+	}
+}
+
+// counted counts the requests of each connection.
+func counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c := connectionOf(r.Context()); c != nil {
+			c.requests.Add(1)
+			defer c.done()
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+const (
+	drainPoll = 5 * time.Millisecond
+	// drainTime is the maximum wait for a connection that was opened and sends nothing.
+	drainTime = time.Second
+	// streamTime is the time that streams have to end after the shutdown began, before the application's other stop hooks run,
+	// which may end them too.
+	streamTime = 500 * time.Millisecond
+)
+
+// drain closes the port, tells handlers (see Draining), and waits until all
+// requests but streams have their answers, for the shutdown time-out at most.
+// Streams that go on then are left to Shutdown. What still runs is cut off, and
+// that is an error.
+func (s *Server) drain(ctx context.Context) error {
+	if s.listener == nil {
+		return nil
+	}
+	s.stopping.Store(true)
+	_ = s.listener.Close()
+	s.http.SetKeepAlivesEnabled(false)
+	began := s.drainBegan()
+	ctx, cancel := context.WithDeadline(ctx, began.Add(s.shutdownTimeout))
+	defer cancel()
+	s.beginDrain(errDraining)
+	ticker := time.NewTicker(drainPoll)
+	defer ticker.Stop()
+	for s.isBusy(time.Since(began)) {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			if _, others := s.running(); others > 0 {
+				return s.cutOff(ctx.Err())
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// drainBegan returns the time at which the shutdown time-out began, that of the first call.
+func (s *Server) drainBegan() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.began.IsZero() {
+		s.began = time.Now()
+	}
+	return s.began
+}
+
+// isBusy reports whether there is still a request to wait for, some time after the drain began. http.Server.Shutdown drops a request that
+// it reads after it has begun, without a reply.
+func (s *Server) isBusy(drained time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.connections {
+		switch requests := c.requests.Load(); {
+		case c.state == http.StateIdle:
+		case c.takenOver.Load():
+			if drained < streamTime { // to say good-bye
+				return true
+			}
+		case requests == 0 && drained < drainTime: // being read, or being written
+			return true
+		case requests > 0 && (!c.idles() || drained < streamTime):
+			return true
+		}
+	}
+	return false
+}
+
+// shutdown drains, waits for streams to end, at most for the shutdown time-out of
+// the settings and as long as ctx lasts, and closes everything. A stream that does
+// not end is cut off with a warning; any other request that is cut off is an error.
+//
+// A connection that a handler has taken over, as for WebSockets, is the handler's
+// to close: see Draining. It has half a second to do so before other stop hooks run.
+func (s *Server) shutdown(ctx context.Context) error {
+	if err := s.drain(ctx); err != nil {
+		return err
+	}
+	if s.listener != nil {
+		defer func() { _ = s.listener.Close() }() // open still if Serve had not begun
+	}
+	// Streams have streamTime even if other requests used up the time-out.
+	ctx, cancel := context.WithDeadline(ctx, later(s.drainBegan().Add(s.shutdownTimeout), time.Now().Add(streamTime)))
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	if err == nil || errors.Is(err, net.ErrClosed) { // Drain closed the port
+		return nil
+	}
+	if streams, others := s.running(); others == 0 {
+		s.logger.Warn("streams did not end and were cut off", "streams", streams)
+		_ = s.http.Close()
+		return nil
+	}
+	return s.cutOff(err)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// running counts the running requests.
+func (s *Server) running() (streams, others int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.connections {
+		if c.takenOver.Load() {
+			continue
+		}
+		n := int(c.streams.Load())
+		streams, others = streams+n, others+int(c.requests.Load())-n
+	}
+	return streams, others
+}

@@ -1,0 +1,32 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// FlatTexts returns a section of free names with its values as texts. A name may have dots, which a configuration reads as
+// levels: {"a": {"b": 1}} is "a.b" with "1". Each value that is no text, number or boolean is a *ConfigError, whose key is that
+// of the section, a dot and the name.
+func FlatTexts(key string, section map[string]any) (map[string]string, error) {
+	all := make(map[string]string, len(section))
+	err := flattenTexts(all, key, "", section)
+	return all, err
+}
+
+func flattenTexts(into map[string]string, key, before string, level map[string]any) error {
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(level)) {
+		switch value := level[name].(type) {
+		case map[string]any:
+			faults = append(faults, flattenTexts(into, key, before+name+".", value))
+		case string, bool, int, int64, uint64, float64:
+			into[before+name] = fmt.Sprint(value)
+		default:
+			faults = append(faults, &ConfigError{Key: key + "." + before + name, Reason: "must be a text, a number or true or false"})
+		}
+	}
+	return errors.Join(faults...)
+}

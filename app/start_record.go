@@ -1,0 +1,51 @@
+package app
+
+import (
+	"log/slog"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+)
+
+// StartFacts returns attributes of a module for the log record of the start. A module adds them to the fx value group "picoauth.start".
+type StartFacts func() []slog.Attr
+
+// modules are the names of the fx modules of the graph.
+type modules []string
+
+// record returns the attributes of the start's log record.
+func (p serveParams) record() []any {
+	attributes := []any{slog.String("version", Version), slog.String("modules", strings.Join(p.Modules, ", ")), slog.Int("max_connections", p.Server.maxConnections())}
+	for _, facts := range p.Facts {
+		for _, attribute := range facts() {
+			attributes = append(attributes, attribute)
+		}
+	}
+	return attributes
+}
+
+// warnOfOpenRoutes logs a warning for routes of the application without authentication.
+func (p serveParams) warnOfOpenRoutes() {
+	for _, module := range p.Modules {
+		if module == "clientauth" {
+			return
+		}
+	}
+	public := make(map[*echo.Route]bool)
+	for _, route := range p.Public {
+		public[route] = true
+	}
+	for _, route := range p.Echo.Routes() {
+		if !public[route] && !isOwnHandler(route.Name) {
+			p.Logger.Warn("routes of this application are open to everybody: it is without clientauth", "route", route.Method+" "+route.Path)
+			return
+		}
+	}
+}
+
+// isOwnHandler reports whether a route's handler, by the name that echo gives it, is one of package app, or of serverauth and its
+// subpackages.
+func isOwnHandler(handler string) bool {
+	name, ofProject := strings.CutPrefix(handler, projectPath)
+	return ofProject && (strings.HasPrefix(name, "app.") || strings.HasPrefix(name, "serverauth.") || strings.HasPrefix(name, "serverauth/"))
+}

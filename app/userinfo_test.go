@@ -1,0 +1,38 @@
+package app_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/clientauth"
+	"github.com/picoauth/picoauth/serverauth"
+)
+
+// A password in a URL that is refused is in no error, whichever setting it was put into.
+func TestErrorsShowNoPasswordOfAURL(t *testing.T) {
+	for _, secret := range []string{"SECRETPART", "SECRET@SECRETPART", "SECRET/SECRETPART", "%zzSECRETPART"} {
+		at := "http://user:" + secret + "@localhost:8100"
+		for _, key := range []string{
+			"server_auth.issuer", "server_auth.allowed_domains", "server_auth.claims_url", "server_auth.storage_url",
+			"auth_client.issuer", "auth_client.jwks_url", "auth_client.revocation_endpoint", "auth_client.public_url", "app.cors_origins", "app.host",
+		} {
+			values := map[string]any{"app.port": 0, "server_auth.claims_secret": "0123456789abcdef0123456789abcdef"}
+			module := serverauth.Module
+			if strings.HasPrefix(key, "auth_client.") {
+				values = map[string]any{"app.port": 0, "auth_client.issuer": "http://127.0.0.1:1", "auth_client.audience": "pico"}
+				module = clientauth.Module
+			}
+			values[key] = at
+			err := app.New(module, app.ConfigMap(values)).Err()
+			if assert.Error(t, err, key) {
+				assert.NotContains(t, err.Error(), "SECRET", key)
+			}
+		}
+	}
+	assert.Equal(t, "https://…@host/x", app.WithoutUserinfo("https://a:b@host/x"))
+	assert.Equal(t, "https://host/x", app.WithoutUserinfo("https://host/x"))
+	assert.Equal(t, "a@b", app.WithoutUserinfo("a@b"))
+}

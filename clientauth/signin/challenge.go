@@ -1,0 +1,44 @@
+package signin
+
+import (
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strings"
+)
+
+// challenge is what a server gives to sign.
+type challenge struct {
+	Nonce   string `json:"challenge"`
+	Message string `json:"message"` // around the nonce; empty: the nonce alone is signed
+}
+
+const nonceSize = 32 // bytes, written as hex
+
+var errForeignText = errors.New("signin: what the server gave to sign is no sign-in of this key")
+
+// text is what to sign. It is refused unless it is a nonce, or a message by which this key signs in and, with DPoP, which names
+// the key of the proofs: whoever runs the server could otherwise have the program sign something else, or sign in elsewhere as the
+// program by passing that server's message on.
+func (c challenge) text(k *key, proofs *proofKey) (string, error) {
+	if raw, err := hex.DecodeString(c.Nonce); err != nil || len(raw) != nonceSize {
+		return "", errForeignText
+	}
+	if c.Message == "" {
+		return c.Nonce, nil
+	}
+	lines := strings.Split(c.Message, "\n")
+	wanted := []string{"Nonce: " + c.Nonce}
+	if proofs != nil {
+		wanted = append(wanted, "- urn:ietf:params:oauth:jwk-thumbprint:sha-256:"+proofs.thumbprint)
+	}
+	isSignIn := strings.Contains(lines[0], " wants you to sign in with your ") && strings.HasSuffix(lines[0], " account:") &&
+		len(lines) > 1 && strings.EqualFold(lines[1], k.address)
+	for _, line := range wanted {
+		isSignIn = isSignIn && slices.Contains(lines, line)
+	}
+	if !isSignIn {
+		return "", errForeignText
+	}
+	return c.Message, nil
+}

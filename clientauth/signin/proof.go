@@ -1,0 +1,168 @@
+package signin
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/url"
+	"time"
+
+	"github.com/picoauth/picoauth/clientauth/jose"
+)
+
+// headerProof is the header with a proof (RFC 9449), headerNonce the one with the nonce for the next proof.
+const (
+	headerProof = "DPoP"
+	headerNonce = "DPoP-Nonce"
+)
+
+// proofKey is the key that tokens are bound to.
+type proofKey struct {
+	signer     crypto.Signer
+	algorithm  string
+	jwk        json.RawMessage // public
+	thumbprint string
+}
+
+func (k *proofKey) thumbprintOrNone() string {
+	if k == nil {
+		return ""
+	}
+	return k.thumbprint
+}
+
+// errNoKey is returned for a DPoP token if the source does not have its key.
+var errNoKey = errors.New("signin: the token is bound to a key that is not the source's; set Config.DPoP")
+
+// keptName is the name of the key of a state file in errors.
+const keptName = "the key of the state file"
+
+// newProofKey returns the proof key of a signer with a key of P-256, Ed25519 or RSA. The name is that of the signer in errors.
+func newProofKey(signer crypto.Signer, name string) (*proofKey, error) {
+	k := &proofKey{signer: signer}
+	switch public := signer.Public().(type) {
+	case *ecdsa.PublicKey:
+		k.algorithm = jose.ES256
+		if public.Curve != elliptic.P256() {
+			return nil, fmt.Errorf("signin: %s has a curve that is not P-256", name)
+		}
+	case ed25519.PublicKey:
+		k.algorithm = jose.EdDSA
+	case *rsa.PublicKey:
+		k.algorithm = jose.RS256
+	default:
+		return nil, fmt.Errorf("signin: %s has a %T, and no key of P-256, Ed25519 or RSA", name, public)
+	}
+	var err error
+	if k.thumbprint, err = jose.Thumbprint(signer.Public()); err != nil {
+		return nil, fmt.Errorf("signin: %s: %w", name, err)
+	}
+	k.jwk, err = jose.Key{Public: signer.Public()}.MarshalJSON()
+	return k, err
+}
+
+// generateProofKey makes a key. The text is the key in the form of the state file.
+func generateProofKey() (*proofKey, string, error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, "", err
+	}
+	text, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return nil, "", err
+	}
+	key, err := newProofKey(private, keptName)
+	return key, base64.StdEncoding.EncodeToString(text), err
+}
+
+// parseProofKey reads a key from the state file.
+func parseProofKey(text string) (*proofKey, error) {
+	der, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, err
+	}
+	private, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		return nil, err
+	}
+	signer, isSigner := private.(crypto.Signer)
+	if !isSigner {
+		return nil, errors.New("no key that signs")
+	}
+	return newProofKey(signer, keptName)
+}
+
+// proof returns the value of the header DPoP for one request. token is the access token of the request, empty if the request is for
+// tokens. nonce is the nonce that the server sent, or empty.
+func (k *proofKey) proof(method, target, token, nonce string) (string, error) {
+	claims := map[string]any{"jti": rand.Text(), "htm": method, "htu": withoutQuery(target), "iat": time.Now().Unix()}
+	if token != "" {
+		sum := sha256.Sum256([]byte(token))
+		claims["ath"] = jose.EncodeBase64(sum[:])
+	}
+	if nonce != "" {
+		claims["nonce"] = nonce
+	}
+	return k.jwt(map[string]any{"typ": "dpop+jwt", "alg": k.algorithm, "jwk": k.jwk}, claims)
+}
+
+// jwt is a JWT that the key signs.
+func (k *proofKey) jwt(header, claims map[string]any) (string, error) {
+	first, err := json.Marshal(header)
+	if err != nil {
+		return "", err
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", err
+	}
+	input := jose.EncodeBase64(first) + "." + jose.EncodeBase64(payload)
+	signature, err := k.sign([]byte(input))
+	if err != nil {
+		return "", fmt.Errorf("signin: sign a JWT: %w", err)
+	}
+	return input + "." + jose.EncodeBase64(signature), nil
+}
+
+func (k *proofKey) sign(input []byte) ([]byte, error) {
+	if k.algorithm == jose.EdDSA {
+		return k.signer.Sign(rand.Reader, input, crypto.Hash(0))
+	}
+	digest := sha256.Sum256(input)
+	signature, err := k.signer.Sign(rand.Reader, digest[:], crypto.SHA256)
+	if err != nil || k.algorithm == jose.RS256 {
+		return signature, err
+	}
+	var parts struct{ R, S *big.Int }
+	if rest, err := asn1.Unmarshal(signature, &parts); err != nil || len(rest) > 0 {
+		return nil, errors.New("the signer's signature is not DER")
+	}
+	if order := elliptic.P256().Params().N; parts.R.Sign() <= 0 || parts.S.Sign() <= 0 || parts.R.Cmp(order) >= 0 || parts.S.Cmp(order) >= 0 {
+		return nil, errors.New("the signer's signature is out of range")
+	}
+	raw := make([]byte, 64)
+	parts.R.FillBytes(raw[:32])
+	parts.S.FillBytes(raw[32:])
+	return raw, nil
+}
+
+// withoutQuery returns a URL as the claim htu contains it: without query and fragment.
+func withoutQuery(target string) string {
+	u, err := url.Parse(target)
+	if err != nil {
+		return target
+	}
+	u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment, u.User = "", false, "", "", nil
+	return u.String()
+}

@@ -1,0 +1,70 @@
+package signin
+
+import (
+	"crypto"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/cloudflare/circl/sign"
+	"github.com/cloudflare/circl/sign/mldsa/mldsa44"
+	"github.com/cloudflare/circl/sign/mldsa/mldsa65"
+	"github.com/cloudflare/circl/sign/mldsa/mldsa87"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
+)
+
+// SeedSize is the length of a seed in bytes.
+const SeedSize = 32
+
+// Algorithms returns the wallet algorithms for Config.Algorithm.
+func Algorithms() []string {
+	return []string{MLDSA44, MLDSA65, MLDSA87, Ed25519, Secp256k1, EIP191, Solana}
+}
+
+// NewSigner derives a key from a seed, for programs that keep the seed in a file. The same seed gives the same key. It returns an
+// error for an unknown algorithm, and for a seed that is no valid secp256k1 key.
+func NewSigner(algorithm string, seed [SeedSize]byte) (crypto.Signer, error) {
+	switch algorithm {
+	case Ed25519, Solana:
+		return ed25519.NewKeyFromSeed(seed[:]), nil
+	case MLDSA44:
+		return derive(mldsa44.Scheme(), seed)
+	case MLDSA65:
+		return derive(mldsa65.Scheme(), seed)
+	case MLDSA87:
+		return derive(mldsa87.Scheme(), seed)
+	case Secp256k1, EIP191:
+		key := secp256k1.PrivKeyFromBytes(seed[:])
+		if key.Key.IsZero() {
+			return nil, errors.New("signin: the seed is no key of secp256k1")
+		}
+		return secp256k1Signer{key}, nil
+	default:
+		return nil, unknownAlgorithm(algorithm)
+	}
+}
+
+func unknownAlgorithm(name string) error {
+	return fmt.Errorf("signin: unknown algorithm %q; there are %s", name, strings.Join(Algorithms(), ", "))
+}
+
+func derive(scheme sign.Scheme, seed [SeedSize]byte) (crypto.Signer, error) {
+	_, private := scheme.DeriveKey(seed[:])
+	signer, isSigner := private.(crypto.Signer)
+	if !isSigner {
+		return nil, fmt.Errorf("signin: a key of %s does not sign", scheme.Name())
+	}
+	return signer, nil
+}
+
+// secp256k1Signer signs a digest and returns DER, as an HSM does.
+type secp256k1Signer struct{ key *secp256k1.PrivateKey }
+
+func (s secp256k1Signer) Public() crypto.PublicKey { return s.key.PubKey() }
+
+func (s secp256k1Signer) Sign(_ io.Reader, digest []byte, _ crypto.SignerOpts) ([]byte, error) {
+	return ecdsa.Sign(s.key, digest).Serialize(), nil
+}

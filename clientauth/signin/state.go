@@ -1,0 +1,95 @@
+package signin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// session is the state of a session, in memory and in the state file.
+type session struct {
+	Issuer       string    `json:"issuer"`
+	Address      string    `json:"address"` // of the key that began it
+	AccessToken  string    `json:"access_token"`
+	RefreshToken string    `json:"refresh_token"`
+	ExpiresAt    time.Time `json:"expires_at"` // of the access token
+	Lifetime     int64     `json:"expires_in"` // of the access token, seconds
+	// Thumbprint is that of the key to which the tokens are bound. ProofKey is that key (PKCS #8 in base64), unless the caller
+	// provided it.
+	Thumbprint string `json:"dpop_jkt,omitempty"`
+	ProofKey   string `json:"dpop_key,omitempty"`
+}
+
+// states stores the session in a file. Without a path it stores nothing.
+type states struct {
+	path string
+	lock *flock.Flock
+}
+
+func newStates(path string) *states {
+	if path == "" {
+		return &states{}
+	}
+	return &states{path: path, lock: flock.New(path + ".lock")}
+}
+
+// lockPoll is the interval between attempts to get a lock that another process holds.
+const lockPoll = 20 * time.Millisecond
+
+// exclusively runs an action while it holds the lock file. The operating system releases the lock when the process ends.
+func (s *states) exclusively(ctx context.Context, action func() error) error {
+	if s.path == "" {
+		return action()
+	}
+	if locked, err := s.lock.TryLockContext(ctx, lockPoll); err != nil || !locked {
+		return fmt.Errorf("signin: lock %s.lock: %w", s.path, errors.Join(err, ctx.Err()))
+	}
+	defer func() { _ = s.lock.Unlock() }()
+	return action()
+}
+
+// load returns the stored session; false if there is none. A damaged file counts as none.
+func (s *states) load() (kept session, found bool, err error) {
+	if s.path == "" {
+		return kept, false, nil
+	}
+	text, err := os.ReadFile(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return kept, false, nil
+	}
+	if err != nil {
+		return kept, false, fmt.Errorf("signin: state file: %w", err)
+	}
+	if err := json.Unmarshal(text, &kept); err != nil || kept.RefreshToken == "" {
+		return session{}, false, nil
+	}
+	return kept, true, nil
+}
+
+// save writes a new file and renames it over the old one, so that a process that is killed leaves either the old or the new file.
+func (s *states) save(kept session) error {
+	if s.path == "" {
+		return nil
+	}
+	text, err := json.Marshal(kept) //nolint:gosec // the file is for tokens, and has the mode 0600
+	if err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(s.path), filepath.Base(s.path)+".*") // with mode 0600
+	if err != nil {
+		return fmt.Errorf("signin: state file: %w", err)
+	}
+	defer os.Remove(file.Name()) // is gone after the rename
+	_, err = file.Write(text)
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("signin: state file: %w", err)
+	}
+	return os.Rename(file.Name(), s.path)
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"archive/tar"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	_ "modernc.org/sqlite" // the driver that the storage uses
+
+	"github.com/picoauth/picoauth/serverauth"
+)
+
+// Names in an archive.
+const (
+	databaseEntry = "picoauth.db"
+	keysEntry     = "keys/"
+)
+
+// keyFileName is the name of a key's file: nothing that leads out of a folder.
+var keyFileName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}\.json$`)
+
+// place is where a server with SQLite keeps everything.
+type place struct{ database, keys string }
+
+// placeOf refuses storages that have tools of their own.
+func placeOf(s serverauth.ServerAuthSettings) (place, error) {
+	path, isFile := strings.CutPrefix(s.StorageURL(), "sqlite:")
+	if !isFile || s.ChallengeStorage+s.SessionStorage+s.RevocationStorage+s.MintStorage+s.KeyStorage+s.LinkStorage != "" {
+		return place{}, errors.New("this is for a server that keeps everything in SQLite; take a backup of PostgreSQL with pg_dump, of Redis with its snapshot, and of key_dir with tar")
+	}
+	return place{strings.TrimPrefix(path, "//"), s.KeyFolder()}, nil
+}
+
+// placeIn is the place that a configuration names.
+func placeIn(config string) (place, error) {
+	s, err := settingsOf(config)
+	if err != nil {
+		return place{}, err
+	}
+	return placeOf(s)
+}
+
+func newBackup() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Write the SQLite database and the keys to one archive, also while the server runs",
+		Long: "The archive is a tar file for this user alone, with a consistent copy of the database and the files of the keys. The keys in it are\n" +
+			"sealed if key_encryption_key is set; keep that key elsewhere.",
+		Example: "  picoauth backup /backups/picoauth-$(date +%F).tar",
+		Args:    cobra.ExactArgs(1),
+	}
+	config := configFlag(c)
+	c.RunE = func(c *cobra.Command, arguments []string) error {
+		from, err := placeIn(*config)
+		if err != nil {
+			return err
+		}
+		size, err := from.backup(c, arguments[0])
+		if err != nil {
+			return err
+		}
+		return say(c, map[string]any{"file": arguments[0], "bytes": size},
+			"Wrote %s (%d bytes). Put it back with: picoauth restore %[1]s --end sessions\n", arguments[0], size)
+	}
+	return c
+}
+
+// size is that of the database in bytes, which must be there.
+func (p place) size() (int64, error) {
+	info, err := os.Stat(p.database)
+	if err != nil {
+		return 0, fmt.Errorf("%w; is --config the server's, and this its working folder?", err)
+	}
+	return info.Size(), nil
+}
+
+// backup writes the archive, whole or not at all, and returns its size.
+func (p place) backup(c *cobra.Command, path string) (size int64, err error) {
+	all, err := p.size()
+	if err != nil {
+		return 0, err
+	}
+	work, err := os.MkdirTemp(filepath.Dir(path), ".picoauth-backup-") // with mode 0700
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = os.RemoveAll(work) }()
+	snapshot := filepath.Join(work, databaseEntry)
+	stop := progress(c, "copying the database", func() float64 { return copied(snapshot) / float64(max(all, 1)) })
+	err = snapshotOf(c.Context(), p.database, snapshot)
+	if stop(); err != nil {
+		return 0, fmt.Errorf("copy the database: %w", err)
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return 0, fmt.Errorf("%s exists already; name another file, or move it away", path)
+	}
+	if err != nil {
+		return 0, err
+	}
+	counted := &countingWriter{w: file}
+	archive := tar.NewWriter(counted)
+	// The keys come after the database: one that was made meanwhile is no loss.
+	err = errors.Join(addFile(archive, databaseEntry, snapshot), p.addKeys(archive))
+	if err = errors.Join(err, archive.Close(), file.Sync(), file.Close()); err != nil {
+		_ = os.Remove(path)
+	}
+	return counted.n, err
+}
+
+// copied is the size of a file that may not be there yet.
+func copied(path string) float64 {
+	if info, err := os.Stat(path); err == nil {
+		return float64(info.Size())
+	}
+	return 0
+}
+
+// snapshotOf copies a database as of one moment, whatever others write meanwhile.
+func snapshotOf(ctx context.Context, from, to string) error {
+	database, err := sql.Open("sqlite", "file:"+filepath.ToSlash(from)+"?mode=rw&_pragma=busy_timeout(10000)")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = database.Close() }()
+	_, err = database.ExecContext(ctx, "VACUUM INTO ?", to)
+	return err
+}
+
+func (p place) addKeys(archive *tar.Writer) error {
+	entries, err := os.ReadDir(p.keys)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if entry.Type().IsRegular() && keyFileName.MatchString(entry.Name()) {
+			if err := addFile(archive, keysEntry+entry.Name(), filepath.Join(p.keys, entry.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func addFile(archive *tar.Writer, name, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if err := archive.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: info.Size(), ModTime: time.Now().Truncate(time.Second)}); err != nil {
+		return err
+	}
+	_, err = io.Copy(archive, file)
+	return err
+}
+
+type countingWriter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *countingWriter) Write(text []byte) (int, error) {
+	n, err := c.w.Write(text)
+	c.n += int64(n)
+	return n, err
+}

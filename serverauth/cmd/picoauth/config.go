@@ -1,0 +1,171 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/oauth"
+	"github.com/picoauth/picoauth/serverauth/redisstore"
+	"github.com/picoauth/picoauth/serverauth/sqlstore/postgres"
+	"github.com/picoauth/picoauth/serverauth/sqlstore/sqlite"
+)
+
+func newConfig() *cobra.Command {
+	group := &cobra.Command{
+		Use: "config", Short: "Check, print and explain the configuration",
+		Example: "  picoauth config check --config /etc/picoauth/application.yaml",
+	}
+	group.AddCommand(newConfigCheck(), newConfigPrint(), newConfigDocs())
+	return group
+}
+
+func configFlag(c *cobra.Command) *string {
+	return c.Flags().StringP("config", "c", "", "YAML configuration `file` (default: application.yaml, if it is there)")
+}
+
+// serverConfig are the sources that serve reads.
+func serverConfig(file string) app.ConfigSources {
+	switch file {
+	case "":
+		file = app.ConventionalConfigFile
+	case app.ConventionalConfigFile:
+		file = "./" + file // named, so that it must be there
+	}
+	sources := app.ConfigSources{Defaults: []map[string]any{serverDefaults()}, Files: []string{file}, Environ: os.Environ()}
+	addServerSections(&sources)
+	return sources
+}
+
+func addServerSections(sources *app.ConfigSources) {
+	app.AddSettings(sources, app.SectionName, app.DefaultSettings())
+	app.AddSettings(sources, serverauth.SettingsSection, programSettings{serverauth.DefaultServerAuthSettings()})
+	app.AddSettings(sources, oauth.SettingsSection, oauth.DefaultSettings())
+}
+
+// programSettings are those of serverauth with what only a program knows: which algorithms and which storage there are.
+type programSettings struct{ serverauth.ServerAuthSettings }
+
+// Validate reports every value that this program cannot run with.
+func (s programSettings) Validate() error {
+	all := []error{s.ServerAuthSettings.Validate()}
+	for i, algorithm := range s.SupportedWalletAlgorithms {
+		all = append(all, app.CheckOneOf(fmt.Sprintf("supported_wallet_algorithms[%d]", i), algorithm, walletAlgorithms()...))
+	}
+	schemes := slices.Concat([]string{"memory"}, sqlite.New().Schemes(), postgres.New().Schemes(), redisstore.New().Schemes())
+	storages := map[string]string{
+		"storage_url": s.Storage, "challenge_storage_url": s.ChallengeStorage, "session_storage_url": s.SessionStorage, "link_storage_url": s.LinkStorage,
+		"revocation_storage_url": s.RevocationStorage, "mint_storage_url": s.MintStorage, "key_storage_url": s.KeyStorage,
+	}
+	for _, key := range slices.Sorted(maps.Keys(storages)) {
+		if scheme, _, found := strings.Cut(storages[key], ":"); found && !slices.Contains(schemes, scheme) {
+			all = append(all, &app.ConfigError{Key: key, Reason: fmt.Sprintf("no backend for %q URLs in this program; it has %s", scheme, strings.Join(schemes, ", "))})
+		}
+	}
+	return errors.Join(all...)
+}
+
+func newConfigCheck() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "check",
+		Short:   "Report every fault of the configuration at once; exit 1 if there is one",
+		Example: "  picoauth config check --config application.yaml && systemctl restart picoauth",
+	}
+	file := configFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		_, warnings, err := app.DescribeConfig(serverConfig(*file))
+		faults := configFaults(err)
+		result := map[string]any{"faults": faults, "warnings": append([]string{}, warnings...)}
+		if err := show(c, result, func(w io.Writer) {
+			for _, fault := range faults {
+				fmt.Fprintln(w, printable(fault))
+			}
+			for _, warning := range warnings {
+				fmt.Fprintln(w, "warning:", printable(warning))
+			}
+			if len(faults) == 0 {
+				fmt.Fprintln(w, "The configuration has no faults.")
+			}
+		}); err != nil {
+			return err
+		}
+		if len(faults) > 0 {
+			return errReported
+		}
+		return nil
+	}
+	return c
+}
+
+// faulty tells how many faults a configuration has.
+func faulty(err error) error {
+	return fmt.Errorf("the configuration has %d faults; list them with: picoauth config check", len(configFaults(err)))
+}
+
+// configFaults are the faults of a configuration, each a line.
+func configFaults(err error) []string {
+	faults := []string{}
+	if err == nil {
+		return faults
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			faults = append(faults, line)
+		}
+	}
+	return faults
+}
+
+func newConfigPrint() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "print",
+		Short:   "Print every setting with its effective value and where that came from, secrets hidden",
+		Example: "  picoauth config print\n  picoauth config print --set-only --output json",
+	}
+	file := configFlag(c)
+	setOnly := c.Flags().Bool("set-only", false, "leave out what has its default")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		values, _, err := app.DescribeConfig(serverConfig(*file))
+		if err != nil {
+			return faulty(err)
+		}
+		shown := []app.ConfigValue{}
+		for _, value := range values {
+			if value.Source != "" || !*setOnly {
+				shown = append(shown, value)
+			}
+		}
+		return showTable(c, shown, []string{"KEY", "VALUE", "SOURCE"}, func(v app.ConfigValue) []string {
+			return []string{v.Key, v.Value, cmp.Or(v.Source, "default")}
+		})
+	}
+	return c
+}
+
+func newConfigDocs() *cobra.Command {
+	return &cobra.Command{
+		Use:     "docs",
+		Short:   "Print the table of all settings: key, environment variable, form and default",
+		Example: "  picoauth config docs | grep ttl",
+		RunE: func(c *cobra.Command, _ []string) error {
+			sources := app.ConfigSources{Defaults: []map[string]any{serverDefaults()}}
+			addServerSections(&sources)
+			values, _, err := app.DescribeConfig(sources)
+			if err != nil {
+				return err
+			}
+			return showTable(c, values, []string{"KEY", "ENVIRONMENT", "FORM", "DEFAULT"}, func(v app.ConfigValue) []string {
+				return []string{v.Key, v.Variable, v.Form, v.Value}
+			})
+		},
+	}
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/picoauth/picoauth/app"
+)
+
+// doctorPatience bounds each check that asks something on the network or a storage.
+const doctorPatience = 10 * time.Second
+
+// finding is something that is wrong, and what to do about it.
+type finding struct {
+	Check   string `json:"check"`
+	Problem string `json:"problem"`
+	Cure    string `json:"cure"`
+	// Matters is false for advice.
+	Matters bool `json:"matters"`
+}
+
+// examination is what doctor has looked at and found.
+type examination struct {
+	Findings []finding `json:"findings"`
+	// Checked are the checks that found nothing; Skipped, why others were not made.
+	Checked []string `json:"checked"`
+	Skipped []string `json:"skipped"`
+}
+
+func (e *examination) wrong(check, cure, problem string, values ...any) {
+	e.Findings = append(e.Findings, finding{check, fmt.Sprintf(problem, values...), cure, true})
+}
+
+func (e *examination) advise(check, cure, problem string, values ...any) {
+	e.Findings = append(e.Findings, finding{check, fmt.Sprintf(problem, values...), cure, false})
+}
+
+func (e *examination) skip(format string, values ...any) {
+	e.Skipped = append(e.Skipped, fmt.Sprintf(format, values...))
+}
+
+// check runs one check, and notes that it found nothing.
+func (e *examination) check(name string, run func()) {
+	before := len(e.Findings)
+	run()
+	if len(e.Findings) == before {
+		e.Checked = append(e.Checked, name)
+	}
+}
+
+func newDoctor() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "Look for what is wrong with a server, its storage and its clients; exit 1 if something is",
+		Long: "Checks a server's configuration and storage (--config, or application.yaml if it is there), a server that runs (--issuer, or the\n" +
+			"issuer of a configuration), and a client's settings against it (--client-config, a file with the section auth_client). Each finding\n" +
+			"has its cure. An empty storage is prepared, as the first start does.",
+		Example: "  picoauth doctor\n  picoauth doctor --issuer https://auth.example.com\n" +
+			"  picoauth doctor --config /etc/picoauth/application.yaml --client-config /etc/shop/application.yaml",
+	}
+	config := configFlag(c)
+	issuer := c.Flags().String("issuer", "", "`URL` of a server that runs")
+	client := c.Flags().String("client-config", "", "`file` of a client's configuration")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		e := &examination{Findings: []finding{}, Checked: []string{}, Skipped: []string{}}
+		if err := e.examine(c.Context(), *config, *issuer, *client); err != nil {
+			return err
+		}
+		if err := show(c, e, e.print); err != nil {
+			return err
+		}
+		for _, f := range e.Findings {
+			if f.Matters {
+				return errReported
+			}
+		}
+		return nil
+	}
+	return c
+}
+
+// examine makes every check that the given names allow.
+func (e *examination) examine(ctx context.Context, config, issuer, clientConfig string) error {
+	var server *serverSettings
+	if _, err := os.Stat(app.ConventionalConfigFile); config != "" || !errors.Is(err, fs.ErrNotExist) {
+		if server = e.examineServer(ctx, config); server != nil && issuer == "" {
+			issuer = server.auth.Issuer
+		}
+	}
+	client, ok := e.readClient(clientConfig)
+	if issuer == "" && ok {
+		issuer = client.Issuer
+	}
+	if issuer == "" {
+		if len(e.Findings) > 0 {
+			return nil
+		}
+		return usageError{errors.New("there is nothing to examine: name a server with --issuer URL, or a configuration with --config FILE")}
+	}
+	live := e.examineIssuer(ctx, strings.TrimSuffix(issuer, "/"), server)
+	if ok && live != nil {
+		e.examineClient(ctx, client, live, server)
+	}
+	return nil
+}
+
+func (e *examination) print(w io.Writer) {
+	for _, name := range e.Checked {
+		fmt.Fprintln(w, "ok      ", printable(name))
+	}
+	for _, reason := range e.Skipped {
+		fmt.Fprintln(w, "skipped ", printable(reason))
+	}
+	for _, f := range e.Findings {
+		kind := "advice  "
+		if f.Matters {
+			kind = "WRONG   "
+		}
+		fmt.Fprintf(w, "%s %s: %s\n          cure: %s\n", kind, printable(f.Check), printable(f.Problem), printable(f.Cure))
+	}
+	if len(e.Findings) == 0 {
+		fmt.Fprintln(w, "Nothing is wrong.")
+	}
+}

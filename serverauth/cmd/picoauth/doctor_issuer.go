@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/picoauth/picoauth/serverauth"
+)
+
+const (
+	// tolerableSkew is what no clock check can tell from the network's delay and the second that Date is rounded to.
+	tolerableSkew = 5 * time.Second
+	// staleDenylist is an age of the denylist that no server has which reaches its store: it reads it every second.
+	staleDenylist = 30 * time.Second
+	// certificateLeft is the rest of a certificate's life from which on its renewal is late.
+	certificateLeft = 14 * 24 * time.Hour
+)
+
+// liveIssuer is what a server that runs says of itself.
+type liveIssuer struct {
+	url      string
+	issuer   string        // as discovery has it
+	signs    string        // the algorithm
+	keys     []publicKey   // all that are published
+	skew     time.Duration // of its clock against ours; above 0: it is ahead
+	metadata struct {
+		Issuer     string   `json:"issuer"`
+		JWKSURI    string   `json:"jwks_uri"`
+		Algorithms []string `json:"id_token_signing_alg_values_supported"`
+	}
+}
+
+type publicKey struct {
+	ID        string `json:"kid"`
+	Algorithm string `json:"alg"`
+}
+
+// answer is a reply that was read.
+type answer struct {
+	*http.Response
+	body []byte
+}
+
+func get(ctx context.Context, client *http.Client, address string, header http.Header) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	request.Header = header
+	reply, err := client.Do(request)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = reply.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(reply.Body, maxReply))
+	return answer{reply, body}, err
+}
+
+// examineIssuer checks a server that runs. It returns nil if that cannot be reached.
+func (e *examination) examineIssuer(ctx context.Context, address string, server *serverSettings) *liveIssuer {
+	client := newHTTPClient()
+	live := &liveIssuer{url: address}
+	if !strings.HasPrefix(address, "https:") && !isLoopback(address) {
+		e.wrong("TLS", "put a proxy that has a certificate in front, and make https://… the issuer", "%s is not https: tokens can be read on their way", address)
+	}
+	began := time.Now()
+	ready, err := get(ctx, client, address+"/readyz", nil)
+	if err != nil {
+		e.unreachable(address, err)
+		return nil
+	}
+	e.check("TLS", func() { e.examineCertificate(ready) })
+	e.check("readiness", func() {
+		if ready.StatusCode != http.StatusOK {
+			e.wrong("readiness", "its log says which check failed: look for \"not ready\"", "/readyz answers %d: the server cannot do what requests need", ready.StatusCode)
+		}
+	})
+	e.check("clock", func() { e.examineClock(live, ready, began, server) })
+	e.check("discovery", func() { e.examineDiscovery(ctx, client, live) })
+	e.check("keys", func() { e.examineKeys(ctx, client, live) })
+	e.check("metrics", func() { e.examineMetrics(ctx, client, live) })
+	return live
+}
+
+func (e *examination) unreachable(address string, err error) {
+	var authority x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var certificate x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &authority):
+		e.wrong("TLS", "send the whole chain from the proxy; or trust the private authority: SSL_CERT_FILE=ca.pem, in clients auth_client.ca_file",
+			"the certificate of %s is of an authority that is not trusted here", address)
+	case errors.As(err, &host):
+		e.wrong("TLS", "get a certificate for that name, or make a name that it has the issuer", "the certificate of %s is for another name: %s", address, host.Error())
+	case errors.As(err, &certificate):
+		e.wrong("TLS", "renew the certificate; if it is valid, this machine's clock is wrong", "the certificate of %s is not valid: %s", address, certificate.Error())
+	default:
+		e.wrong("reachability", "see that the server runs (picoauth serve), that it listens where the URL leads (app.host, app.port), and that no firewall is between",
+			"%s cannot be reached: %s", address, err)
+	}
+}
+
+func (e *examination) examineCertificate(reply answer) {
+	if reply.TLS == nil || len(reply.TLS.PeerCertificates) == 0 {
+		return
+	}
+	if ends := reply.TLS.PeerCertificates[0].NotAfter; time.Until(ends) < certificateLeft {
+		e.advise("TLS", "see why it was not renewed", "the certificate ends %s", ends.UTC().Format(time.RFC3339))
+	}
+}
+
+func (e *examination) examineClock(live *liveIssuer, reply answer, began time.Time, server *serverSettings) {
+	date, err := http.ParseTime(reply.Header.Get("Date"))
+	if err != nil {
+		e.advise("clock", "let the proxy pass the header Date", "the server's replies have no Date, so that clocks cannot be compared")
+		return
+	}
+	middle := began.Add(time.Since(began) / 2)
+	live.skew = date.Add(time.Second / 2).Sub(middle) // Date has whole seconds
+	tolerated := serverauth.DefaultServerAuthSettings().ClockSkew()
+	if server != nil {
+		tolerated = server.auth.ClockSkew()
+	}
+	const cure = "synchronise both clocks (chrony, systemd-timesyncd)"
+	switch {
+	case live.skew.Abs() > max(tolerated, tolerableSkew):
+		e.wrong("clock", cure, "the server's clock is %s, more than is tolerated: tokens are refused as expired or not yet valid", live.drift())
+	case live.skew.Abs() > tolerableSkew:
+		e.advise("clock", cure, "the server's clock is %s", live.drift())
+	}
+}
+
+func (l *liveIssuer) drift() string {
+	if l.skew > 0 {
+		return roughly(l.skew) + " ahead of this machine's"
+	}
+	return roughly(l.skew) + " behind this machine's"
+}
+
+func (e *examination) examineDiscovery(ctx context.Context, client *http.Client, live *liveIssuer) {
+	const path = "/.well-known/openid-configuration"
+	reply, err := get(ctx, client, live.url+path, nil)
+	if err != nil || reply.StatusCode != http.StatusOK || json.Unmarshal(reply.body, &live.metadata) != nil || live.metadata.Issuer == "" {
+		e.wrong("discovery", "let the proxy pass every path below / to the server, and see that the URL is a picoauth server's",
+			"%s%s is no discovery document (%s)", live.url, path, outcome(reply, err))
+		return
+	}
+	live.issuer = live.metadata.Issuer
+	if len(live.metadata.Algorithms) > 0 {
+		live.signs = live.metadata.Algorithms[0]
+	}
+	if live.issuer != live.url {
+		e.wrong("discovery", fmt.Sprintf("set server_auth.issuer to %s, or reach the server by the name that it has", live.url),
+			"the server at %s says that it is %s: that is the iss of its tokens, and clients that expect the other refuse them", live.url, live.issuer)
+	}
+}
+
+// outcome says what came in place of what was wanted.
+func outcome(reply answer, err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	return "status " + strconv.Itoa(reply.StatusCode) + ", " + reply.Header.Get("Content-Type")
+}
+
+func (e *examination) examineKeys(ctx context.Context, client *http.Client, live *liveIssuer) {
+	address := live.url + serverauth.Prefix + "/jwks"
+	keys, problem := fetchKeys(ctx, client, address)
+	if problem != "" {
+		e.wrong("keys", "see the server's log, and picoauth keys list", "%s", problem)
+		return
+	}
+	live.keys = keys
+	if live.signs != "" && !slices.ContainsFunc(keys, func(k publicKey) bool { return k.Algorithm == live.signs }) {
+		e.wrong("keys", "see that no cache between holds an old set: the reply's Cache-Control counts", "tokens are signed with %s, and no published key is of that", live.signs)
+	}
+}
+
+// fetchKeys returns the keys of a set, or what is wrong with it.
+func fetchKeys(ctx context.Context, client *http.Client, address string) (keys []publicKey, problem string) {
+	var set struct {
+		Keys []publicKey `json:"keys"`
+	}
+	reply, err := get(ctx, client, address, nil)
+	if err != nil || reply.StatusCode != http.StatusOK || json.Unmarshal(reply.body, &set) != nil {
+		return nil, fmt.Sprintf("%s is no key set (%s)", address, outcome(reply, err))
+	}
+	if len(set.Keys) == 0 {
+		return nil, address + " has no keys"
+	}
+	return set.Keys, ""
+}
+
+var denylistAge = regexp.MustCompile(`(?m)^picoauth_denylist_age_seconds ([0-9.e+-]+)$`)
+
+// examineMetrics reads what a scrape says, where it can be had.
+func (e *examination) examineMetrics(ctx context.Context, client *http.Client, live *liveIssuer) {
+	reply, err := get(ctx, client, live.url+"/metrics", nil)
+	if err != nil || reply.StatusCode != http.StatusOK {
+		e.skip("denylist age: /metrics is not there for us (%s)", outcome(reply, err))
+		return
+	}
+	if !isLoopback(live.url) {
+		e.advise("metrics", "set app.admin_port, and keep that port inside", "everybody can read %s/metrics", live.url)
+	}
+	found := denylistAge.FindSubmatch(reply.body)
+	if found == nil {
+		return
+	}
+	if age, err := strconv.ParseFloat(string(found[1]), 64); err == nil && age > staleDenylist.Seconds() {
+		e.wrong("denylist", "see that the storage of revocations answers; the server's log says why it does not", "the server read its denylist %s ago: revoked tokens pass", roughly(time.Duration(age*float64(time.Second))))
+	}
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/picoauth/picoauth/serverauth/keys"
+	"github.com/picoauth/picoauth/serverauth/revocation"
+)
+
+// Values of --end.
+const (
+	endNone     = "none"
+	endSessions = "sessions"
+	endAll      = "all"
+)
+
+// refreshSecretFile has the secret that signs refresh tokens: without it every session has ended.
+const refreshSecretFile = "secret.refresh-token.json"
+
+func newRestore() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Put a backup in the place of a server's data, and end what must not live again",
+		Long: "The data that is there must be moved away first. A backup does not know what happened after it: what was revoked since lives again,\n" +
+			"and who has refreshed since looks like a thief. --end says what to end for that; without it you are asked:\n" +
+			"  none      nothing; for a copy on which no user is\n" +
+			"  sessions  every session, and every access token that was issued until now; everybody signs in again\n" +
+			"  all       the spare signing keys too; for a backup that others may have read",
+		Example: "  mv picoauth-data picoauth-data.old\n  picoauth restore /backups/picoauth-2026-11-28.tar --end sessions",
+		Args:    cobra.ExactArgs(1),
+	}
+	config := configFlag(c)
+	end := c.Flags().String("end", "", "what to end: none, sessions or all")
+	_ = c.RegisterFlagCompletionFunc("end", cobra.FixedCompletions([]string{endNone, endSessions, endAll}, cobra.ShellCompDirectiveNoFileComp))
+	c.RunE = func(c *cobra.Command, arguments []string) error {
+		if err := chooseEnd(c, end); err != nil {
+			return err
+		}
+		to, err := placeIn(*config)
+		if err != nil {
+			return err
+		}
+		if err := to.restore(arguments[0], *end != endNone); err != nil {
+			return err
+		}
+		var removed []string
+		if *end != endNone {
+			defer progress(c, "ending what must not live again", func() float64 { return -1 })()
+			if removed, err = endKeys(c.Context(), *config, *end == endAll); err != nil {
+				return fmt.Errorf("the data is there, and what must end was not ended: %w; move %s away and try again", err, filepath.Dir(to.database))
+			}
+		}
+		result := map[string]any{"database": to.database, "keys": to.keys, "ended": *end, "removed_keys": append([]string{}, removed...)}
+		return say(c, result, "Restored %s. Ended: %s; removed %s. Next: picoauth serve\n", to.database, *end, count(len(removed), "signing key"))
+	}
+	return c
+}
+
+// chooseEnd asks what to end where --end does not say it, on the terminal or by the first line of standard input.
+func chooseEnd(c *cobra.Command, end *string) (err error) {
+	if !c.Flags().Changed("end") {
+		if _, person := terminal(c); person {
+			fmt.Fprint(c.ErrOrStderr(), "What must end: none, sessions (every session, and the access tokens issued until now) or all (the signing keys too)? ")
+		}
+		if *end, err = readLine(c.InOrStdin()); err != nil {
+			return err
+		}
+		*end = strings.ToLower(strings.TrimSpace(*end))
+	}
+	switch *end {
+	case endNone, endSessions, endAll:
+		return nil
+	case "":
+		return usageError{errors.New("what must end was not said; add --end none, --end sessions or --end all")}
+	default:
+		return usageError{fmt.Errorf("--end %q is not none, sessions or all", *end)}
+	}
+}
+
+// restore unpacks an archive where nothing is. Without sessions it leaves out the secret of refresh tokens.
+func (p place) restore(path string, endSessions bool) (err error) {
+	for _, there := range []string{p.database, p.database + "-wal", p.keys} {
+		if entries, dirErr := os.ReadDir(there); dirErr == nil && len(entries) == 0 {
+			continue
+		}
+		if _, err := os.Lstat(there); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s is there; stop the server, move %s away, and try again", there, filepath.Dir(p.database))
+		}
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	var made []string
+	defer func() {
+		if err != nil {
+			for _, name := range made {
+				_ = os.Remove(name)
+			}
+		}
+	}()
+	for _, folder := range []string{filepath.Dir(p.database), p.keys} {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return err
+		}
+	}
+	database := false
+	for archive := tar.NewReader(file); ; {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("%s is no archive of picoauth backup: %w", path, err)
+		}
+		target := p.target(header)
+		if target == "" {
+			return fmt.Errorf("%s is no archive of picoauth backup: it has %q", path, header.Name)
+		}
+		if endSessions && filepath.Base(target) == refreshSecretFile {
+			continue
+		}
+		database = database || target == p.database
+		made = append(made, target)
+		if err := writeNew(target, archive); err != nil {
+			return err
+		}
+	}
+	if !database {
+		return fmt.Errorf("%s is no archive of picoauth backup: it has no database", path)
+	}
+	return nil
+}
+
+// target is where an entry belongs, or empty for one that does not belong in an archive.
+func (p place) target(header *tar.Header) string {
+	name, isKey := strings.CutPrefix(header.Name, keysEntry)
+	switch {
+	case header.Typeflag != tar.TypeReg:
+		return ""
+	case header.Name == databaseEntry:
+		return p.database
+	case isKey && keyFileName.MatchString(name):
+		return filepath.Join(p.keys, name)
+	default:
+		return ""
+	}
+}
+
+// endKeys removes the signing keys that have signed, or all, so that every access token until now is refused. It returns the
+// ids of the keys.
+func endKeys(ctx context.Context, config string, all bool) (removed []string, err error) {
+	err = runOffline(ctx, config, func(ctx context.Context, o offline) error {
+		for _, key := range o.ring.List() {
+			if key.State == keys.StateRemoved || key.State == keys.StatePending && !all {
+				continue
+			}
+			if err := o.compromise(ctx, key.ID, revocation.Cause{By: "picoauth restore", Reason: "restored from a backup"}); err != nil {
+				return err
+			}
+			removed = append(removed, key.ID)
+		}
+		return nil
+	})
+	return removed, err
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+	"go.uber.org/fx"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/console"
+	"github.com/picoauth/picoauth/serverauth/oauth"
+	"github.com/picoauth/picoauth/serverauth/redisstore"
+	"github.com/picoauth/picoauth/serverauth/sqlstore/postgres"
+	"github.com/picoauth/picoauth/serverauth/sqlstore/sqlite"
+)
+
+// serverDefaults are the program's own: a server that nobody configured keeps its state.
+func serverDefaults() map[string]any { return map[string]any{"server_auth.data_dir": "picoauth-data"} }
+
+func newServe() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server",
+		Long: "Runs the server until SIGINT or SIGTERM. It reads application.yaml, if that is there, or the file that --config names, and\n" +
+			"the environment; without a storage_url it keeps its state in data_dir. Its log goes to standard output.",
+		Example: "  picoauth serve\n  picoauth serve --config /etc/picoauth/application.yaml\n  APP__PORT=9000 picoauth serve",
+	}
+	config := configFlag(c)
+	c.RunE = func(*cobra.Command, []string) error {
+		app.New(server(*config), serverauth.Home).Run()
+		return nil
+	}
+	return c
+}
+
+// server is what the program runs, with a configuration file.
+func server(config string) fx.Option {
+	if _, _, err := app.DescribeConfig(serverConfig(config)); err != nil {
+		return fx.Error(err) // with what only the program knows, before anything is built
+	}
+	return fx.Options(
+		app.ConfigDefaults(serverDefaults()),
+		app.ConfigFlag(config),
+		serverauth.Module, oauth.Module, console.Module,
+		sqlite.Module, postgres.Module, redisstore.Module, // what storage_url can name
+	)
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// maxLine bounds, in bytes, a secret that is read from standard input.
+const maxLine = 4096
+
+// terminal returns the descriptor of standard input, if a person is there.
+func terminal(c *cobra.Command) (descriptor int, ok bool) {
+	file, isFile := c.InOrStdin().(*os.File)
+	if !isFile {
+		return 0, false
+	}
+	return int(file.Fd()), term.IsTerminal(int(file.Fd()))
+}
+
+// readPassword asks for a password without showing it, or reads the first line of standard input. A new one is asked for
+// twice.
+func readPassword(c *cobra.Command, prompt string, isNew bool) (string, error) {
+	descriptor, person := terminal(c)
+	if !person {
+		return readLine(c.InOrStdin())
+	}
+	first, err := ask(c.ErrOrStderr(), descriptor, prompt)
+	if err != nil || !isNew {
+		return first, err
+	}
+	second, err := ask(c.ErrOrStderr(), descriptor, "Once more")
+	if err == nil && first != second {
+		err = errors.New("the two passwords differ; nothing was changed, try again")
+	}
+	return first, err
+}
+
+func ask(w io.Writer, descriptor int, prompt string) (string, error) {
+	fmt.Fprintf(w, "%s: ", prompt)
+	text, err := term.ReadPassword(descriptor)
+	fmt.Fprintln(w)
+	return string(text), err
+}
+
+// readLine reads one line, without its end.
+func readLine(r io.Reader) (string, error) {
+	line, err := bufio.NewReader(io.LimitReader(r, maxLine+1)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	if len(line) > maxLine {
+		return "", fmt.Errorf("the first line of standard input has more than %d bytes", maxLine)
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), nil
+}

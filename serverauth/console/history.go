@@ -1,0 +1,209 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/picoauth/picoauth/app"
+)
+
+const (
+	historyStep   = 5 * time.Minute
+	historyLength = 72 // six hours
+	success       = "success"
+)
+
+// counted are the metrics of those who sign in, or are refused.
+var counted = []string{"picoauth_sign_ins_total", "picoauth_logins_total", "picoauth_refreshes_total"}
+
+// metrics are what was gathered, by name.
+type metrics map[string]*dto.MetricFamily
+
+func readMetrics(from prometheus.Gatherer) metrics {
+	all := make(metrics)
+	if from == nil {
+		return all
+	}
+	families, _ := from.Gather() // what could be gathered; a number that is missing is shown as none
+	for _, family := range families {
+		all[family.GetName()] = family
+	}
+	return all
+}
+
+// sum adds the series of a metric, of those with a label if one is given.
+func (m metrics) sum(name string, label ...string) (total float64) {
+	for _, series := range m[name].GetMetric() {
+		if len(label) == 0 || labelOf(series, label[0]) == label[1] {
+			total += series.GetCounter().GetValue() + series.GetGauge().GetValue()
+		}
+	}
+	return total
+}
+
+func labelOf(series *dto.Metric, name string) string {
+	for _, pair := range series.GetLabel() {
+		if pair.GetName() == name {
+			return pair.GetValue()
+		}
+	}
+	return ""
+}
+
+// outcomes are the sums of all that were counted, by outcome. A refresh that succeeded is no sign-in.
+func (m metrics) outcomes() map[string]float64 {
+	sums := make(map[string]float64)
+	for _, name := range counted {
+		for _, series := range m[name].GetMetric() {
+			outcome := labelOf(series, "outcome")
+			if outcome == success && name == "picoauth_refreshes_total" {
+				outcome = "refresh"
+			}
+			sums[outcome] += series.GetCounter().GetValue()
+		}
+	}
+	return sums
+}
+
+// history remembers the counters of this process, every five minutes of six hours.
+type history struct {
+	metrics prometheus.Gatherer
+	now     app.Clock
+	mu      sync.Mutex
+	samples []sample
+}
+
+type sample struct {
+	at   time.Time
+	sums map[string]float64
+}
+
+func newHistory(from prometheus.Gatherer, now app.Clock) *history {
+	h := &history{metrics: from, now: now}
+	h.take()
+	return h
+}
+
+func (h *history) run(ctx context.Context) {
+	ticker := time.NewTicker(historyStep)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			h.take()
+		}
+	}
+}
+
+func (h *history) take() {
+	s := sample{h.now(), readMetrics(h.metrics).outcomes()}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.samples = append(h.samples, s)
+	h.samples = h.samples[max(0, len(h.samples)-historyLength):]
+}
+
+func (h *history) since() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.samples[0].at
+}
+
+// charts returns what signed in and what was refused in each step, up to now.
+func (h *history) charts(now metrics) (good, bad chart) {
+	h.mu.Lock()
+	samples := append(slices.Clone(h.samples), sample{h.now(), now.outcomes()})
+	h.mu.Unlock()
+	steps := make([]map[string]float64, len(samples)-1)
+	for i := range steps {
+		steps[i] = make(map[string]float64)
+		for outcome, sum := range samples[i+1].sums {
+			if grown := sum - samples[i].sums[outcome]; grown > 0 {
+				steps[i][outcome] = grown
+			}
+		}
+	}
+	from, to := samples[0].at, samples[len(samples)-1].at
+	good = newChart(steps, from, to, func(outcome string) bool { return outcome == success || outcome == "refresh" })
+	bad = newChart(steps, from, to, func(outcome string) bool { return outcome != success && outcome != "refresh" })
+	for i := range good.Series {
+		good.Series[i].Name = map[string]string{success: "sign-ins", "refresh": "refreshes"}[good.Series[i].Name]
+	}
+	return good, bad
+}
+
+// chart is a plot of stacked bars, one for each step.
+type chart struct {
+	From, To time.Time
+	Most     float64
+	Series   []series // the greatest first
+	Bars     []bar
+}
+
+// series is one outcome. Class is its colour's.
+type series struct {
+	Name  string
+	Class string
+	Total float64
+}
+
+// bar is a rectangle of the plot, in its coordinates.
+type bar struct {
+	Class               string
+	X, Y, Width, Height float64
+}
+
+const (
+	chartWidth, chartHeight = 720.0, 160.0
+	maxSeries               = 5 // the rest is one
+)
+
+func newChart(steps []map[string]float64, from, to time.Time, wanted func(string) bool) chart {
+	c := chart{From: from, To: to}
+	totals := make(map[string]float64)
+	for _, step := range steps {
+		for outcome, n := range step {
+			if wanted(outcome) {
+				totals[outcome] += n
+			}
+		}
+	}
+	for outcome, total := range totals {
+		c.Series = append(c.Series, series{Name: outcome, Total: total})
+	}
+	slices.SortFunc(c.Series, func(a, b series) int { return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(a.Name, b.Name)) })
+	class := make(map[string]string)
+	for i := range c.Series {
+		c.Series[i].Class = "c" + string(rune('0'+min(i, maxSeries)))
+		class[c.Series[i].Name] = c.Series[i].Class
+	}
+	heights := make([]float64, len(steps))
+	for i, step := range steps {
+		for outcome, n := range step {
+			if wanted(outcome) {
+				heights[i] += n
+			}
+		}
+		c.Most = max(c.Most, heights[i])
+	}
+	width := chartWidth / historyLength
+	for i, step := range steps {
+		y := chartHeight
+		for _, s := range c.Series {
+			if n := step[s.Name]; n > 0 {
+				height := n / c.Most * chartHeight
+				y -= height
+				c.Bars = append(c.Bars, bar{class[s.Name], chartWidth - float64(len(steps)-i)*width, y, width - 1, height})
+			}
+		}
+	}
+	return c
+}

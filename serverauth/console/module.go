@@ -1,0 +1,61 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/fx"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/clientauth"
+	"github.com/picoauth/picoauth/serverauth"
+)
+
+// Module adds the account, and the console where server_auth.console_enabled is true, to an app with serverauth.Module.
+var Module fx.Option = fx.Module("console", fx.Invoke(register))
+
+type params struct {
+	fx.In
+	Lifecycle fx.Lifecycle
+	Settings  serverauth.ServerAuthSettings
+	Echo      *echo.Echo
+	Policy    *clientauth.Policy `optional:"true"`
+	Telemetry app.Telemetry
+	Log       *slog.Logger
+	Clock     app.Clock `optional:"true"`
+}
+
+func register(p params) error {
+	pages, err := New(Config{Settings: p.Settings, Echo: p.Echo, Metrics: gatherer(p.Telemetry), Log: p.Log, Clock: p.Clock})
+	if err != nil {
+		return fmt.Errorf("console: %w", err)
+	}
+	for _, route := range pages.Register(p.Echo) {
+		if p.Policy != nil {
+			p.Policy.AllowAnonymous(route)
+		}
+	}
+	if p.Settings.ConsoleEnabled {
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		p.Lifecycle.Append(fx.StartStopHook(
+			func() { go func() { defer close(done); pages.history.run(ctx) }() },
+			func() { cancel(); <-done },
+		))
+	}
+	return nil
+}
+
+// gatherer returns what the metrics of the app can be read from; nil where that is not known.
+func gatherer(t app.Telemetry) prometheus.Gatherer {
+	if own, ok := t.Registerer.(prometheus.Gatherer); ok {
+		return own
+	}
+	if t.Registry != nil {
+		return t.Registry
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package contract
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/loglimit"
+	"github.com/picoauth/picoauth/serverauth/internal/cores"
+	"github.com/picoauth/picoauth/serverauth/store"
+	"github.com/picoauth/picoauth/serverauth/wallet"
+	"github.com/picoauth/picoauth/serverauth/wallet/onchain"
+)
+
+// maxSignature is the longest signature in bytes that a chain is asked about.
+const maxSignature = 16 << 10
+
+// patience bounds a question to all ends of a chain, each of which has five seconds.
+const patience = 20 * time.Second
+
+// Outcomes of a question, as they are counted.
+const (
+	Accepted      = "accepted"
+	Refused       = "refused"
+	Unavailable   = "unavailable"
+	ClientLimited = "client_limited"
+	AllLimited    = "all_limited"
+)
+
+// Config is what Wallets are made of.
+type Config struct {
+	Ends           []onchain.End
+	CallsPerMinute int // of one client
+	// Count is told of every question, by the CAIP-2 id of its chain.
+	Count     func(chain, outcome string)
+	Transport http.RoundTripper // nil: one that fits
+	Clock     app.Clock         // nil: time.Now
+	Log       *slog.Logger
+}
+
+// Wallets asks about contract wallets. It is safe for concurrent use; nil knows no chain.
+type Wallets struct {
+	c        Config
+	verifier *onchain.Verifier
+	budget   budget
+	flights  singleflight.Group
+	faults   loglimit.Limit
+}
+
+// New returns Wallets that ask the given ends.
+func New(c Config) *Wallets {
+	c.Clock = app.ClockOr(c.Clock)
+	return &Wallets{c: c, verifier: onchain.NewVerifier(c.Ends, c.Transport), budget: newBudget(c.CallsPerMinute, c.Clock)}
+}
+
+// Check asks all ends for their chains. It returns an error for one of another chain, and warns of one that is away.
+func (w *Wallets) Check(ctx context.Context) error {
+	err := w.verifier.Check(ctx)
+	if errors.Is(err, onchain.ErrOtherChain) {
+		return fmt.Errorf("ethereum_rpc_urls: %w", err)
+	}
+	if err != nil {
+		w.c.Log.WarnContext(ctx, "a chain cannot be asked: its contract wallets cannot sign in until it answers", "error", err)
+	}
+	return nil
+}
+
+// Has reports whether contract wallets of a chain can sign in.
+func (w *Wallets) Has(chain wallet.ChainID) bool {
+	number, ok := numberOf(chain)
+	return w != nil && ok && w.verifier.Has(number)
+}
+
+func numberOf(chain wallet.ChainID) (uint64, bool) {
+	number, err := strconv.ParseUint(chain.Reference, 10, 64)
+	return number, err == nil && chain.Namespace == wallet.NamespaceEthereum
+}
+
+// Question asks whether the contract of an account accepts what somebody signed.
+type Question struct {
+	Chain   wallet.ChainID // of Ethereum
+	Address wallet.EthereumAddress
+	Proof   store.WalletProof
+	Client  string // the IP address that asks
+	// Holds tells whether the wallet has a live session.
+	Holds func() bool
+}
+
+// IsValid asks the chain of the account, without the seat of the request that ctx belongs to. An error means that nothing is
+// known: onchain.ErrUnavailable, or a *LimitError.
+func (w *Wallets) IsValid(ctx context.Context, q Question) (valid bool, err error) {
+	if !w.Has(q.Chain) {
+		return false, fmt.Errorf("%w: %s is not configured", onchain.ErrUnavailable, q.Chain)
+	}
+	if len(q.Proof.Signature) > maxSignature {
+		return false, nil
+	}
+	err = cores.Outside(ctx, func() error {
+		answer, err, _ := w.flights.Do(q.key(), func() (any, error) { return w.ask(context.WithoutCancel(ctx), q) })
+		valid, _ = answer.(bool)
+		return err
+	})
+	return valid, err
+}
+
+// ask asks, whoever hangs up meanwhile: others may wait for the answer too.
+func (w *Wallets) ask(ctx context.Context, q Question) (valid bool, err error) {
+	ctx, span := app.StartSpan(ctx, "chain.ask")
+	defer func() { app.EndSpan(span, err) }()
+	if err := w.budget.take(q.Client, q.Holds); err != nil {
+		w.c.Count(q.Chain.String(), limitedOutcome(err))
+		return false, err
+	}
+	number, _ := numberOf(q.Chain)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	valid, err = w.verifier.IsValid(ctx, number, q.Address, wallet.PersonalHash([]byte(q.Proof.Message)), []byte(q.Proof.Signature))
+	outcome := Refused
+	switch {
+	case err != nil:
+		outcome = Unavailable
+		if leftOut, ok := w.faults.Allow(w.c.Clock()); ok {
+			w.c.Log.WarnContext(ctx, "a chain gives no answer", "error", err, "left_out", leftOut)
+		}
+	case valid:
+		outcome = Accepted
+	}
+	w.c.Count(q.Chain.String(), outcome)
+	return valid, err
+}
+
+func limitedOutcome(err error) string {
+	var limit *LimitError
+	if errors.As(err, &limit) && limit.Client {
+		return ClientLimited
+	}
+	return AllLimited
+}
+
+// key is the same for the same question.
+func (q Question) key() string {
+	h := sha256.New()
+	for _, text := range []string{q.Chain.String(), q.Address.String(), q.Proof.Message, q.Proof.Signature} {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(text))))
+		h.Write([]byte(text))
+	}
+	return string(h.Sum(nil))
+}

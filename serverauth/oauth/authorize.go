@@ -1,0 +1,208 @@
+package oauth
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/internal/events"
+	"github.com/picoauth/picoauth/serverauth/oauth/client"
+	"github.com/picoauth/picoauth/serverauth/wallet"
+)
+
+// authorize is GET /authorize: it redirects at once where a browser session and a known consent allow it, and otherwise
+// answers the page.
+func (s *Server) authorize(c echo.Context) error {
+	r, err := s.readRequest(c.Request().Context(), c.Request().URL.RawQuery)
+	if err != nil {
+		return s.refuse(c, r, err)
+	}
+	b, err := s.browserOf(c)
+	if err != nil {
+		return s.refuse(c, r, err)
+	}
+	known := s.isKnown(r, b)
+	allowedBy, allowed := s.consented(r, b)
+	switch {
+	case known && allowed:
+		return s.allow(c, r, b, allowedBy, false)
+	case r.asks(promptNone) && !known:
+		return s.refuse(c, r, &Error{Code: "login_required", Description: "nobody is signed in at this browser, or not lately enough"})
+	case r.asks(promptNone):
+		return s.refuse(c, r, &Error{Code: "consent_required", Description: "the person has not allowed this yet"})
+	}
+	if !known {
+		b = &browser{}
+	}
+	return s.showRequest(c, http.StatusOK, r, b, "")
+}
+
+// repost is POST /authorize. The browser did not send its cookie with a POST of another site, so it is sent on by GET.
+func (s *Server) repost(c echo.Context) error {
+	query, err := formText(c, maxRequest)
+	if err != nil {
+		return s.refuse(c, nil, &errPage{"The request is too long", "An authorization request has at most 8192 bytes."})
+	}
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	return c.Redirect(http.StatusSeeOther, s.base+"/authorize?"+query)
+}
+
+// isKnown tells whether the browser's session answers who the person is, as the request wants to know it.
+func (s *Server) isKnown(r *request, b *browser) bool {
+	if !b.signedIn() || r.asks(promptLogin) || r.asks(promptSelect) || r.Hint != "" && r.Hint != b.session.Subject.ID {
+		return false
+	}
+	if r.MaxAge == 0 || r.MaxAge > 0 && s.now().Unix()-b.authTime() > r.MaxAge {
+		return false
+	}
+	hint, err := wallet.ParseAddress(r.LoginHint, "")
+	return r.LoginHint == "" || err != nil || hint.Canonical() == b.session.Subject.WalletAddress() ||
+		b.session.Subject.WalletID != "" && hint.WalletID() == b.session.Subject.WalletID
+}
+
+// isAnybodys tells whether another program of the person's device could ask in the client's name and get the answer: then what was
+// allowed before is asked again, by a button (RFC 8252, section 8.6).
+func (r *request) isAnybodys() bool {
+	return r.client.IsPublic() && client.HostOf(r.RedirectURI) == client.ThisDevice
+}
+
+// consented returns the id of the request by which the person allowed what is asked.
+func (s *Server) consented(r *request, b *browser) (requestID string, ok bool) {
+	if r.asks(promptConsent) {
+		return "", false
+	}
+	if known, ok := b.consent(r); ok && !r.isAnybodys() {
+		return known.RequestID, true
+	}
+	return r.id, r.client.Consent == client.ConsentImplied
+}
+
+// allow answers a request with a code. byForm says that a form of ours was sent, whose reply must not redirect to elsewhere.
+func (s *Server) allow(c echo.Context, r *request, b *browser, requestID string, byForm bool) error {
+	if r.Device != "" {
+		if err := s.allowDevice(c, r, b); err != nil {
+			return s.refuseBy(c, r, err, byForm)
+		}
+		return s.showDeviceDone(c)
+	}
+	if err := s.remember(c, b); err != nil {
+		return s.refuseBy(c, r, err, byForm)
+	}
+	text, err := s.issue(c, r, b, requestID)
+	if err != nil {
+		return s.refuseBy(c, r, err, byForm)
+	}
+	s.logConsent(c, r, b, requestID)
+	return s.respond(c, r, url.Values{"code": {text}}, byForm)
+}
+
+// refuse answers a request that fails: with a redirect where it is known where to, else with a page.
+func (s *Server) refuse(c echo.Context, r *request, err error) error {
+	return s.refuseBy(c, r, err, false)
+}
+
+func (s *Server) refuseBy(c echo.Context, r *request, err error, byForm bool) error {
+	var page *errPage
+	if errors.As(err, &page) {
+		s.refused(c, r, "no_redirect", page.Error())
+		return s.showError(c, http.StatusBadRequest, page)
+	}
+	if r != nil && r.Device != "" {
+		return s.refuseDevice(c, r, err)
+	}
+	own, isOwn := isError(err)
+	if !isOwn {
+		s.failed(c, err)
+		own = &Error{Code: "temporarily_unavailable", Description: "try again in a moment"}
+	}
+	if r == nil || r.RedirectURI == "" {
+		c.Response().Header().Set("Retry-After", "1")
+		return s.showError(c, http.StatusServiceUnavailable, &errPage{"The server cannot answer now", "Try again in a moment."})
+	}
+	s.refused(c, r, own.Code, own.Description)
+	if !byForm && s.leadsAstray(c, r) {
+		return s.showGoBack(c, r, own)
+	}
+	return s.respond(c, r, errorValues(own), byForm)
+}
+
+// leadsAstray tells whether a redirect could take a person from this server's address to a site that nobody vouches for, before
+// anybody has signed in (RFC 9700, section 4.11.2): a client that describes itself could lead there by any wrong request.
+func (s *Server) leadsAstray(c echo.Context, r *request) bool {
+	if !r.client.DescribesItself() || client.HostOf(r.RedirectURI) == client.ThisDevice {
+		return false
+	}
+	b, err := s.browserOf(c)
+	return err != nil || !b.signedIn()
+}
+
+func errorValues(e *Error) url.Values {
+	return url.Values{"error": {e.Code}, "error_description": {e.Description}}
+}
+
+// logConsent writes who allowed which client what.
+func (s *Server) logConsent(c echo.Context, r *request, b *browser, requestID string) {
+	events.Log(c.Request().Context(), s.log, events.OAuthConsent, "subject", b.session.Subject.ID, "client_id", r.ClientID,
+		"scope", joined(r.Scope), "resource", joined(r.Resources), "consent", requestID, "client", app.ClientIP(c))
+}
+
+// refused writes that an authorization request was refused.
+func (s *Server) refused(c echo.Context, r *request, code, reason string) {
+	id := c.QueryParam("client_id")
+	if r != nil && r.ClientID != "" {
+		id = r.ClientID
+	}
+	events.Log(c.Request().Context(), s.log, events.OAuthRefused, "code", code, "reason", reason, "client_id", shorten(id),
+		"endpoint", c.Path(), "client", app.ClientIP(c))
+}
+
+// location is the redirect URI with a response.
+func (s *Server) location(r *request, values url.Values) string {
+	values.Set("iss", s.issuer)
+	if r.State != "" {
+		values.Set("state", r.State)
+	}
+	return appendQuery(r.RedirectURI, values)
+}
+
+// respond answers the client, by way of the browser.
+func (s *Server) respond(c echo.Context, r *request, values url.Values, byForm bool) error {
+	switch location := s.location(r, values); {
+	case r.Mode == modeFormPost:
+		return s.showFormPost(c, r, values)
+	case byForm: // form-action of browsers covers redirects, and where the client redirects to is for the client to say
+		return s.showContinue(c, location)
+	default:
+		noStore(c)
+		c.Response().Header().Set(echo.HeaderReferrerPolicy, "no-referrer")
+		return c.Redirect(http.StatusFound, location)
+	}
+}
+
+// decide is POST /authorize/decide: a button of the page.
+func (s *Server) decide(c echo.Context) error {
+	form, err := readForm(c)
+	if err != nil {
+		return s.refuse(c, nil, errRequestGone)
+	}
+	r, err := s.reopen(c.Request().Context(), form.Get("request"))
+	if err != nil {
+		return s.refuse(c, nil, err)
+	}
+	b, err := s.browserOf(c)
+	if err != nil {
+		return s.refuseBy(c, r, err, true)
+	}
+	switch own := s.isOwnForm(c, form); {
+	case own && form.Get("action") == "cancel":
+		return s.refuseBy(c, r, &Error{Code: "access_denied", Description: "the person did not allow it"}, true)
+	case own && form.Get("action") == "allow" && s.isKnown(r, b):
+		b.cookie.Consents = withConsent(b.cookie.Consents, r)
+		return s.allow(c, r, b, r.id, true)
+	default:
+		return s.showRequest(c, http.StatusForbidden, r, &browser{}, "The session of this browser has ended. Sign in again.")
+	}
+}

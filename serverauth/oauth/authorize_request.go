@@ -1,0 +1,156 @@
+package oauth
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/picoauth/picoauth/serverauth/oauth/client"
+)
+
+const (
+	// maxRequest bounds an authorization request in bytes, of its query.
+	maxRequest = 8 << 10
+	// requestTTL is how long a person may take to answer a page.
+	requestTTL = time.Hour
+	// maxResources bounds the resources of a request, maxGrant their bytes together with those of the scope: refresh tokens
+	// hold them.
+	maxResources = 8
+	maxGrant     = 1500
+	// maxNonce bounds a nonce in bytes: codes hold it.
+	maxNonce = 512
+)
+
+// The prompts of OpenID Connect Core, section 3.1.2.1.
+const (
+	promptNone    = "none"
+	promptLogin   = "login"
+	promptConsent = "consent"
+	promptSelect  = "select_account"
+)
+
+const (
+	modeQuery    = "query"
+	modeFormPost = "form_post"
+)
+
+// request is an authorization request as the server keeps it: in the page, authenticated. No two are alike.
+type request struct {
+	ClientID    string   `json:"client_id"`
+	RedirectURI string   `json:"redirect_uri"`
+	Scope       []string `json:"scope"`
+	Resources   []string `json:"resource"`
+	Challenge   string   `json:"code_challenge"` // of S256
+	State       string   `json:"state"`
+	Nonce       string   `json:"nonce"`
+	Mode        string   `json:"response_mode"`
+	LoginHint   string   `json:"login_hint"`
+	// KeyThumbprint is `dpop_jkt` (RFC 9449, section 10).
+	KeyThumbprint string `json:"dpop_jkt"`
+	// Prompt, MaxAge and Hint hold for the button of the page too.
+	Prompt   []string `json:"prompt"`
+	MaxAge   int64    `json:"max_age"` // seconds; -1: any
+	Hint     string   `json:"hint"`    // the subject of id_token_hint
+	IssuedAt int64    `json:"iat"`     // Unix seconds
+	Random   string   `json:"random"`
+	Device   string   `json:"device,omitempty"` // of the device flow, which has no redirect: the id of the device
+
+	client *client.Client
+	sealed string
+	id     string // SHA-256 of what is sealed, base64url
+}
+
+// asks tells whether the request has a prompt.
+func (r *request) asks(prompt string) bool { return slices.Contains(r.Prompt, prompt) }
+
+// singleParameters are those of an authorization request that are there once.
+var singleParameters = []string{
+	"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method", "nonce", "prompt",
+	"max_age", "login_hint", "response_mode", "request", "request_uri", "registration", "id_token_hint", "dpop_jkt",
+}
+
+// errPage is why a request is answered with a page and never by a redirect: nobody knows yet where it may lead.
+type errPage struct{ title, text string }
+
+// Error implements error.
+func (e *errPage) Error() string { return e.title + ": " + e.text }
+
+// readRequest reads an authorization request. Its error is an *errPage, or, with a request that says where to, an *Error to
+// redirect with.
+func (s *Server) readRequest(ctx context.Context, query string) (*request, error) {
+	if len(query) > maxRequest {
+		return nil, &errPage{"The request is too long", "An authorization request has at most 8192 bytes."}
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, &errPage{"The request cannot be read", "It is not a query."}
+	}
+	r := &request{State: values.Get("state"), Mode: modeQuery, MaxAge: -1, IssuedAt: s.now().Unix(), Random: randomID()}
+	if err := s.readClient(ctx, r, values); err != nil {
+		return nil, err
+	}
+	if err := s.readParameters(ctx, r, values); err != nil {
+		return r, err
+	}
+	return r, s.keep(r)
+}
+
+// readClient reads what must be known to be good before anything is redirected.
+func (s *Server) readClient(ctx context.Context, r *request, values url.Values) error {
+	for _, name := range []string{"client_id", "redirect_uri"} {
+		if len(values[name]) > 1 {
+			return &errPage{"The request cannot be read", "It has " + name + " twice."}
+		}
+	}
+	id, redirect := values.Get("client_id"), values.Get("redirect_uri")
+	if id == "" {
+		return &errPage{"The program is unknown", "The request has no client_id."}
+	}
+	known, err := s.clients.Find(ctx, id)
+	switch {
+	case errors.Is(err, client.ErrUnreachable):
+		return &errPage{"The program cannot be looked up", "The document at its client_id, " + shorten(id) + ", cannot be had now."}
+	case errors.Is(err, client.ErrUnknown):
+		return &errPage{"The program is unknown", "No client has the client_id " + shorten(id) + "."}
+	case err != nil:
+		return err
+	case redirect == "":
+		return &errPage{"The request does not say where to go back to", "It has no redirect_uri."}
+	case !known.AllowsRedirect(redirect):
+		return &errPage{"The program is not known at this address", "The redirect_uri " + shorten(redirect) + " is not one of the client's."}
+	}
+	r.client, r.ClientID, r.RedirectURI = known, known.ID, redirect
+	return nil
+}
+
+// keep seals the request, which gives it its id.
+func (s *Server) keep(r *request) error {
+	sealed, payload, err := s.requests.seal(r)
+	r.sealed, r.id = sealed, requestID(payload)
+	return err
+}
+
+func requestID(payload []byte) string {
+	sum := sha256.Sum256(payload)
+	return base64url.EncodeToString(sum[:])
+}
+
+var errRequestGone = &errPage{"This page is too old", "Go back to the program that sent you here, and sign in anew."}
+
+// reopen reads a request that a page sends back. The client may have changed meanwhile, or be gone.
+func (s *Server) reopen(ctx context.Context, sealed string) (*request, error) {
+	r := new(request)
+	payload, ok := s.requests.open(sealed, r)
+	if age := s.now().Unix() - r.IssuedAt; !ok || age > int64(requestTTL/time.Second) || age < -int64(requestTTL/time.Second) {
+		return nil, errRequestGone
+	}
+	known, err := s.clients.Find(ctx, r.ClientID)
+	if errors.Is(err, client.ErrUnknown) || err == nil && !r.isDeviceRequest(known) && (!known.AllowsRedirect(r.RedirectURI) || !known.AllowsGrant(client.GrantCode)) {
+		return nil, errRequestGone
+	}
+	r.client, r.sealed, r.id = known, sealed, requestID(payload)
+	return r, err
+}

@@ -1,0 +1,126 @@
+package client
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/internal/events"
+)
+
+// Admin has the endpoints by which operators add, list and remove clients. Its errors are problems.
+type Admin struct {
+	Registry *Registry
+	// Operator returns the subject of the request's token if it is an operator's, else the refusal.
+	Operator func(echo.Context) (subject string, err error)
+	Log      *slog.Logger
+}
+
+const (
+	defaultClients = 200
+	maxListed      = 1000
+)
+
+type listReply struct {
+	Items []Config `json:"items"` // in the order of their ids
+	// Next is given as `after` for the next page; not there on the last one.
+	Next string `json:"next,omitzero"`
+}
+
+// List is GET /clients: those of the store.
+func (a *Admin) List(c echo.Context) error {
+	if _, err := a.Operator(c); err != nil {
+		return err
+	}
+	limit, after := defaultClients, ""
+	for name, values := range c.QueryParams() {
+		switch {
+		case len(values) > 1:
+			return badParameter("query parameter given twice: " + name)
+		case name == "after":
+			after = values[0]
+		case name == "limit":
+			n, err := strconv.ParseUint(values[0], 10, 31)
+			if err != nil || n == 0 {
+				return badParameter("limit must be a whole number from 1 to " + strconv.Itoa(maxListed))
+			}
+			limit = int(min(n, maxListed))
+		default:
+			return badParameter("unknown query parameter: " + strconv.Quote(printable(name)))
+		}
+	}
+	items, next, err := a.Registry.List(c.Request().Context(), after, limit)
+	if err != nil {
+		return err
+	}
+	if items == nil {
+		items = []Config{}
+	}
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	return app.WriteJSON(c.Response(), http.StatusOK, listReply{items, next})
+}
+
+func badParameter(detail string) error {
+	return app.NewProblem(http.StatusBadRequest, "invalid_parameter", detail)
+}
+
+// Create is POST /clients. The reply has the client's secret, this once.
+func (a *Admin) Create(c echo.Context) error {
+	operator, err := a.Operator(c)
+	if err != nil {
+		return err
+	}
+	var asked Config
+	if err := app.DecodeJSON(c.Response(), c.Request(), &asked); err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	secret, err := a.Registry.Add(ctx, asked)
+	var faulty *app.ConfigError
+	switch {
+	case errors.Is(err, ErrTaken):
+		return app.NewProblem(http.StatusConflict, "client_exists", "there is a client with this id")
+	case errors.As(err, &faulty):
+		return app.NewProblem(http.StatusBadRequest, "invalid_value", faulty.Key+": "+faulty.Reason)
+	case err != nil:
+		return err
+	}
+	events.Log(ctx, a.Log, events.ClientCreated, "client_id", asked.ID, "by", operator, "client", app.ClientIP(c))
+	made := record{Config: asked, Source: Stored}
+	if made.AuthMethod == "" {
+		made.AuthMethod = AuthSecretBasic
+	}
+	reply := made.shown()
+	reply.Secret = secret
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	return app.WriteJSON(c.Response(), http.StatusCreated, reply)
+}
+
+// Delete is DELETE /clients/{id}.
+func (a *Admin) Delete(c echo.Context) error {
+	operator, err := a.Operator(c)
+	if err != nil {
+		return err
+	}
+	id := c.Param("id")
+	if c.Request().URL.RawPath != "" { // then the router has matched what is escaped
+		if id, err = url.PathUnescape(id); err != nil {
+			return badParameter("the id cannot be read")
+		}
+	}
+	ctx := c.Request().Context()
+	deleted, err := a.Registry.Delete(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case !deleted:
+		return app.NewProblem(http.StatusNotFound, "client_not_found", "there is no such client in the store")
+	}
+	events.Log(ctx, a.Log, events.ClientDeleted, "client_id", id, "by", operator, "client", app.ClientIP(c))
+	return c.NoContent(http.StatusNoContent)
+}

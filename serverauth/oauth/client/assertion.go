@@ -1,0 +1,86 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/picoauth/picoauth/clientauth/verify"
+	"github.com/picoauth/picoauth/serverauth/oauth/internal/assertion"
+)
+
+const (
+	// maxAssertionTTL is how far ahead the expiry of an assertion may lie: for so long it must be remembered.
+	maxAssertionTTL = time.Hour
+	maxAssertionID  = 256 // bytes of a `jti`
+)
+
+// assertions are JWTs by which clients authenticate (RFC 7523, section 3; OpenID Connect Core, section 9).
+type assertions struct {
+	audiences []string
+	skew      time.Duration
+	uses      *assertion.Uses
+}
+
+// check returns an *Error unless the client has signed the assertion for this server, now, and for the first time.
+func (a *assertions) check(ctx context.Context, c *Client, text string) error {
+	if c.keys == nil {
+		return &Error{Code: "invalid_client", Description: "the client has no keys"}
+	}
+	now := a.uses.Now()
+	validator, err := verify.NewTokenValidator(verify.ValidatorConfig{
+		Issuers: []verify.TrustedIssuer{{Issuer: c.ID, Audiences: a.audiences, Keys: c.keys}},
+		Leeway:  a.skew, Clock: func() time.Time { return now },
+	})
+	if err != nil {
+		return err
+	}
+	found, err := validator.Validate(ctx, text)
+	switch {
+	case errors.Is(err, verify.ErrUnavailable) && c.Source.isOperators():
+		return err
+	case errors.Is(err, verify.ErrUnavailable): // why is in the log alone, see checkRemoteKeys
+		return &Error{Code: "invalid_client", Description: "client_assertion is refused: the client's keys cannot be fetched"}
+	case err != nil:
+		return &Error{Code: "invalid_client", Description: "client_assertion is refused: " + printable(err.Error())}
+	}
+	return a.spend(ctx, c, found, now)
+}
+
+// spend uses the assertion up.
+func (a *assertions) spend(ctx context.Context, c *Client, found *verify.SecurityContext, now time.Time) error {
+	reason := ""
+	switch {
+	case found.Subject != c.ID:
+		reason = "sub is not the client"
+	case slices.ContainsFunc(found.Audience, func(aud string) bool { return !slices.Contains(a.audiences, aud) }):
+		reason = "aud names another server too"
+	case found.TokenID == "" || len(found.TokenID) > maxAssertionID:
+		reason = "jti must be a text of 1 to 256 bytes"
+	case found.ExpiresAt.Sub(now) > maxAssertionTTL+a.skew:
+		reason = "exp is more than an hour away"
+	}
+	if reason != "" {
+		return &Error{Code: "invalid_client", Description: "client_assertion is refused: " + reason}
+	}
+	first, err := a.uses.First(ctx, found.ExpiresAt, "client assertion", c.ID, found.TokenID)
+	if err == nil && !first {
+		err = &Error{Code: "invalid_client", Description: "client_assertion is refused: its jti was used before"}
+	}
+	return err
+}
+
+// printable makes of text what an error_description may hold (RFC 6749, section 5.2).
+func printable(text string) string {
+	clean := []byte(text[:min(len(text), 300)])
+	for i, b := range clean {
+		switch {
+		case b == '"' || b == '\\':
+			clean[i] = '\''
+		case b < ' ' || b > '~':
+			clean[i] = '?'
+		}
+	}
+	return string(clean)
+}

@@ -1,0 +1,75 @@
+package client
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Config is an item of oauth.clients. The body of POST /clients has the same keys.
+type Config struct {
+	ID   string `koanf:"id" json:"id"`
+	Name string `koanf:"name" json:"name,omitempty"` // empty: the ID
+	// RedirectURIs are compared character by character; the port of a loopback one is free.
+	RedirectURIs           []string `koanf:"redirect_uris" json:"redirect_uris,omitempty"`
+	PostLogoutRedirectURIs []string `koanf:"post_logout_redirect_uris" json:"post_logout_redirect_uris,omitempty"`
+	// Secret is plain (32 characters or more) or a PHC string (argon2id, bcrypt).
+	Secret string `koanf:"secret" json:"secret,omitempty"` //nolint:gosec // it is read, and written once, for whom it is for
+	// AuthMethod is client_secret_basic with a secret, else none, where nothing is written.
+	AuthMethod string   `koanf:"auth_method" json:"auth_method,omitempty"`
+	JWKSURI    string   `koanf:"jwks_uri" json:"jwks_uri,omitempty"`
+	Grants     []string `koanf:"grants" json:"grants,omitempty"` // empty: authorization_code, refresh_token
+	// Scopes are those that it may ask for, and gets where a request names none. Empty: it may ask for the OpenID ones, and
+	// gets none.
+	Scopes    []string `koanf:"scopes" json:"scopes,omitempty"`
+	Resources []string `koanf:"resources" json:"resources,omitempty"`
+	Role      string   `koanf:"role" json:"role,omitempty"`       // of client_credentials; empty: service
+	Consent   string   `koanf:"consent" json:"consent,omitempty"` // ask (empty) or implied
+	// Introspect and Denylist let it call /introspect and /revoked-jtis with its secret or key.
+	Introspect bool `koanf:"introspect" json:"introspect,omitempty"`
+	Denylist   bool `koanf:"denylist" json:"denylist,omitempty"`
+	// DPoPBound lets it have tokens only that are bound to a key (RFC 9449, section 5.2).
+	DPoPBound bool `koanf:"dpop_bound_access_tokens" json:"dpop_bound_access_tokens,omitempty"`
+	// MayAct lets it act for people (RFC 8693).
+	MayAct []MayAct `koanf:"may_act" json:"may_act,omitempty"`
+}
+
+// asksPeople tells whether the client sends people to /authorize. One without redirect URIs that may introspect, read the
+// denylist or act for people needs no grant.
+func (c Config) asksPeople() bool {
+	if len(c.Grants) > 0 {
+		return slices.Contains(c.Grants, GrantCode)
+	}
+	return len(c.RedirectURIs) > 0 || !c.Introspect && !c.Denylist && len(c.MayAct) == 0
+}
+
+// client returns the client that a checked configuration describes.
+func (c Config) client(source Source) *Client {
+	made := &Client{
+		ID: c.ID, Name: cmp.Or(c.Name, c.ID), Source: source,
+		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
+		AuthMethod: c.authMethod(), JWKSURI: c.JWKSURI, Grants: c.Grants, Scopes: c.Scopes, DefaultScopes: c.Scopes,
+		Resources: c.Resources, Role: cmp.Or(c.Role, DefaultRole), Consent: cmp.Or(c.Consent, ConsentAsk),
+		Introspect: c.Introspect, Denylist: c.Denylist, DPoPBound: c.DPoPBound, MayAct: c.MayAct,
+	}
+	if len(c.Grants) == 0 && c.asksPeople() {
+		made.Grants = []string{GrantCode, GrantRefresh}
+	}
+	if len(c.Scopes) == 0 {
+		made.Scopes = OpenIDScopes()
+	}
+	if c.Secret != "" {
+		made.secret = configuredSecret(c.Secret)
+	}
+	return made
+}
+
+func (c Config) authMethod() string {
+	switch {
+	case c.AuthMethod != "":
+		return c.AuthMethod
+	case c.Secret != "":
+		return AuthSecretBasic
+	default:
+		return AuthNone
+	}
+}

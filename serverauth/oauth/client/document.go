@@ -1,0 +1,178 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/internal/events"
+)
+
+// ErrUnreachable is returned for a client whose metadata document cannot be had now.
+var ErrUnreachable = errors.New("the metadata document of the client cannot be fetched")
+
+// Bounds of documents.
+const (
+	maxDocumentID  = 1024 // bytes of a client_id that is a URL
+	maxDocuments   = 500
+	minDocumentTTL = time.Minute
+	maxDocumentTTL = 24 * time.Hour
+	// documentPause is how long a document that could not be had is not asked for again.
+	documentPause = 10 * time.Second
+	// documentGrace is how long a document is used beyond its time while its host does not answer.
+	documentGrace = 24 * time.Hour
+)
+
+// documents are the clients whose client_id is the URL of a metadata document (the OAuth draft Client ID Metadata Document).
+type documents struct {
+	fetcher *fetcher
+	keys    func(*Client, []byte) error // gives a client its keys
+	now     app.Clock
+	log     *slog.Logger
+	flights singleflight.Group
+
+	mu   sync.Mutex
+	kept map[string]document
+}
+
+// document is what was fetched last.
+type document struct {
+	client *Client // nil: it could not be had, or was refused
+	err    error
+	fresh  time.Time // until when it is used without asking
+	usable time.Time // until when it is used where its host does not answer
+}
+
+// isDocumentID tells whether a client_id is the URL of a metadata document: https (or what the fetcher allows) with a plain host and
+// a path, and without fragment, user information and dot segments.
+func (d *documents) isDocumentID(id string) bool {
+	if !strings.HasPrefix(id, "https://") && !strings.HasPrefix(id, "http://") || len(id) > maxDocumentID {
+		return false
+	}
+	u, err := url.Parse(id)
+	if err != nil || u.Hostname() == "" || u.User != nil || !hasPlainHost(id, u) || strings.Contains(id, "#") || strings.Trim(u.Path, "/") == "" ||
+		strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' }) {
+		return false
+	}
+	for segment := range strings.SplitSeq(u.Path, "/") { // u.Path is what %2e stands for, too
+		if segment == "." || segment == ".." {
+			return false
+		}
+	}
+	return d.fetcher.check(u) == nil
+}
+
+// find returns the client of a document. The error is ErrUnknown where the document is gone or refused, and ErrUnreachable
+// where nobody can say.
+func (d *documents) find(ctx context.Context, id string) (*Client, error) {
+	d.mu.Lock()
+	last, known := d.kept[id]
+	d.mu.Unlock()
+	if known && d.now().Before(last.fresh) {
+		return last.client, last.err
+	}
+	flight := d.flights.DoChan(id, func() (any, error) {
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
+		defer cancel()
+		return d.fetch(within, id, last), nil
+	})
+	select {
+	case done := <-flight:
+		found := done.Val.(document)
+		return found.client, found.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// fetch gets a document and keeps what came of it.
+func (d *documents) fetch(ctx context.Context, id string, last document) document {
+	now := d.now()
+	body, header, err := d.fetcher.get(ctx, id)
+	next := document{fresh: now.Add(documentPause)}
+	switch gone := statusError(0); {
+	case err == nil:
+		if next.client, err = d.read(id, body); err == nil {
+			next.fresh = now.Add(documentTTL(header))
+			next.usable = next.fresh.Add(documentGrace)
+			break
+		}
+		next.err = fmt.Errorf("%w: its metadata document is refused: %w", ErrUnknown, err)
+	case errors.As(err, &gone) && (gone == http.StatusNotFound || gone == http.StatusGone):
+		next.err = fmt.Errorf("%w: its metadata document is gone (%w)", ErrUnknown, err)
+	case last.client != nil && now.Before(last.usable):
+		next.client, next.usable = last.client, last.usable
+	default:
+		next.err = fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	if err != nil {
+		events.Log(ctx, d.log, events.ClientDocumentRefused, "client_id", id, "reason", err.Error())
+	}
+	d.keep(id, next)
+	return next
+}
+
+// read makes a client of a document.
+func (d *documents) read(id string, body []byte) (*Client, error) {
+	m, err := parseMetadata(body)
+	if err != nil {
+		return nil, err
+	}
+	if m.ClientID != id {
+		return nil, metadataFault("client_id is not the URL of the document")
+	}
+	if fault := m.check(); fault != nil {
+		return nil, fault
+	}
+	made := m.config().client(Document)
+	if m.Name == "" {
+		made.Name = made.Host("")
+	}
+	return made, d.keys(made, m.JWKS)
+}
+
+// keep bounds how many are kept: the first to go are those that would be asked for anew, then any.
+func (d *documents) keep(id string, next document) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, known := d.kept[id]; !known && len(d.kept) >= maxDocuments {
+		now := d.now()
+		maps.DeleteFunc(d.kept, func(_ string, one document) bool { return now.After(one.fresh) })
+		for other := range d.kept {
+			if len(d.kept) < maxDocuments {
+				break
+			}
+			delete(d.kept, other)
+		}
+	}
+	d.kept[id] = next
+}
+
+// documentTTL is the max-age of Cache-Control, from a minute to a day.
+func documentTTL(header http.Header) time.Duration {
+	for directive := range strings.SplitSeq(strings.Join(header.Values("Cache-Control"), ","), ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
+		switch strings.ToLower(name) {
+		case "no-store", "no-cache":
+			return minDocumentTTL
+		case "max-age":
+			seconds, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31)
+			if err != nil {
+				return minDocumentTTL
+			}
+			return min(max(time.Duration(seconds)*time.Second, minDocumentTTL), maxDocumentTTL)
+		}
+	}
+	return minDocumentTTL
+}

@@ -1,0 +1,193 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/internal/ratelimit"
+)
+
+const (
+	fetchTimeout = 5 * time.Second
+	maxDocument  = 64 << 10 // bytes
+	// maxFetches is how many run at once.
+	maxFetches = 16
+	// fetchesPerHost is how many documents and key sets of one host are fetched in a minute.
+	fetchesPerHost = 60
+)
+
+// fetcher gets documents whose URLs strangers choose. It connects to public addresses only, which is checked on the address
+// that is connected to: a name may stand for another one from one moment to the next. It follows no redirect.
+type fetcher struct {
+	insecure []string // hosts, each with or without a port, that may be private and http
+	client   *http.Client
+	running  chan struct{}
+	hosts    *ratelimit.Limiter
+}
+
+func newFetcher(insecure []string, now app.Clock) *fetcher {
+	f := &fetcher{insecure: insecure, running: make(chan struct{}, maxFetches), hosts: ratelimit.New(fetchesPerHost, now)}
+	f.client = &http.Client{
+		Timeout:       fetchTimeout,
+		Transport:     &boundedTransport{f, f.transport()},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return f
+}
+
+// transport uses no proxy: it would do the resolving and the connecting, unchecked.
+func (f *fetcher) transport() *http.Transport {
+	return &http.Transport{
+		DialContext: f.dial, DisableKeepAlives: true, TLSHandshakeTimeout: fetchTimeout, ResponseHeaderTimeout: fetchTimeout,
+		MaxResponseHeaderBytes: maxDocument, ForceAttemptHTTP2: true,
+	}
+}
+
+var errNotPublic = errors.New("the host has no public address")
+
+func (f *fetcher) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: fetchTimeout}
+	if !f.isInsecure(address) {
+		dialer.Control = func(_, connected string, _ syscall.RawConn) error {
+			at, err := netip.ParseAddrPort(connected)
+			if err != nil || !isPublic(at.Addr()) {
+				return errNotPublic
+			}
+			return nil
+		}
+	}
+	return dialer.DialContext(ctx, network, address)
+}
+
+// isInsecure tells whether a host and port are among the insecure ones.
+func (f *fetcher) isInsecure(hostPort string) bool {
+	host, _, err := net.SplitHostPort(hostPort)
+	return err == nil && slices.ContainsFunc(f.insecure, func(one string) bool {
+		return one == hostPort || one == host || one == "["+host+"]"
+	})
+}
+
+// check refuses http, but to an insecure host.
+func (f *fetcher) check(u *url.URL) error {
+	port := u.Port()
+	switch {
+	case u.Scheme == "https":
+		return nil
+	case u.Scheme != "http":
+		return errors.New("the URL is not https")
+	case port == "":
+		port = "80"
+	}
+	if !f.isInsecure(net.JoinHostPort(u.Hostname(), port)) {
+		return errors.New("the URL is not https")
+	}
+	return nil
+}
+
+// boundedTransport makes any client of it keep to the rules.
+type boundedTransport struct {
+	rules *fetcher
+	next  http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := t.rules.check(r.URL); err != nil {
+		return nil, err
+	}
+	if _, ok := t.rules.hosts.Allow(ratelimit.Key{Holder: hostKey(r.URL), Endpoint: "client document"}); !ok {
+		return nil, errTooOften
+	}
+	select {
+	case t.rules.running <- struct{}{}:
+		defer func() { <-t.rules.running }()
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+	response, err := t.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode >= 300 && response.StatusCode < 400 {
+		_ = response.Body.Close()
+		return nil, fmt.Errorf("a redirect (status %d) is not followed", response.StatusCode)
+	}
+	response.Body = http.MaxBytesReader(nil, response.Body, maxDocument)
+	return response, nil
+}
+
+var errTooOften = errors.New("too many documents of this host are asked for")
+
+// hostKey is one for all ways to write a host.
+func hostKey(u *url.URL) string { return strings.ToLower(strings.TrimRight(u.Hostname(), ".")) }
+
+// statusError is an answer that is not 200.
+type statusError int
+
+func (s statusError) Error() string { return fmt.Sprintf("status %d", int(s)) }
+
+// get reads a document.
+func (f *fetcher) get(ctx context.Context, address string) ([]byte, http.Header, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	request.Header.Set("Accept", "application/json")
+	response, err := f.client.Do(request) //nolint:gosec // what may be connected to is checked on the connection
+	if err != nil {
+		return nil, nil, withoutURL(err)
+	}
+	defer response.Body.Close() //nolint:errcheck // nothing is written
+	if response.StatusCode != http.StatusOK {
+		return nil, nil, statusError(response.StatusCode)
+	}
+	body, err := io.ReadAll(response.Body)
+	return body, response.Header, err
+}
+
+// withoutURL leaves the URL out of an error of net/http: the caller says it.
+func withoutURL(err error) error {
+	var ofURL *url.Error
+	if errors.As(err, &ofURL) {
+		return ofURL.Err
+	}
+	return err
+}
+
+// special are networks beside those that netip knows which are not of the public internet (IANA's special-purpose registries).
+var special = func() (all []netip.Prefix) {
+	for _, text := range []string{
+		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+		"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
+	} {
+		all = append(all, netip.MustParsePrefix(text))
+	}
+	return all
+}()
+
+// publicIPv6 is where all public IPv6 addresses are; nat64 are public where the IPv4 address in them is.
+var publicIPv6, nat64 = netip.MustParsePrefix("2000::/3"), netip.MustParsePrefix("64:ff9b::/96")
+
+// isPublic tells whether an address is one of the public internet.
+func isPublic(addr netip.Addr) bool {
+	addr = addr.Unmap()
+	if addr.Is6() && addr.Zone() == "" && nat64.Contains(addr) {
+		bytes := addr.As16()
+		addr = netip.AddrFrom4([4]byte(bytes[12:]))
+	}
+	if !addr.IsGlobalUnicast() || addr.IsPrivate() || addr.Zone() != "" || addr.Is6() && !publicIPv6.Contains(addr) {
+		return false
+	}
+	return !slices.ContainsFunc(special, func(network netip.Prefix) bool { return network.Contains(addr) })
+}

@@ -1,0 +1,81 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// MayAct lets a client, or an agent of a fleet, act for people by token exchange (RFC 8693). One rule must allow all of a
+// request; nothing is put together from several.
+type MayAct struct {
+	// Roles are those of the people; at least one.
+	Roles []string `koanf:"roles" json:"roles"`
+	// Scopes are what a token may have by which it acts, and never more than the person's own token has; empty: none.
+	Scopes []string `koanf:"scopes" json:"scopes,omitempty"`
+	// Resources are what such a token may be for beside what the person's own is for: URIs of the server's resources, and the
+	// server's own audience.
+	Resources []string `koanf:"resources" json:"resources,omitempty"`
+}
+
+const (
+	maxRules = 64  // of a client
+	maxRole  = 100 // characters
+)
+
+// CheckMayAct returns what keeps rules from working: each fault as an *app.ConfigError whose key begins with key, such as
+// may_act[0].roles[1]. Unless known has the server's own audience, resources are not looked at.
+func CheckMayAct(key string, rules []MayAct, known Known) error {
+	if len(rules) > maxRules {
+		return prefixed("", fault(key, "has more than %d items", maxRules))
+	}
+	var all []error
+	for i, rule := range rules {
+		prefix := fmt.Sprintf("%s[%d].", key, i)
+		all = append(all, checkRoles(prefix, rule.Roles), checkList(prefix, "scopes", rule.Scopes, append(OpenIDScopes(), known.Scopes...)))
+		if known.Audience != "" {
+			all = append(all, checkList(prefix, "resources", rule.Resources, append([]string{known.Audience}, known.Resources...)))
+		}
+	}
+	return errors.Join(all...)
+}
+
+func checkRoles(prefix string, roles []string) error {
+	if len(roles) == 0 {
+		return prefixed(prefix, fault("roles", "must not be empty: it names the roles of the people"))
+	}
+	var all []error
+	for i, role := range roles {
+		at := fmt.Sprintf("roles[%d]", i)
+		switch {
+		case role == "" || len([]rune(role)) > maxRole:
+			all = append(all, prefixed(prefix, fault(at, "must have 1 to %d characters", maxRole)))
+		case slices.Contains(roles[:i], role):
+			all = append(all, prefixed(prefix, fault(at, "%q is there twice", role)))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// ErrNamesakeClient is returned for an agent of a fleet that has the id of a client.
+var ErrNamesakeClient = errors.New("the agent_id is the id of a client")
+
+// OfFleet returns the client that an agent of a fleet is, by its agent_id, for token exchange alone. The error is
+// ErrNamesakeClient where a client has this id, since services tell them apart by nothing else, or that of the store.
+func (r *Registry) OfFleet(ctx context.Context, agentID string, rules []MayAct) (*Client, error) {
+	_, taken := r.configured[agentID]
+	if !taken && r.documents != nil {
+		taken = r.documents.isDocumentID(agentID)
+	}
+	if !taken && r.store != nil && len(agentID) <= maxID {
+		var err error
+		if _, taken, err = r.store.Find(ctx, agentID); err != nil {
+			return nil, fmt.Errorf("client store: %w", err)
+		}
+	}
+	if taken {
+		return nil, ErrNamesakeClient
+	}
+	return &Client{ID: agentID, Name: agentID, Source: Fleet, AuthMethod: authFleetToken, MayAct: rules}, nil
+}

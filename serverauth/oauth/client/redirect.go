@@ -1,0 +1,127 @@
+package client
+
+import (
+	"errors"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// maxRedirectURI bounds a redirect URI, in bytes.
+const maxRedirectURI = 2048
+
+// checkRedirectURI returns why no response can or may be sent to a URI, or nil. What is allowed is https, http on a loopback
+// host, and a private scheme with a dot, such as com.example.app (RFC 8252, section 7.1).
+func checkRedirectURI(text string) error {
+	if len(text) > maxRedirectURI {
+		return errors.New("is longer than 2048 bytes")
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`\"<>^{}|*`+"`", r) }) {
+		return errors.New("holds a character that a redirect URI cannot: it is compared as it stands, without wildcards")
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || !u.IsAbs():
+		return errors.New("is not an absolute URI")
+	case strings.Contains(text, "#"):
+		return errors.New("has a fragment")
+	case u.User != nil:
+		return errors.New("has a user name or password")
+	case u.Scheme == "https" || u.Scheme == "http":
+		return checkWebRedirect(text, u)
+	case !strings.Contains(u.Scheme, ".") || strings.HasPrefix(u.Scheme, ".") || strings.HasSuffix(u.Scheme, "."):
+		return errors.New("must be https, http on a loopback host, or a private scheme with a dot such as com.example.app")
+	default:
+		return nil
+	}
+}
+
+func checkWebRedirect(text string, u *url.URL) error {
+	switch {
+	case u.Hostname() == "" || u.Opaque != "" || !strings.HasPrefix(text, u.Scheme+"://"):
+		return errors.New("has no host")
+	case !hasPlainHost(text, u):
+		return errors.New("has a host with percent-encoding: write it in ASCII, as xn--… where it is not")
+	}
+	if _, isLoopback := cutLoopback(text); u.Scheme == "http" && !isLoopback {
+		return errors.New("is http, and its host is none of 127.0.0.1, [::1] and localhost")
+	}
+	if port := u.Port(); strings.HasSuffix(u.Host, ":") || port != "" && !isPort(port) {
+		return errors.New("has a port that does not exist")
+	}
+	return nil
+}
+
+// hasPlainHost tells whether a URL, which is ASCII, has its host as it stands. One in percent-encoding is another text once it is
+// read, such as one of letters that look like another host's, and people are shown the host.
+func hasPlainHost(text string, u *url.URL) bool {
+	return strings.HasPrefix(text, u.Scheme+"://"+u.Host)
+}
+
+// matchesRedirect compares character by character, but for the port of a loopback host.
+func matchesRedirect(allowed []string, uri string) bool {
+	withoutPort, isLoopback := cutLoopback(uri)
+	for _, one := range allowed {
+		if one == uri {
+			return true
+		}
+		if other, ok := cutLoopback(one); ok && isLoopback && other == withoutPort {
+			return true
+		}
+	}
+	return false
+}
+
+// cutLoopback takes the port out of a URI with a loopback host. It parses nothing: what stands between // and the next
+// delimiter must be such a host, letter for letter, and a port.
+func cutLoopback(uri string) (withoutPort string, isLoopback bool) {
+	scheme, rest, found := strings.Cut(uri, "://")
+	if !found || scheme != "http" && scheme != "https" {
+		return "", false
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	for _, host := range []string{"127.0.0.1", "[::1]", "localhost"} {
+		port, begins := strings.CutPrefix(rest[:end], host)
+		if begins && (port == "" || port[0] == ':' && isPort(port[1:])) {
+			return scheme + "://" + host + rest[end:], true
+		}
+	}
+	return "", false
+}
+
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n > 0 && text[0] != '0'
+}
+
+// AnotherDevice is what Host says of a program that asks by the device flow, and so has no redirect.
+const AnotherDevice = "another device"
+
+// ThisDevice is what HostOf says of a redirect to a program on the person's own machine.
+const ThisDevice = "this device"
+
+// HostOf returns what to call the place that a redirect URI leads to: its host, with the port where it has one, or
+// [ThisDevice] for a loopback host and for a private scheme.
+func HostOf(redirectURI string) string {
+	u, err := url.Parse(redirectURI)
+	if _, isLoopback := cutLoopback(redirectURI); isLoopback || err != nil || u.Scheme != "https" {
+		return ThisDevice
+	}
+	return u.Host
+}
+
+// Host returns what to call the client's place on a page: the host of its metadata document, else that of the redirect.
+func (c *Client) Host(redirectURI string) string {
+	if c.Source == Document {
+		if u, err := url.Parse(c.ID); err == nil {
+			return u.Host
+		}
+	}
+	if redirectURI == "" {
+		return AnotherDevice
+	}
+	return HostOf(redirectURI)
+}

@@ -1,0 +1,200 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/clientauth/verify"
+	"github.com/picoauth/picoauth/serverauth/internal/events"
+	"github.com/picoauth/picoauth/serverauth/internal/mac"
+	"github.com/picoauth/picoauth/serverauth/store"
+)
+
+var (
+	// ErrUnknown is returned for a client_id that is no client's.
+	ErrUnknown = errors.New("no such client")
+	// ErrTaken is returned for a client_id that another client has.
+	ErrTaken = errors.New("there is a client with this id")
+)
+
+// Registry finds clients. It is safe for concurrent use.
+type Registry struct {
+	configured map[string]*Client
+	known      Known
+	store      store.ClientStore
+	rows       mac.Row
+	remote     *remoteKeys
+	fetcher    *fetcher
+	documents  *documents // nil: off
+	now        app.Clock
+	log        *slog.Logger
+}
+
+// RegistryConfig is what a Registry knows clients from.
+type RegistryConfig struct {
+	Settings Settings // Validate has no fault to find
+	Known    Known
+	// Store has the clients that are added while the server runs; nil: none. Secret authenticates its rows, and is asked for
+	// at every use.
+	Store  store.ClientStore
+	Secret func() []byte
+	Clock  app.Clock // nil: the system's
+	Log    *slog.Logger
+}
+
+// NewRegistry returns a registry. It fetches no keys yet.
+func NewRegistry(c RegistryConfig) (*Registry, error) {
+	fetcher := newFetcher(c.Settings.InsecureClientHosts, app.ClockOr(c.Clock))
+	r := &Registry{
+		configured: make(map[string]*Client, len(c.Settings.Clients)), known: c.Known, store: c.Store, now: app.ClockOr(c.Clock), log: c.Log, fetcher: fetcher,
+		remote: &remoteKeys{clock: c.Clock, log: c.Log, safe: fetcher.client, sets: make(map[remoteKeysID]*verify.RemoteKeySet)},
+	}
+	if c.Store != nil {
+		r.rows = mac.NewRow(c.Secret, "client")
+	}
+	if c.Settings.ClientMetadataDocuments == DocumentsOn {
+		r.documents = &documents{
+			fetcher: fetcher, now: r.now, log: c.Log, kept: make(map[string]document),
+			keys: func(made *Client, jwks []byte) (err error) { made.keys, err = r.keysOf(made, jwks); return err },
+		}
+	}
+	for i, one := range c.Settings.Clients {
+		made := one.client(Configured)
+		var err error
+		if made.keys, err = r.keysOf(made, nil); err != nil {
+			return nil, &app.ConfigError{Key: fmt.Sprintf("clients[%d].jwks_uri", i), Reason: err.Error()}
+		}
+		r.configured[one.ID] = made
+	}
+	return r, nil
+}
+
+// Find returns the client with an id. The error is ErrUnknown where there is none, and another where that cannot be said now:
+// ErrUnreachable where it depends on a document that cannot be had.
+func (r *Registry) Find(ctx context.Context, id string) (*Client, error) {
+	if found, ok := r.configured[id]; ok {
+		return found, nil
+	}
+	if r.documents != nil && r.documents.isDocumentID(id) {
+		return r.documents.find(ctx, id)
+	}
+	if r.store == nil || id == "" || len(id) > maxID {
+		return nil, ErrUnknown
+	}
+	row, found, err := r.store.Find(ctx, id)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("client store: %w", err)
+	case !found || row.Until != 0 && row.Until <= r.now().UnixMilli():
+		return nil, ErrUnknown
+	}
+	kept, genuine := r.open(row, id)
+	if !genuine {
+		return nil, r.forged(ctx, id)
+	}
+	made, err := r.client(kept)
+	if err == nil {
+		made.until = row.Until
+	}
+	return made, err
+}
+
+// forged logs and removes a row that no server with the same secret has written.
+func (r *Registry) forged(ctx context.Context, id string) error {
+	r.log.ErrorContext(ctx, events.ClientForged, "event", events.ClientForged, "client_id", id)
+	if _, err := r.store.Delete(ctx, id); err != nil {
+		return fmt.Errorf("client store: %w", err)
+	}
+	return ErrUnknown
+}
+
+// Add keeps a client in the store. Where it authenticates with a secret the server makes one, of 256 random bits, and returns
+// it this once; only its SHA-256 is kept. The error is ErrTaken, an *app.ConfigError for what cannot work, or that of the store.
+func (r *Registry) Add(ctx context.Context, c Config) (secret string, err error) {
+	if c.AuthMethod == "" {
+		c.AuthMethod = AuthSecretBasic
+	}
+	kept := record{Config: c, Source: Stored}
+	checked := c
+	if c.AuthMethod == AuthSecretBasic || c.AuthMethod == AuthSecretPost {
+		secret = rand.Text() + rand.Text()
+		sum := sha256.Sum256([]byte(secret))
+		kept.SecretDigest, checked.Secret = sum[:], secret
+	}
+	if c.Secret != "" {
+		return "", fault("secret", "is made by the server")
+	}
+	if err := checked.Check("", r.known); err != nil {
+		return "", err
+	}
+	return secret, r.keep(ctx, kept, 0)
+}
+
+// keep adds a record to the store. Until, in Unix milliseconds, is when it is forgotten; 0: never.
+func (r *Registry) keep(ctx context.Context, c record, until int64) error {
+	if _, taken := r.configured[c.ID]; taken {
+		return ErrTaken
+	}
+	row, err := r.seal(c, r.now().UnixMilli(), until)
+	if err != nil {
+		return err
+	}
+	created, err := r.store.Create(ctx, row)
+	switch {
+	case err != nil:
+		return fmt.Errorf("client store: %w", err)
+	case !created:
+		return ErrTaken
+	default:
+		return nil
+	}
+}
+
+// Delete removes a client from the store. Its sessions cannot be refreshed any more. It reports false where there is none.
+func (r *Registry) Delete(ctx context.Context, id string) (bool, error) {
+	if len(id) > maxID {
+		return false, nil
+	}
+	deleted, err := r.store.Delete(ctx, id)
+	if err != nil {
+		err = fmt.Errorf("client store: %w", err)
+	}
+	return deleted, err
+}
+
+// List returns up to limit clients of the store whose ids come after the given one, and whether there may be more.
+func (r *Registry) List(ctx context.Context, after string, limit int) (all []Config, next string, err error) {
+	rows, err := r.store.List(ctx, after, limit+1)
+	if err != nil {
+		return nil, "", fmt.Errorf("client store: %w", err)
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		next = rows[limit-1].ID
+	}
+	for _, row := range rows {
+		kept, genuine := r.open(row, row.ID)
+		if !genuine {
+			if err := r.forged(ctx, row.ID); !errors.Is(err, ErrUnknown) {
+				return nil, "", err
+			}
+			continue
+		}
+		all = append(all, kept.shown())
+	}
+	return all, next, nil
+}
+
+// shown is a client as the list has it, with the defaults written out.
+func (c record) shown() Config {
+	made := c.Config.client(c.Source)
+	shown := c.Config
+	shown.Name, shown.AuthMethod, shown.Grants, shown.Scopes = made.Name, made.AuthMethod, made.Grants, made.Scopes
+	shown.Role, shown.Consent = made.Role, made.Consent
+	return shown
+}

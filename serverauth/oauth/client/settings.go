@@ -1,0 +1,77 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/picoauth/picoauth/app"
+)
+
+// Values of the settings for clients that the operator does not know.
+const (
+	DocumentsOff = "off"
+	DocumentsOn  = "on"
+
+	RegistrationOff   = "off"
+	RegistrationOpen  = "open"
+	RegistrationToken = "token"
+)
+
+// minRegistrationToken is the length of the registration token in characters: what is shorter can be guessed.
+const minRegistrationToken = 32
+
+// Settings are the keys of the configuration section oauth that say which clients there are.
+type Settings struct {
+	Clients []Config `koanf:"clients"`
+	// ClientMetadataDocuments lets every program in whose client_id is the https URL of its metadata (off or on).
+	ClientMetadataDocuments string `koanf:"client_metadata_documents"`
+	// InsecureClientHosts, each host[:port], may be private or on loopback, and http, where documents and keys are fetched. It
+	// is for development.
+	InsecureClientHosts []string `koanf:"insecure_client_hosts"`
+	// DynamicRegistration lets programs register themselves (RFC 7591): off, open, or token for those that have RegistrationToken.
+	DynamicRegistration string `koanf:"dynamic_registration"`
+	RegistrationToken   string `koanf:"registration_token"`
+}
+
+// DefaultSettings returns the settings that hold where the configuration says nothing: no client is known.
+func DefaultSettings() Settings {
+	return Settings{ClientMetadataDocuments: DocumentsOff, DynamicRegistration: RegistrationOff}
+}
+
+// Validate reports every value that the server cannot run with, each with its key in the section.
+func (s Settings) Validate(known Known) error {
+	var token error
+	switch {
+	case s.DynamicRegistration == RegistrationToken:
+		token = errors.Join(app.CheckNotEmpty("registration_token", s.RegistrationToken), app.CheckSecret("registration_token", s.RegistrationToken, minRegistrationToken))
+	case s.RegistrationToken != "":
+		token = fault("registration_token", "is of no use without dynamic_registration: token")
+	}
+	return errors.Join(
+		checkAll("clients", s.Clients, known),
+		app.CheckTexts("", s),
+		app.CheckOneOf("client_metadata_documents", s.ClientMetadataDocuments, DocumentsOff, DocumentsOn),
+		app.CheckOneOf("dynamic_registration", s.DynamicRegistration, RegistrationOff, RegistrationOpen, RegistrationToken),
+		token,
+		s.checkInsecureHosts(),
+	)
+}
+
+// checkInsecureHosts refuses what no URL's host can be.
+func (s Settings) checkInsecureHosts() error {
+	var all []error
+	for i, text := range s.InsecureClientHosts {
+		host, port, err := net.SplitHostPort(text)
+		if err != nil { // there is no port
+			host, port = strings.Trim(text, "[]"), "1"
+		}
+		n, notNumber := strconv.ParseUint(port, 10, 16)
+		if host == "" || n == 0 || notNumber != nil || strings.ContainsAny(host, "/*@?# ") || strings.Contains(host, ":") && net.ParseIP(host) == nil {
+			all = append(all, fault(fmt.Sprintf("insecure_client_hosts[%d]", i), "%q is not host or host:port", app.WithoutUserinfo(text)))
+		}
+	}
+	return errors.Join(all...)
+}

@@ -1,0 +1,172 @@
+package oauth
+
+import (
+	"errors"
+	"maps"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/picoauth/picoauth/clientauth"
+	"github.com/picoauth/picoauth/clientauth/jose"
+	"github.com/picoauth/picoauth/clientauth/verify"
+	"github.com/picoauth/picoauth/serverauth/claims"
+	"github.com/picoauth/picoauth/serverauth/oauth/client"
+	"github.com/picoauth/picoauth/serverauth/store"
+	"github.com/picoauth/picoauth/serverauth/token"
+)
+
+// delegated returns what the agent gets of what it asks for: by the first rule for people of this role that allows all of it.
+func (s *Server) delegated(t *tokenRequest, p parties) (scope, audience []string, err error) {
+	asked := targetsOf(t.form)
+	names := splitScope(t.form.Get("scope"))
+	refusal := errNotExchanged("subject_token", "the agent may not act for people of this role")
+	for _, rule := range t.client.MayAct {
+		if !slices.Contains(rule.Roles, p.person.Role) {
+			continue
+		}
+		if audience, err = s.delegatedAudience(asked, rule, p.person); err != nil {
+			refusal = errInvalidTarget("the agent may not act for people at this resource")
+			continue
+		}
+		if scope, err = s.delegatedScope(names, audience, rule, p); err == nil {
+			return scope, audience, nil
+		}
+		refusal = errInvalidScope("the scope is more than the person or the agent has")
+	}
+	return nil, nil, refusal
+}
+
+// targetsOf are the resources (RFC 8707) and audiences (RFC 8693) that a request names, each once.
+func targetsOf(form url.Values) []string {
+	asked := nonEmpty(slices.Concat(form["resource"], form["audience"]))
+	slices.Sort(asked)
+	return slices.Compact(asked)
+}
+
+var errTooMuch = errors.New("more than is allowed")
+
+// delegatedAudience is what the token of an agent is for: what it asks for, or else the same as the person's own.
+func (s *Server) delegatedAudience(asked []string, rule client.MayAct, person *clientauth.SecurityContext) ([]string, error) {
+	if len(asked) == 0 {
+		return person.Audience, nil
+	}
+	for _, uri := range asked {
+		_, known := s.catalogue.resources[uri]
+		mayAlso := slices.Contains(rule.Resources, uri) && (known || uri == s.audience)
+		if !mayAlso && !slices.Contains(person.Audience, uri) {
+			return nil, errTooMuch
+		}
+	}
+	return asked, nil
+}
+
+// delegatedScope is the scope of an agent's token: what it asks for, or else all that it may have. At a resource that the person's
+// own token is not for, a scope means nothing unless that resource has it.
+func (s *Server) delegatedScope(asked, audience []string, rule client.MayAct, p parties) ([]string, error) {
+	limits := [][]string{p.person.Scopes, rule.Scopes}
+	if p.agent.Claims["agent_id"] != nil {
+		limits = append(limits, p.agent.Scopes)
+	}
+	elsewhere := slices.ContainsFunc(audience, func(uri string) bool { return !slices.Contains(p.person.Audience, uri) })
+	exceeds := func(name string) bool {
+		_, known := s.catalogue.describe(name, audience)
+		return elsewhere && !known || slices.ContainsFunc(limits, func(limit []string) bool {
+			return !slices.ContainsFunc(limit, func(has string) bool { return verify.ScopeCovers(has, name) })
+		})
+	}
+	if len(asked) == 0 {
+		return splitScope(joined(slices.DeleteFunc(slices.Concat(limits...), exceeds))), nil
+	}
+	if slices.ContainsFunc(asked, exceeds) {
+		return nil, errTooMuch
+	}
+	return asked, nil
+}
+
+// revocationReach is how far behind the time at which it is known the revocation of a subject may reach, besides the clock skew.
+const revocationReach = 2 * time.Second
+
+// acting is the token of an agent. Whatever revokes one of the two tokens from now on hits it too: its `iat` lies a little in the
+// past, since a revocation by another process reaches to a moment before it is known here, but not before both tokens.
+func (s *Server) acting(t *tokenRequest, p parties, scope, audience []string) (token.Request, error) {
+	free, err := freeClaims(t.form.Get("subject_token"))
+	if err != nil {
+		return token.Request{}, err
+	}
+	expires := t.began.Add(s.own.accessTTL)
+	for _, other := range []time.Time{p.person.ExpiresAt, p.agent.ExpiresAt} {
+		if other.Before(expires) {
+			expires = other
+		}
+	}
+	issued := t.began.Add(-s.own.skew - revocationReach).Truncate(time.Second)
+	if earlier := earlierOf(p.person.IssuedAt, p.agent.IssuedAt); earlier.After(issued) {
+		issued = earlier
+	}
+	request := personal(p.person, joined(scope))
+	request.Extra, request.Audience, request.Kind = free, audience, kindExchange
+	request.IssuedAt, request.TTL = issued, expires.Sub(issued)
+	request.ClientID, request.KeyThumbprint = t.client.ID, t.proof.Key()
+	request.Actor = &clientauth.Actor{Subject: p.agent.Subject, ClientID: t.client.ID, Actor: p.person.Actor}
+	return request, nil
+}
+
+func earlierOf(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// personal is what the token of an agent says of the person: what the person's own does, as far as the scope allows it.
+func personal(person *clientauth.SecurityContext, scope string) token.Request {
+	text := func(name string) string {
+		value, _ := person.Claims[name].(string)
+		return value
+	}
+	wallet := store.Subject{
+		Algorithm: person.Algorithm, WalletID: person.WalletID, Account: person.Account, Address: person.WalletAddress, WalletKind: person.WalletKind,
+	}
+	if person.WalletAddress != "" {
+		wallet.Kind = store.KindWallet
+	}
+	authTime, _ := person.Claims["auth_time"].(float64)
+	request := token.Request{
+		Subject: person.Subject, SessionID: person.SessionID, Role: text("role"), Scope: scope, Wallet: wallet, AuthTime: int64(authTime),
+		OrganisationID: person.OrganisationID, TaskType: text("task_type"), UserID: text("user_id"), ConversationID: text("conversation_id"),
+		TaskID: text("task_id"), SpendLimit: person.Claims["spend_limit"],
+	}
+	if has(scope, scopeEmail) {
+		request.Email = person.Email
+	}
+	if has(scope, scopeProfile) {
+		request.Name = text("name")
+	}
+	if has(scope, scopeGroups) {
+		request.Groups = person.Groups
+	}
+	return request
+}
+
+// freeClaims are the claims of a good token that the app has added, as they are written there.
+func freeClaims(text string) (map[string]any, error) {
+	parts, err := jose.ParseCompact(text)
+	if err != nil {
+		return nil, err
+	}
+	var all map[string]jsontext.Value
+	if err := json.Unmarshal(parts.Payload, &all); err != nil {
+		return nil, err
+	}
+	free := make(map[string]any)
+	for name, value := range all {
+		if one := map[string]any{name: value}; claims.CheckFree(one) == nil {
+			maps.Copy(free, one)
+		}
+	}
+	return free, nil
+}

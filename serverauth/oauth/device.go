@@ -1,0 +1,205 @@
+package oauth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"math/big"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/internal/mac"
+	"github.com/picoauth/picoauth/serverauth/oauth/client"
+)
+
+// The device authorization grant (RFC 8628): a program without a browser shows a code, the person enters it at a browser
+// elsewhere and allows there what the wallet signs, and the program asks meanwhile whether that has happened.
+//
+// Two things are kept, each until the code expires: under the user code what the program asks for, and under the device's
+// id what the person answered. Both are authenticated, and each is written once.
+const (
+	deviceTTL = 10 * time.Minute
+	// devicePause is the least time between two questions of a program.
+	devicePause = 5 * time.Second
+	// userCodeLetters have no vowel, so that no code is a word, and userCodeSize of them are 34 bits.
+	userCodeLetters = "BCDFGHJKLMNPQRSTVWXZ"
+	userCodeSize    = 8
+	maxDeviceCode   = 8 << 10 // bytes of what is sealed
+)
+
+// deviceRequest is what a program asks for, kept under the user code.
+type deviceRequest struct {
+	ID        string   `json:"id"` // random, known to the program and the server
+	UserCode  string   `json:"user_code"`
+	ClientID  string   `json:"client_id"`
+	Scope     []string `json:"scope"`
+	Resources []string `json:"resource"`
+	ExpiresAt int64    `json:"exp"` // Unix milliseconds
+}
+
+// deviceCode is what the program has, sealed.
+type deviceCode struct {
+	ID        string `json:"id"`
+	ClientID  string `json:"client_id"`
+	ExpiresAt int64  `json:"exp"`
+}
+
+type deviceReply struct {
+	DeviceCode              string `json:"device_code"`
+	UserCode                string `json:"user_code"`
+	VerificationURI         string `json:"verification_uri"`
+	VerificationURIComplete string `json:"verification_uri_complete"`
+	ExpiresIn               int64  `json:"expires_in"` // seconds
+	Interval                int64  `json:"interval"`   // seconds
+}
+
+// registerDevice adds the endpoints of the device flow. Both are limited by address: a user code is short.
+func (s *Server) registerDevice(e *echo.Echo) {
+	s.post(e, "/device_authorization", s.core.Anonymous("/oauth/device_authorization", s.deviceAuthorization))
+	s.get(e, "/device", s.core.Handler(s.devicePage))
+	s.post(e, "/device", s.core.Anonymous("/oauth/device", s.deviceEntered))
+}
+
+// deviceAuthorization is POST /device_authorization.
+func (s *Server) deviceAuthorization(c echo.Context) error {
+	form, err := readForm(c)
+	if err != nil {
+		return s.tokenError(c, "", err)
+	}
+	known, err := s.authenticate(c, form)
+	if err != nil {
+		return s.tokenError(c, form.Get("client_id"), err)
+	}
+	if !known.AllowsGrant(client.GrantDevice) {
+		return s.tokenError(c, known.ID, errUnauthorizedClient("the client may not use the device flow"))
+	}
+	asked, err := s.readDeviceRequest(known, form)
+	if err == nil {
+		err = s.keepDevice(c.Request().Context(), asked)
+	}
+	if err != nil {
+		return s.tokenError(c, known.ID, err)
+	}
+	text, _, err := s.deviceCodes.seal(deviceCode{asked.ID, known.ID, asked.ExpiresAt})
+	if err != nil {
+		return s.tokenError(c, known.ID, err)
+	}
+	shown := asked.UserCode[:userCodeSize/2] + "-" + asked.UserCode[userCodeSize/2:]
+	noStore(c)
+	return app.WriteJSON(c.Response(), http.StatusOK, deviceReply{
+		DeviceCode: text, UserCode: shown, VerificationURI: s.base + "/device", VerificationURIComplete: s.base + "/device?user_code=" + shown,
+		ExpiresIn: int64(deviceTTL / time.Second), Interval: int64(devicePause / time.Second),
+	})
+}
+
+func (s *Server) readDeviceRequest(of *client.Client, form url.Values) (asked *deviceRequest, err error) {
+	asked = &deviceRequest{ID: randomID(), ClientID: of.ID, ExpiresAt: s.now().Add(deviceTTL).UnixMilli()}
+	if asked.Resources, err = s.catalogue.targets(nonEmpty(form["resource"]), of); err != nil {
+		return nil, err
+	}
+	if asked.Scope, err = s.catalogue.scope(form.Get("scope"), of, asked.Resources); err != nil {
+		return nil, err
+	}
+	if len(asked.Resources) > maxResources || len(joined(asked.Resources))+len(joined(asked.Scope)) > maxGrant {
+		return nil, errInvalidTarget("too many resources and scopes at once")
+	}
+	return asked, nil
+}
+
+// userCodeTries bounds how often a user code is drawn anew that another program has.
+const userCodeTries = 5
+
+// keepDevice gives a request its user code.
+func (s *Server) keepDevice(ctx context.Context, asked *deviceRequest) error {
+	for range userCodeTries {
+		asked.UserCode = newUserCode()
+		note, _, err := s.deviceRequests.seal(asked)
+		if err != nil {
+			return err
+		}
+		if first, err := s.used.Use(ctx, deviceKey("user code", asked.UserCode), []byte(note), asked.ExpiresAt); err != nil || first {
+			return err
+		}
+	}
+	return &Error{Code: "temporarily_unavailable", Description: "too many devices ask at once", Status: http.StatusServiceUnavailable, Header: retryLater}
+}
+
+func newUserCode() string {
+	code := make([]byte, userCodeSize)
+	for i := range code {
+		n, _ := rand.Int(rand.Reader, big.NewInt(int64(len(userCodeLetters)))) // never fails: crypto/rand ends the program instead
+		code[i] = userCodeLetters[n.Int64()]
+	}
+	return string(code)
+}
+
+// readUserCode takes what a person typed: letter case, white space and dashes do not matter.
+func readUserCode(text string) (code string, ok bool) {
+	if len(text) > 4*userCodeSize {
+		return "", false
+	}
+	code = strings.Map(func(char rune) rune {
+		if char == '-' || char == ' ' {
+			return -1
+		}
+		return char
+	}, strings.ToUpper(text))
+	if len(code) != userCodeSize || strings.Trim(code, userCodeLetters) != "" {
+		return "", false
+	}
+	return code, true
+}
+
+// deviceKey is what the store knows something of a device by.
+func deviceKey(kind string, texts ...string) [32]byte {
+	return sha256.Sum256(mac.Fields{}.Texts(append([]string{"device " + kind}, texts...)...))
+}
+
+// deviceOf finds the request of a user code that can still be answered, or nil.
+func (s *Server) deviceOf(ctx context.Context, userCode string) (*deviceRequest, error) {
+	note, used, err := s.used.Note(ctx, deviceKey("user code", userCode))
+	if err != nil || !used {
+		return nil, err
+	}
+	asked := new(deviceRequest)
+	if _, ok := s.deviceRequests.open(string(note), asked); !ok || asked.UserCode != userCode || asked.ExpiresAt <= s.now().UnixMilli() {
+		return nil, nil
+	}
+	if _, answered, err := s.used.Note(ctx, deviceKey("answer", asked.ID)); err != nil || answered {
+		return nil, err
+	}
+	return asked, nil
+}
+
+// deviceAnswer is what a person answered, kept under the device's id.
+type deviceAnswer struct {
+	ID   string `json:"id"`
+	Code *code  `json:"code"` // what was allowed; nil: nothing
+}
+
+// errDeviceAnswered is for whoever answers second.
+var errDeviceAnswered = &errPage{"This code was used already", "Start again at your device."}
+
+// answerDevice keeps an answer.
+func (s *Server) answerDevice(ctx context.Context, r *request, allowed *code) error {
+	note, _, err := s.deviceAnswers.seal(deviceAnswer{r.Device, allowed})
+	if err != nil {
+		return err
+	}
+	first, err := s.used.Use(ctx, deviceKey("answer", r.Device), []byte(note), s.now().Add(deviceTTL).UnixMilli())
+	if err == nil && !first {
+		err = errDeviceAnswered
+	}
+	return err
+}
+
+// isDeviceRequest tells whether a client may still be answered in this way.
+func (r *request) isDeviceRequest(of *client.Client) bool {
+	return r.Device != "" && r.RedirectURI == "" && slices.Contains(of.Grants, client.GrantDevice)
+}

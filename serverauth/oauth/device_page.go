@@ -1,0 +1,119 @@
+package oauth
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/picoauth/picoauth/serverauth/oauth/client"
+	"github.com/picoauth/picoauth/serverauth/web"
+)
+
+// devicePage is GET /device: the person enters the code that the program shows, or finds it entered.
+func (s *Server) devicePage(c echo.Context) error {
+	if c.QueryParam("done") != "" {
+		return s.showDeviceDone(c)
+	}
+	code, _ := readUserCode(c.QueryParam("user_code"))
+	return s.askUserCode(c, http.StatusOK, code, "")
+}
+
+func (s *Server) askUserCode(c echo.Context, status int, code, alert string) error {
+	data := struct{ Base, Code, CSRF string }{s.path, code, s.forms.Token(c)}
+	frame := web.Frame{Title: "Sign in a device", Narrow: true, Data: data}
+	if alert != "" {
+		frame.Notice = &web.Notice{Text: alert, Bad: true}
+	}
+	return s.pages.device.Render(c, status, frame)
+}
+
+// deviceEntered is POST /device: the page of the request. Whoever is signed in at the browser signs anew, so that nobody is led
+// to allow with a click what somebody else's device asks.
+func (s *Server) deviceEntered(c echo.Context) error {
+	form, err := readForm(c)
+	if err != nil {
+		return s.askUserCode(c, http.StatusBadRequest, "", "The form cannot be read.")
+	}
+	if !s.isOwnForm(c, form) {
+		return s.askUserCode(c, http.StatusForbidden, "", "Another site sent this form. Enter the code here.")
+	}
+	r, err := s.deviceConsent(c, form.Get("user_code"))
+	var page *errPage
+	switch {
+	case errors.As(err, &page):
+		s.refused(c, r, "invalid_user_code", page.title)
+		return s.askUserCode(c, http.StatusBadRequest, "", page.text)
+	case err != nil:
+		return s.refuse(c, nil, err)
+	}
+	return s.showRequest(c, http.StatusOK, r, &browser{}, "")
+}
+
+var errUserCode = &errPage{"The code is wrong", "This code is wrong, expired or used already. Look at your device again."}
+
+// deviceConsent makes of a user code the request that the person is asked to allow.
+func (s *Server) deviceConsent(c echo.Context, text string) (*request, error) {
+	code, ok := readUserCode(text)
+	if !ok {
+		return nil, errUserCode
+	}
+	ctx := c.Request().Context()
+	asked, err := s.deviceOf(ctx, code)
+	if err != nil {
+		return nil, err
+	}
+	if asked == nil {
+		return nil, errUserCode
+	}
+	known, err := s.clients.Find(ctx, asked.ClientID)
+	switch {
+	case errors.Is(err, client.ErrUnknown):
+		return nil, errUserCode
+	case err != nil:
+		return nil, err
+	}
+	r := &request{
+		ClientID: known.ID, Scope: asked.Scope, Resources: asked.Resources, Device: asked.ID, Mode: modeQuery, Prompt: []string{promptLogin}, MaxAge: -1,
+		IssuedAt: s.now().Unix(), Random: randomID(), client: known,
+	}
+	if !r.isDeviceRequest(known) {
+		return nil, errUserCode
+	}
+	return r, s.keep(r)
+}
+
+func (s *Server) showDeviceDone(c echo.Context) error {
+	return s.showMessage(c, http.StatusOK, "Done", "Your device goes on by itself in a few seconds. You can close this page.")
+}
+
+// allowDevice lets the device have what the person allowed.
+func (s *Server) allowDevice(c echo.Context, r *request, b *browser) error {
+	allowed := s.codeOf(r, b, r.id)
+	if err := s.answerDevice(c.Request().Context(), r, &allowed); err != nil {
+		return err
+	}
+	if err := s.remember(c, b); err != nil {
+		return err
+	}
+	s.logConsent(c, r, b, r.id)
+	return nil
+}
+
+// refuseDevice tells the device that the person did not allow it, or the person what failed.
+func (s *Server) refuseDevice(c echo.Context, r *request, err error) error {
+	own, isOwn := isError(err)
+	if isOwn && own.Code == "access_denied" {
+		s.refused(c, r, own.Code, own.Description)
+		if err = s.answerDevice(c.Request().Context(), r, nil); err == nil {
+			return s.showMessage(c, http.StatusOK, "Cancelled", "Your device is told that you did not allow it. You can close this page.")
+		}
+	}
+	var page *errPage
+	if errors.As(err, &page) {
+		return s.showError(c, http.StatusBadRequest, page)
+	}
+	s.failed(c, err)
+	c.Response().Header().Set("Retry-After", "1")
+	return s.showError(c, http.StatusServiceUnavailable, &errPage{"The server cannot answer now", "Try again in a moment."})
+}

@@ -1,0 +1,60 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/clientauth"
+)
+
+// introspect is POST /introspect (RFC 7662), for clients that may: resource servers.
+func (s *Server) introspect(c echo.Context) error {
+	form, err := readForm(c)
+	if err != nil {
+		return s.tokenError(c, "", err)
+	}
+	known, err := s.authenticate(c, form)
+	if err != nil {
+		return s.tokenError(c, form.Get("client_id"), err)
+	}
+	text := form.Get("token")
+	switch {
+	case !known.Introspect || known.IsPublic():
+		return s.tokenError(c, known.ID, errUnauthorizedClient("the client may not introspect tokens"))
+	case text == "":
+		return s.tokenError(c, known.ID, errInvalidRequest("token is missing"))
+	}
+	answer, err := s.describe(c.Request().Context(), text)
+	if err != nil {
+		return s.tokenError(c, known.ID, err)
+	}
+	noStore(c)
+	return app.WriteJSON(c.Response(), http.StatusOK, answer)
+}
+
+// describe says what is known of an access token. Of one that is not valid that is nothing.
+func (s *Server) describe(ctx context.Context, text string) (map[string]any, error) {
+	caller, err := s.validator.Validate(ctx, text)
+	if err != nil {
+		return map[string]any{"active": false}, unlessInvalid(err)
+	}
+	answer := maps.Clone(caller.Claims)
+	answer["active"], answer["token_type"] = true, "Bearer"
+	if _, bound := answer["cnf"]; bound {
+		answer["token_type"] = "DPoP"
+	}
+	return answer, nil
+}
+
+// unlessInvalid returns why a token cannot be judged now; that it is not valid is no error.
+func unlessInvalid(err error) error {
+	if errors.Is(err, clientauth.ErrUnavailable) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package oauth
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/picoauth/picoauth/serverauth/internal/events"
+	"github.com/picoauth/picoauth/serverauth/oauth/client"
+	"github.com/picoauth/picoauth/serverauth/revocation"
+	"github.com/picoauth/picoauth/serverauth/token"
+)
+
+var errTokenOfAnother = errInvalidGrant("the token was issued to another client")
+
+// revoke is POST /revoke (RFC 7009). A refresh token ends its session with all of its tokens, an access token itself alone.
+func (s *Server) revoke(c echo.Context) error {
+	form, err := readForm(c)
+	if err != nil {
+		return s.tokenError(c, "", err)
+	}
+	known, err := s.authenticate(c, form)
+	if err != nil {
+		return s.tokenError(c, form.Get("client_id"), err)
+	}
+	text := form.Get("token")
+	if text == "" {
+		return s.tokenError(c, known.ID, errInvalidRequest("token is missing"))
+	}
+	if err := s.revokeToken(c, known, text); err != nil {
+		return s.tokenError(c, known.ID, err)
+	}
+	noStore(c)
+	return c.NoContent(http.StatusOK)
+}
+
+func (s *Server) revokeToken(c echo.Context, by *client.Client, text string) error {
+	ctx, cause := c.Request().Context(), revocation.Cause{By: by.ID, Reason: "revoked by the client"}
+	if presented, err := s.sessions.Read(text, s.now()); err == nil || errors.Is(err, token.ErrRefreshExpired) {
+		if presented.ClientID != by.ID {
+			return errTokenOfAnother
+		}
+		ended, err := s.sessions.Logout(ctx, text)
+		if ended {
+			events.Log(ctx, s.log, events.Revoked, "sid", presented.SessionID, "sub", presented.Subject, "by", by.ID)
+		}
+		return err
+	}
+	caller, err := s.validator.Validate(ctx, text)
+	switch {
+	case err != nil:
+		return unlessInvalid(err)
+	case caller.ClientID != by.ID:
+		return errTokenOfAnother
+	}
+	if _, err := s.revoker.Token(ctx, caller.TokenID, cause); err != nil {
+		return err
+	}
+	events.Log(ctx, s.log, events.Revoked, "jti", caller.TokenID, "sub", caller.Subject, "by", by.ID)
+	return nil
+}

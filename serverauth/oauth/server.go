@@ -1,0 +1,179 @@
+package oauth
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/loglimit"
+	"github.com/picoauth/picoauth/clientauth"
+	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/dpop"
+	"github.com/picoauth/picoauth/serverauth/internal/mac"
+	"github.com/picoauth/picoauth/serverauth/keys"
+	"github.com/picoauth/picoauth/serverauth/oauth/client"
+	"github.com/picoauth/picoauth/serverauth/oauth/workload"
+	"github.com/picoauth/picoauth/serverauth/revocation"
+	"github.com/picoauth/picoauth/serverauth/session"
+	"github.com/picoauth/picoauth/serverauth/store"
+	"github.com/picoauth/picoauth/serverauth/token"
+	"github.com/picoauth/picoauth/serverauth/web"
+)
+
+// Prefix is the path that the endpoints of this package begin with.
+const Prefix = serverauth.Prefix + "/oauth"
+
+// Server has the endpoints of the authorization server.
+type Server struct {
+	settings  Settings
+	issuer    string
+	audience  string // of access tokens that are for no resource
+	base      string // of the endpoints, absolute
+	path      string // of the endpoints, as browsers see it
+	secure    bool   // the issuer is https
+	pages     pages
+	forms     web.Forms
+	catalogue *catalogue
+	own       own
+
+	core       *serverauth.AuthController
+	wallets    *serverauth.Consents
+	clients    *client.Registry
+	clientAuth *client.Authenticator
+	workloads  *workload.Registry
+	sessions   *session.Service
+	tokens     *token.Issuer
+	revoker    *revocation.Revoker
+	challenges store.ChallengeStore
+	used       store.UsedStore
+	ring       *keys.Ring
+	validator  *clientauth.TokenValidator
+	bearer     *clientauth.Authenticator
+	proofs     *dpop.Proofs
+
+	requests, codes, cookies                   sealer
+	deviceRequests, deviceCodes, deviceAnswers sealer
+	sids                                       mac.Row
+	failures                                   loglimit.Limit
+	now                                        app.Clock
+	log                                        *slog.Logger
+	routes                                     []*echo.Route
+}
+
+// own is what the server is to its tokens.
+type own struct {
+	clientID        string
+	accessTTL, skew time.Duration
+}
+
+// Config is what a Server is made of.
+type Config struct {
+	Settings   Settings
+	Issuer     string
+	ClientID   string        // that of tokens which no client asked for
+	AccessTTL  time.Duration // the longest life of an access token
+	Skew       time.Duration // by which clocks may differ
+	Core       *serverauth.AuthController
+	Clients    *client.Registry
+	ClientAuth *client.Authenticator
+	Sessions   *session.Service
+	Tokens     *token.Issuer
+	Revoker    *revocation.Revoker
+	Challenges store.ChallengeStore
+	Used       store.UsedStore
+	Ring       *keys.Ring
+	Local      *clientauth.LocalIssuer
+	Proofs     *dpop.Proofs
+	// Secret authenticates what the server hands out and reads back; it is asked for at every use.
+	Secret func() []byte
+	Clock  app.Clock // nil: time.Now
+	Log    *slog.Logger
+}
+
+// NewServer returns the server. Its routes exist once it is registered.
+func NewServer(c Config) (*Server, error) {
+	issuer, err := url.Parse(c.Issuer)
+	if err != nil {
+		return nil, fmt.Errorf("oauth: issuer: %w", err)
+	}
+	s := &Server{
+		settings: c.Settings, issuer: c.Issuer, audience: c.Local.TrustedIssuer.Audience, base: c.Issuer + Prefix, path: issuer.Path + Prefix,
+		secure: issuer.Scheme == "https", forms: web.Forms{Secure: issuer.Scheme == "https"}, catalogue: newCatalogue(c.Settings), own: own{c.ClientID, c.AccessTTL, c.Skew}, core: c.Core, wallets: c.Core.Consents(), clients: c.Clients,
+		clientAuth: c.ClientAuth, sessions: c.Sessions, tokens: c.Tokens, revoker: c.Revoker, challenges: c.Challenges, used: c.Used, ring: c.Ring, proofs: c.Proofs,
+		requests: newSealer(c.Secret, "request", 3*maxRequest), codes: newSealer(c.Secret, "code", maxCode),
+		cookies: newSealer(c.Secret, "cookie", maxCookie), deviceRequests: newSealer(c.Secret, "device request", maxDeviceCode),
+		deviceCodes: newSealer(c.Secret, "device code", maxDeviceCode), deviceAnswers: newSealer(c.Secret, "device answer", maxDeviceCode), sids: mac.NewRow(c.Secret, "oauth sid"),
+		now: app.ClockOr(c.Clock), log: c.Log,
+	}
+	if s.workloads, err = workload.NewRegistry(workload.RegistryConfig{
+		Workloads: c.Settings.Workloads, Key: SettingsSection + ".workloads", Own: c.Issuer, ClockSkew: c.Skew, Used: c.Used, Clock: s.now, Log: c.Log,
+	}); err != nil {
+		return nil, err
+	}
+	if s.pages, err = newPages(issuer.Path + serverauth.Prefix); err != nil {
+		return nil, err
+	}
+	trusted := c.Local.TrustedIssuer
+	trusted.Audiences = append([]string{trusted.Audience}, s.catalogue.uris...)
+	trusted.Audience = ""
+	if s.validator, err = clientauth.NewTokenValidator(clientauth.ValidatorConfig{
+		Issuers: []clientauth.TrustedIssuer{trusted}, Leeway: c.Skew, RequireTyp: true, Clock: c.Clock,
+	}); err != nil {
+		return nil, err
+	}
+	s.bearer, err = clientauth.NewAuthenticator(clientauth.AuthenticatorConfig{
+		Validator: s.validator, Realm: c.Issuer, DPoP: c.Proofs.Config(), Logger: c.Log,
+	})
+	return s, err
+}
+
+// Register adds the routes to e.
+func (s *Server) Register(e *echo.Echo) {
+	s.get(e, "/authorize", s.core.Handler(s.authorize))
+	s.post(e, "/authorize", s.core.Handler(s.repost))
+	s.post(e, "/authorize/challenge", s.core.Anonymous("/oauth/authorize/challenge", s.challenge))
+	s.post(e, "/authorize/sign-in", s.core.Anonymous("/oauth/authorize/sign-in", s.signed))
+	s.post(e, "/authorize/password", s.core.Anonymous("/login", s.signedByPassword))
+	s.post(e, "/authorize/decide", s.core.Handler(s.decide))
+	s.post(e, "/token", s.core.Handler(s.token))
+	s.post(e, "/revoke", s.core.Handler(s.revoke))
+	s.post(e, "/introspect", s.core.Handler(s.introspect))
+	s.get(e, "/userinfo", s.core.Handler(s.userinfo))
+	s.post(e, "/userinfo", s.core.Handler(s.userinfo))
+	s.get(e, "/logout", s.core.Handler(s.logout))
+	s.post(e, "/logout", s.core.Handler(s.logout))
+	s.registerClients(e)
+	s.registerDevice(e)
+	s.routes = append(s.routes, registerScripts(e, Prefix)...)
+}
+
+func (s *Server) get(e *echo.Echo, path string, h echo.HandlerFunc) {
+	s.routes = append(s.routes, e.GET(Prefix+path, h), e.HEAD(Prefix+path, h))
+}
+
+func (s *Server) post(e *echo.Echo, path string, h echo.HandlerFunc) {
+	s.routes = append(s.routes, e.POST(Prefix+path, h))
+}
+
+// Routes returns what Register added: routes that are anonymous to a validator in front of them, since those that need
+// credentials check them on their own.
+func (s *Server) Routes() []*echo.Route { return s.routes }
+
+// authenticate returns the client of a request.
+func (s *Server) authenticate(c echo.Context, form url.Values) (*client.Client, error) {
+	return s.clientAuth.Authenticate(c.Request(), form, app.ClientIP(c))
+}
+
+// appendQuery adds parameters to a URI that may have some.
+func appendQuery(uri string, values url.Values) string {
+	separator := "?"
+	if strings.Contains(uri, "?") {
+		separator = "&"
+	}
+	return uri + separator + values.Encode()
+}

@@ -1,0 +1,150 @@
+package oauth
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/oauth/client"
+	"github.com/picoauth/picoauth/serverauth/oauth/workload"
+)
+
+// SettingsSection is the name of the configuration section of this package.
+const SettingsSection = "oauth"
+
+// Settings is the configuration section oauth.
+type Settings struct {
+	client.Settings
+
+	// Resources are what access tokens can be for beside the server's own audience (RFC 8707).
+	Resources []Resource `koanf:"resources"`
+	// Scopes are those that clients may ask for beside the OpenID ones, name to description. The description follows "which
+	// may:" in what a person signs, such as "read your calendar".
+	Scopes Scopes `koanf:"scopes"`
+	// Workloads are the programs that prove by an assertion of their platform who they are (RFC 7523).
+	Workloads []workload.Config `koanf:"workloads"`
+	// FleetMayAct lets agents of a fleet act for people (RFC 8693), by the role of their token.
+	FleetMayAct map[string][]client.MayAct `koanf:"fleet_may_act"`
+	// BrowserSessionMinutes is for how long a browser is known after a person signed in there; 0: not at all.
+	BrowserSessionMinutes int `koanf:"browser_session_minutes"`
+}
+
+// Resource is an API that access tokens can be for.
+type Resource struct {
+	URI  string `koanf:"uri"`
+	Name string `koanf:"name"`
+	// Scopes are those of this resource, name to description.
+	Scopes Scopes `koanf:"scopes"`
+	// Open lets every client ask for it. Otherwise only those may whose configuration lists it.
+	Open bool `koanf:"open"`
+}
+
+// Scopes are scopes with what they allow. A name may have dots, which a configuration reads as levels.
+type Scopes map[string]any
+
+const maxBrowserSessionMinutes = 30 * 24 * 60
+
+// DefaultSettings returns the settings that hold where the configuration says nothing.
+func DefaultSettings() Settings {
+	return Settings{Settings: client.DefaultSettings(), BrowserSessionMinutes: 480}
+}
+
+// BrowserSession is for how long a browser is known.
+func (s Settings) BrowserSession() time.Duration {
+	return time.Duration(s.BrowserSessionMinutes) * time.Minute
+}
+
+// known is what clients can be configured to ask for.
+func (s Settings) known() client.Known {
+	known := client.Known{Scopes: slices.Collect(maps.Keys(s.Scopes.described()))}
+	for _, resource := range s.Resources {
+		known.Resources = append(known.Resources, resource.URI)
+		known.Scopes = append(known.Scopes, slices.Collect(maps.Keys(resource.Scopes.described()))...)
+	}
+	return known
+}
+
+// Validate reports every value that the server cannot run with, each with its key.
+func (s Settings) Validate() error {
+	return errors.Join(
+		app.CheckRange("browser_session_minutes", s.BrowserSessionMinutes, 0, maxBrowserSessionMinutes),
+		s.Scopes.validate("scopes"),
+		s.validateResources(),
+		s.Settings.Validate(s.known()),
+		workload.Check("workloads", s.Workloads, s.known().Resources, s.scopesBeside),
+		s.checkFleetMayAct("", s.known()),
+	)
+}
+
+// scopesBeside are the scopes that can be asked for by whoever lists some resources.
+func (s Settings) scopesBeside(resources []string) []string {
+	scopes := slices.Collect(maps.Keys(s.Scopes.described()))
+	for _, resource := range s.Resources {
+		if resource.Open || slices.Contains(resources, resource.URI) {
+			scopes = append(scopes, slices.Collect(maps.Keys(resource.Scopes.described()))...)
+		}
+	}
+	return scopes
+}
+
+func (s Settings) checkFleetMayAct(prefix string, known client.Known) error {
+	var faults []error
+	for _, role := range slices.Sorted(maps.Keys(s.FleetMayAct)) {
+		faults = append(faults, client.CheckMayAct(prefix+"fleet_may_act."+role, s.FleetMayAct[role], known))
+	}
+	return errors.Join(faults...)
+}
+
+// checkWith reports what cannot work with the settings of the server beside: rules for an audience that does not exist, and for
+// agents of a role that no fleet may give. Keys have the section before them.
+func (s Settings) checkWith(auth serverauth.ServerAuthSettings) error {
+	const section = SettingsSection + "."
+	known := s.known()
+	known.Audience = auth.Audience
+	faults := []error{s.checkFleetMayAct(section, known)}
+	for i, one := range s.Clients {
+		faults = append(faults, client.CheckMayAct(fmt.Sprintf("%sclients[%d].may_act", section, i), one.MayAct, known))
+	}
+	for _, role := range slices.Sorted(maps.Keys(s.FleetMayAct)) {
+		if !slices.Contains(auth.FleetRoles, role) {
+			faults = append(faults, &app.ConfigError{Key: section + "fleet_may_act." + role, Reason: "the role is not among server_auth.fleet_roles"})
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (s Settings) validateResources() error {
+	var faults []error
+	seen := make(map[string]bool)
+	for i, resource := range s.Resources {
+		key := fmt.Sprintf("resources[%d]", i)
+		switch {
+		case !isResourceURI(resource.URI):
+			faults = append(faults, &app.ConfigError{Key: key + ".uri", Reason: fmt.Sprintf("%q is not an absolute URI without fragment", app.WithoutUserinfo(resource.URI))})
+		case seen[resource.URI]:
+			faults = append(faults, &app.ConfigError{Key: key + ".uri", Reason: fmt.Sprintf("%q is there twice", resource.URI)})
+		}
+		seen[resource.URI] = true
+		if !isOneLine(resource.Name, maxDescription) {
+			faults = append(faults, &app.ConfigError{Key: key + ".name", Reason: "must be one line of at most 100 characters"})
+		}
+		faults = append(faults, resource.Scopes.validate(key+".scopes"))
+	}
+	return errors.Join(faults...)
+}
+
+// maxResourceURI bounds a resource URI in bytes.
+const maxResourceURI = 512
+
+// isResourceURI goes by RFC 8707, section 2.
+func isResourceURI(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.IsAbs() && !strings.Contains(text, "#") && len(text) <= maxResourceURI && (u.Host != "" || u.Opaque != "") &&
+		u.User == nil && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
+}

@@ -1,0 +1,111 @@
+package oauth
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/picoauth/picoauth/serverauth/internal/events"
+	"github.com/picoauth/picoauth/serverauth/oauth/client"
+	"github.com/picoauth/picoauth/serverauth/revocation"
+	"github.com/picoauth/picoauth/serverauth/session"
+	"github.com/picoauth/picoauth/serverauth/token"
+)
+
+var (
+	errCodeInvalid = errInvalidGrant("the code is unknown or expired")
+	errCodeReused  = errInvalidGrant("the code was used before: the session that it began has ended")
+	errCodeBinding = errInvalidGrant("the code was made for another client, redirect_uri, code_challenge or dpop_jkt")
+)
+
+// exchangeCode is the grant authorization_code (RFC 6749, section 4.1.3, with RFC 7636).
+func (s *Server) exchangeCode(t *tokenRequest) (*granted, error) {
+	ctx := t.c.Request().Context()
+	text := t.form.Get("code")
+	if text == "" {
+		return nil, errInvalidRequest("code is missing")
+	}
+	var k code
+	if _, ok := s.codes.open(text, &k); !ok {
+		return nil, errCodeInvalid
+	}
+	if t.began.UnixMilli() >= k.IssuedAt+codeTTL.Milliseconds() {
+		return nil, s.endReused(ctx, t, k, errCodeInvalid)
+	}
+	presented := binding(t.client.ID, t.form.Get("redirect_uri"), challengeOf(t.form.Get("code_verifier")))
+	if subtle.ConstantTimeCompare([]byte(presented), []byte(k.Binding)) != 1 {
+		return nil, s.spoil(ctx, t, k)
+	}
+	if t.proof.Fits(k.KeyThumbprint) != nil {
+		return nil, s.spoil(ctx, t, k)
+	}
+	resources, ok := narrowed(nonEmpty(t.form["resource"]), k.Resources)
+	if !ok {
+		return nil, errInvalidTarget("the resource is not one of those that the code is for")
+	}
+	access := s.access(t.client, k.Scope, resources)
+	begun, err := s.sessions.StartGranted(ctx, session.Granted{
+		ID: k.SID, Subject: k.Subject, From: t.origin(k.RequestID), Since: time.UnixMilli(k.IssuedAt), ProofOf: k.ProofOf,
+		Grant:   token.Grant{ClientID: t.client.ID, Scope: k.Scope, Resources: k.Resources, AuthTime: k.AuthTime},
+		Access:  access,
+		Refresh: t.client.AllowsGrant(client.GrantRefresh) || has(k.Scope, scopeOffline),
+		Settle: func() error {
+			if err := t.proof.Spend(ctx); err != nil {
+				return err
+			}
+			if spent, err := s.spend(ctx, k); err != nil || spent {
+				return err
+			}
+			return errCodeReused
+		},
+	})
+	if errors.Is(err, errCodeReused) {
+		return nil, s.endReused(ctx, t, k, errCodeReused)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.reply(ctx, begun, access, k.Nonce)
+}
+
+// spoil spends the code that was presented with something else than it was made for: whoever has it has not asked for it.
+func (s *Server) spoil(ctx context.Context, t *tokenRequest, k code) error {
+	spent, err := s.spend(ctx, k)
+	switch {
+	case err != nil:
+		return err
+	case !spent:
+		return s.endReused(ctx, t, k, errCodeReused)
+	default:
+		return errCodeBinding
+	}
+}
+
+// endReused ends the session that a code began before, if it did: one of the two who had the code has stolen it.
+func (s *Server) endReused(ctx context.Context, t *tokenRequest, k code, refusal *Error) error {
+	if refusal == errCodeInvalid { // expired, and so no more remembered as spent: the session tells
+		if began, err := s.sessions.Exists(ctx, k.SID); err != nil || !began {
+			return orRefusal(err, refusal)
+		}
+	}
+	events.Alarm(ctx, s.log, events.OAuthCodeReused, "client_id", k.ClientID, "by", t.client.ID, "subject", k.Subject.ID, "sid", k.SID,
+		"consent", k.RequestID)
+	err := s.sessions.End(context.WithoutCancel(ctx), k.SID, revocation.Cause{By: byIssuer, Reason: "authorization code reuse"})
+	return orRefusal(err, refusal)
+}
+
+// byIssuer is the `revoked_by` of what the server ends on its own.
+const byIssuer = "issuer"
+
+func orRefusal(err error, refusal *Error) error {
+	if err != nil {
+		return err
+	}
+	return refusal
+}
+
+func nonEmpty(all []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(one string) bool { return one == "" })
+}

@@ -1,0 +1,223 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/picoauth/picoauth/clientauth"
+	"github.com/picoauth/picoauth/clientauth/verify"
+	"github.com/picoauth/picoauth/serverauth/oauth/client"
+	"github.com/picoauth/picoauth/serverauth/token"
+)
+
+const (
+	// typeAccessToken is the type of token (RFC 8693, section 3) that is exchanged, and that comes of it.
+	typeAccessToken = "urn:ietf:params:oauth:token-type:access_token" //nolint:gosec // it is a name
+	// typeJWT is that of the assertion of a workload, which acts for nobody.
+	typeJWT = "urn:ietf:params:oauth:token-type:jwt"
+	// kindExchange is the kind of token, in the mint audit, by which an agent acts for a person.
+	kindExchange = "exchange"
+)
+
+// parties are those of an exchange.
+type parties struct {
+	person, agent *clientauth.SecurityContext
+}
+
+// tokenExchange is the grant urn:ietf:params:oauth:grant-type:token-exchange (RFC 8693): an agent gets a token by which it acts
+// for a person. It allows no more than each of them may, and ends with the session of the person, with the person, and with every
+// agent of the chain.
+func (s *Server) tokenExchange(t *tokenRequest) (*granted, error) {
+	if t.workload != nil {
+		return s.exchangeAssertion(t)
+	}
+	ctx := t.c.Request().Context()
+	between, err := s.parties(t)
+	if err != nil {
+		return nil, err
+	}
+	scope, audience, err := s.delegated(t, between)
+	if err != nil {
+		return nil, err
+	}
+	request, err := s.acting(t, between, scope, audience)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.proof.Spend(ctx); err != nil {
+		return nil, err
+	}
+	text, mint, err := s.tokens.Issue(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.parties(t); err != nil { // revoked meanwhile
+		return nil, err
+	}
+	if s.revoker.Lists(ctx, mint.Ref()) {
+		return nil, s.revokedLately()
+	}
+	return &granted{
+		subject: mint.Subject, sid: mint.SessionID, requestID: mint.RequestID, actors: request.Actor.Subjects(),
+		reply: tokenReply{
+			AccessToken: text, IssuedTokenType: typeAccessToken, TokenType: token.TypeOf(request.KeyThumbprint),
+			ExpiresIn: mint.ExpiresAt - t.began.Unix(), Scope: mint.Scope,
+		},
+	}, nil
+}
+
+// errNotExchanged is the error for a token that is no good, or not for this exchange (RFC 8693, section 2.2.2).
+func errNotExchanged(parameter, reason string) *Error {
+	return errInvalidRequest(parameter + " is refused: " + reason)
+}
+
+// revokedLately is the error for a person or an agent that was revoked a moment ago and has proved itself anew, while the other's
+// token is older: the token of the exchange would count as of before. See acting.
+func (s *Server) revokedLately() *Error {
+	wait := strconv.Itoa(int((s.own.skew + revocationReach) / time.Second))
+	return &Error{
+		Code: "temporarily_unavailable", Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {wait}},
+		Description: "the person or an agent was revoked a moment ago: try again later, or with tokens that are both newer",
+	}
+}
+
+// exchangeAssertion is the grant of an assertion of a workload (RFC 7523) by the name of an exchange.
+func (s *Server) exchangeAssertion(t *tokenRequest) (*granted, error) {
+	if err := checkRequested(t.form); err != nil {
+		return nil, err
+	}
+	given, err := s.jwtBearer(t)
+	if err == nil {
+		given.reply.IssuedTokenType = typeAccessToken
+	}
+	return given, err
+}
+
+func checkRequested(form url.Values) error {
+	if kind := form.Get("requested_token_type"); kind != "" && kind != typeAccessToken {
+		return errInvalidRequest("requested_token_type must be " + typeAccessToken)
+	}
+	return nil
+}
+
+// parties reads the two tokens, of which the denylist knows what every process has revoked until now.
+func (s *Server) parties(t *tokenRequest) (p parties, err error) {
+	if err := checkRequested(t.form); err != nil {
+		return p, err
+	}
+	if err := s.revoker.CatchUp(t.c.Request().Context()); err != nil {
+		return p, err
+	}
+	if p.agent, err = s.actorOf(t); err != nil {
+		return p, err
+	}
+	if p.person, err = s.subjectOf(t); err != nil {
+		return p, err
+	}
+	if p.person.Subject == p.agent.Subject {
+		return p, errNotExchanged("actor_token", "it is of the subject itself")
+	}
+	return p, nil
+}
+
+// subjectOf returns whom subject_token is of, by its type.
+func (s *Server) subjectOf(t *tokenRequest) (*clientauth.SecurityContext, error) {
+	person, err := s.presented(t, "subject_token")
+	switch {
+	case err != nil:
+		return nil, err
+	case person.SessionID == "" || person.Claims["agent_id"] != nil:
+		return nil, errNotExchanged("subject_token", "it is not of the session of a person")
+	case len(person.Actor.Subjects()) >= verify.MaxActors:
+		return nil, errNotExchanged("subject_token", "as many agents act for its subject as a chain can have")
+	default:
+		return person, nil
+	}
+}
+
+// actorOf returns the agent that actor_token is of. It must be the client's: a token that the client got itself, one of the
+// client's people, or one of a plain sign-in whose key the request proves to hold. That of somebody who has merely called the
+// client names another agent.
+func (s *Server) actorOf(t *tokenRequest) (*clientauth.SecurityContext, error) {
+	agent, err := s.presented(t, "actor_token")
+	if err != nil {
+		return nil, err
+	}
+	isFleet := agent.Claims["agent_id"] != nil
+	switch {
+	case agent.Actor != nil:
+		return nil, errNotExchanged("actor_token", "an agent acts by it for another already")
+	case isFleet != (t.client.Source == client.Fleet):
+		return nil, errNotExchanged("actor_token", "the agent of a fleet authenticates by its token alone")
+	case isFleet, agent.ClientID == t.client.ID, agent.ClientID == s.own.clientID && keyOf(agent) != "":
+		return agent, nil
+	default:
+		return nil, errNotExchanged("actor_token", "it is neither a token of this client nor one of a sign-in that is bound to a key (DPoP)")
+	}
+}
+
+// presented returns what one of our access tokens says, which a parameter holds. One that is bound to a key needs the proof of
+// this key.
+func (s *Server) presented(t *tokenRequest, parameter string) (*clientauth.SecurityContext, error) {
+	text, kind := t.form.Get(parameter), t.form.Get(parameter+"_type")
+	switch {
+	case text == "":
+		return nil, errInvalidRequest(parameter + " is missing")
+	case kind != typeAccessToken:
+		return nil, errInvalidRequest(parameter + "_type must be " + typeAccessToken)
+	}
+	found, err := s.validator.Validate(t.c.Request().Context(), text)
+	switch {
+	case errors.Is(err, clientauth.ErrUnavailable):
+		return nil, err
+	case err != nil:
+		return nil, errNotExchanged(parameter, "it is no valid access token of this server: "+verify.Code(err))
+	case !found.ExpiresAt.After(t.began):
+		return nil, errNotExchanged(parameter, "it has expired")
+	case t.proof.Fits(keyOf(found)) != nil:
+		return nil, errNotExchanged(parameter, "it is bound to a key (DPoP), and the proof of this key is missing")
+	default:
+		return found, nil
+	}
+}
+
+// keyOf is the thumbprint of the key that a token is bound to, or empty.
+func keyOf(caller *clientauth.SecurityContext) string {
+	confirmation, _ := caller.Claims["cnf"].(map[string]any)
+	thumbprint, _ := confirmation["jkt"].(string)
+	return thumbprint
+}
+
+// exchanger returns the client of an exchange. The agent of a fleet has no other credentials than its token.
+func (s *Server) exchanger(c echo.Context, form url.Values) (*client.Client, error) {
+	if form.Get("actor_token") == "" || form.Get("client_id") != "" || client.Authenticates(c.Request().Header, form) {
+		return s.authenticate(c, form)
+	}
+	return s.fleetAgent(c.Request().Context(), form.Get("actor_token"))
+}
+
+// fleetAgent returns the client that the agent of a fleet is by its token.
+func (s *Server) fleetAgent(ctx context.Context, text string) (*client.Client, error) {
+	agent, err := s.validator.Validate(ctx, text)
+	if errors.Is(err, clientauth.ErrUnavailable) {
+		return nil, err
+	}
+	id := ""
+	if err == nil {
+		id, _ = agent.Claims["agent_id"].(string)
+	}
+	if id == "" || agent.Actor != nil {
+		return nil, s.clientAuth.Unknown("client_id is missing, and actor_token is no valid token of the agent of a fleet")
+	}
+	known, err := s.clients.OfFleet(ctx, id, s.settings.FleetMayAct[agent.Role])
+	if errors.Is(err, client.ErrNamesakeClient) {
+		return nil, s.clientAuth.Unknown(err.Error())
+	}
+	return known, err
+}

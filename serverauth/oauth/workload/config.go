@@ -1,0 +1,163 @@
+package workload
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/clientauth/verify"
+	"github.com/picoauth/picoauth/serverauth/oauth/client"
+)
+
+// Config is an item of oauth.workloads: which assertions of an issuer are taken, and what their bearers become.
+type Config struct {
+	// Issuer is the claim iss, compared exactly.
+	Issuer string `koanf:"issuer"`
+	// JWKSURL is where the issuer's keys are. Without it, or with Discovery, the issuer's metadata says that.
+	JWKSURL   string `koanf:"jwks_url"`
+	Discovery bool   `koanf:"discovery"`
+	// CAFile holds authorities (PEM) to trust beside the system's when the keys are fetched.
+	CAFile string `koanf:"ca_file"`
+	// Audience must be the claim aud: one of these, and nobody else.
+	Audience app.TextOrList `koanf:"audience"`
+	// Subject is the claim sub, in which "*" stands for any text, ":" and "/" too.
+	Subject string `koanf:"subject"`
+	// Claims must be there too, each by its name or path (kubernetes.io.namespace), with the value that it must have.
+	Claims map[string]any `koanf:"claims"`
+
+	// Client is the claim client_id of its tokens.
+	Client string `koanf:"client"`
+	// Sub is the claim sub of its tokens; empty is the issuer, a space and the assertion's own sub.
+	Sub  string `koanf:"sub"`
+	Role string `koanf:"role"` // empty: service
+	// Scope is what it may ask for, and gets where a request names none.
+	Scope app.TextOrList `koanf:"scope"`
+	// Resources are those that it may ask for beside the ones that are open to all.
+	Resources []string `koanf:"resources"`
+}
+
+// maxWorkloads bounds the list.
+const maxWorkloads = 1000
+
+// scopes are the names in Scope.
+func (c Config) scopes() []string { return strings.Fields(strings.Join(c.Scope, " ")) }
+
+// Check returns what keeps a list of workloads from working: each fault as an *app.ConfigError whose key begins with key. It
+// opens no file and makes no request. resources are the server's; scopes returns those of its scopes that can be asked for
+// beside some of them.
+func Check(key string, all []Config, resources []string, scopes func(resources []string) []string) error {
+	var faults []error
+	if len(all) > maxWorkloads {
+		faults = append(faults, &app.ConfigError{Key: key, Reason: fmt.Sprintf("has more than %d items", maxWorkloads)})
+	}
+	for i, one := range all {
+		prefix := fmt.Sprintf("%s[%d].", key, i)
+		_, claims := app.FlatTexts(prefix+"claims", one.Claims)
+		faults = append(faults,
+			app.CheckTexts(prefix, one),
+			one.checkIssuer(prefix),
+			one.checkAudience(prefix),
+			app.CheckNotEmpty(prefix+"subject", one.Subject),
+			claims,
+			client.CheckID(prefix+"client", one.Client),
+			one.checkResources(prefix, resources),
+			one.checkScope(prefix, scopes(one.Resources)),
+		)
+		if first := slices.IndexFunc(all[:i], func(c Config) bool { return c.Issuer == one.Issuer }); first >= 0 {
+			faults = append(faults, one.checkBeside(prefix, fmt.Sprintf("%s[%d]", key, first), all[first]))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// checkIssuer makes sure that keys can be asked for.
+func (c Config) checkIssuer(prefix string) error {
+	switch {
+	case c.Issuer == "":
+		return app.CheckNotEmpty(prefix+"issuer", "")
+	case strings.ContainsFunc(c.Issuer, unicode.IsSpace): // a space ends it in the sub that is made of it
+		return &app.ConfigError{Key: prefix + "issuer", Reason: "has white space in it"}
+	case c.Discovery && c.JWKSURL != "":
+		return &app.ConfigError{Key: prefix + "jwks_url", Reason: "is set beside discovery; one says where the keys are"}
+	}
+	_, err := verify.NewRemoteKeySet(c.keySet())
+	switch {
+	case err == nil:
+		return nil
+	case c.JWKSURL != "":
+		return &app.ConfigError{Key: prefix + "jwks_url", Reason: err.Error()}
+	default:
+		return &app.ConfigError{Key: prefix + "issuer", Reason: err.Error() + "; jwks_url says where the keys of an issuer without a URL are"}
+	}
+}
+
+// keySet says where the keys are.
+func (c Config) keySet() verify.RemoteKeySetConfig {
+	if c.JWKSURL == "" {
+		return verify.RemoteKeySetConfig{Issuer: c.Issuer}
+	}
+	return verify.RemoteKeySetConfig{URL: c.JWKSURL}
+}
+
+func (c Config) checkAudience(prefix string) error {
+	if len(c.Audience) == 0 || slices.Contains(c.Audience, "") {
+		return app.CheckNotEmpty(prefix+"audience", "")
+	}
+	return nil
+}
+
+func (c Config) checkResources(prefix string, known []string) error {
+	var faults []error
+	for i, uri := range c.Resources {
+		var reason string
+		switch {
+		case !slices.Contains(known, uri):
+			reason = "is none of the server's resources"
+		case slices.Contains(c.Resources[:i], uri):
+			reason = "is there twice"
+		default:
+			continue
+		}
+		faults = append(faults, &app.ConfigError{Key: fmt.Sprintf("%sresources[%d]", prefix, i), Reason: fmt.Sprintf("%q %s", app.WithoutUserinfo(uri), reason)})
+	}
+	return errors.Join(faults...)
+}
+
+// checkScope refuses what no request could ever get.
+func (c Config) checkScope(prefix string, known []string) error {
+	var faults []error
+	for i, scope := range c.scopes() {
+		var reason string
+		switch {
+		case slices.Contains(client.OpenIDScopes(), scope):
+			reason = "is about a person"
+		case !slices.Contains(known, scope):
+			reason = "is none of the scopes of the server and of resources that it may ask for"
+		case slices.Contains(c.scopes()[:i], scope):
+			reason = "is there twice"
+		default:
+			continue
+		}
+		faults = append(faults, &app.ConfigError{Key: prefix + "scope", Reason: fmt.Sprintf("%q %s", scope, reason)})
+	}
+	return errors.Join(faults...)
+}
+
+// checkBeside compares with an item before. The keys of an issuer are those of one place: otherwise two clusters that call
+// themselves alike would make tokens for the same subjects.
+func (c Config) checkBeside(prefix, at string, earlier Config) error {
+	const reason = "is not that of %s, which has the same issuer"
+	switch {
+	case c.Issuer == "":
+		return nil
+	case c.JWKSURL != earlier.JWKSURL:
+		return &app.ConfigError{Key: prefix + "jwks_url", Reason: fmt.Sprintf(reason, at)}
+	case c.CAFile != earlier.CAFile:
+		return &app.ConfigError{Key: prefix + "ca_file", Reason: fmt.Sprintf(reason, at)}
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,205 @@
+package workload
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/clientauth/jose"
+	"github.com/picoauth/picoauth/clientauth/verify"
+	"github.com/picoauth/picoauth/serverauth/oauth/client"
+	"github.com/picoauth/picoauth/serverauth/oauth/internal/assertion"
+	"github.com/picoauth/picoauth/serverauth/store"
+)
+
+// Bounds of an assertion, whose size in bytes jose.MaxTokenBytes bounds.
+const (
+	// maxLife is how far ahead the expiry of an assertion may lie: for so long it must be remembered.
+	maxLife = 24 * time.Hour
+	// maxSubject bounds its sub in bytes: a SPIFFE ID has at most so many.
+	maxSubject = 2048
+)
+
+// Registry knows which assertions are taken. It is safe for concurrent use.
+type Registry struct {
+	issuers map[string][]*rule // in the order of the configuration
+	uses    *assertion.Uses
+}
+
+// RegistryConfig is what a Registry is made of.
+type RegistryConfig struct {
+	Workloads []Config // checked
+	Key       string   // of the list, for errors: oauth.workloads
+	Own       string   // the name of this server, which is no issuer of workloads
+	ClockSkew time.Duration
+	Used      store.UsedStore // of the assertions
+	Clock     app.Clock
+	Log       *slog.Logger
+}
+
+// rule is an item of the configuration with what judges its assertions.
+type rule struct {
+	subject   string
+	audience  []string
+	validator *verify.TokenValidator
+	client    *client.Client
+	sub       string
+}
+
+// Identity is who an assertion says that its bearer is, and what that is here.
+type Identity struct {
+	// Name is who it is at its issuer: the issuer, a space and the subject.
+	Name string
+	// Subject is the claim sub of its tokens.
+	Subject string
+	// Client is what it may ask for, as a client of the server.
+	Client *client.Client
+	// Expires is when the assertion does: no token of it lives longer.
+	Expires time.Time
+
+	id []string // what it is remembered by
+}
+
+// NewRegistry returns the registry. It makes no request. The error is an *app.ConfigError with a key of the list.
+func NewRegistry(c RegistryConfig) (*Registry, error) {
+	r := &Registry{issuers: make(map[string][]*rule), uses: assertion.NewUses(c.Used, c.ClockSkew, c.Clock)}
+	sets := make(map[string]verify.KeySet)
+	for i, one := range c.Workloads {
+		at := func(key string, err error) error {
+			return &app.ConfigError{Key: fmt.Sprintf("%s[%d].%s", c.Key, i, key), Reason: err.Error()}
+		}
+		if one.Issuer == c.Own {
+			return nil, at("issuer", errors.New("is this server; what it issues is exchanged, not asserted"))
+		}
+		trusted, err := verify.ClientTrusting(one.CAFile)
+		if err != nil {
+			return nil, at("ca_file", err)
+		}
+		if sets[one.Issuer] == nil {
+			source := one.keySet()
+			source.Client, source.Clock, source.Logger = trusted, c.Clock, c.Log
+			if sets[one.Issuer], err = verify.NewRemoteKeySet(source); err != nil {
+				return nil, at("jwks_url", err)
+			}
+		}
+		made, err := r.rule(one, sets[one.Issuer], c.ClockSkew)
+		if err != nil {
+			return nil, at("claims", err)
+		}
+		r.issuers[one.Issuer] = append(r.issuers[one.Issuer], made)
+	}
+	return r, nil
+}
+
+func (r *Registry) rule(c Config, keys verify.KeySet, skew time.Duration) (*rule, error) {
+	claims, err := app.FlatTexts("claims", c.Claims)
+	if err != nil {
+		return nil, err
+	}
+	validator, err := verify.NewTokenValidator(verify.ValidatorConfig{
+		Issuers: []verify.TrustedIssuer{{Issuer: c.Issuer, Audiences: c.Audience, RequiredClaims: claims, Keys: keys}},
+		Types:   []string{"jose"}, Leeway: skew, Clock: r.uses.Now,
+	})
+	return &rule{
+		subject: c.Subject, audience: c.Audience, validator: validator, sub: c.Sub,
+		client: &client.Client{
+			ID: c.Client, Name: c.Client, Source: client.Configured, AuthMethod: client.AuthNone, Grants: []string{client.GrantJWTBearer},
+			Scopes: c.scopes(), DefaultScopes: c.scopes(), Resources: c.Resources, Role: cmp.Or(c.Role, client.DefaultRole),
+		},
+	}, err
+}
+
+// Identify returns who an assertion speaks for: the first item of the configuration that takes it decides. Whoever is refused is
+// told nothing of the configuration: the error is a *client.Error whose Reason is for the log. Another error says that it cannot
+// be judged now: the issuer's keys are not to be had.
+func (r *Registry) Identify(ctx context.Context, text string) (*Identity, error) {
+	issuer, subject, err := unverified(text)
+	if err != nil {
+		return nil, Refused(err)
+	}
+	rules := r.issuers[issuer]
+	if len(rules) == 0 {
+		return nil, Refused(fmt.Errorf("no workload has the issuer %.200q", issuer))
+	}
+	err = fmt.Errorf("no workload of the issuer %q has the subject %.200q", issuer, subject)
+	for _, one := range rules {
+		if !matches(one.subject, subject) {
+			continue
+		}
+		found, judged := one.validator.Validate(ctx, text)
+		switch {
+		case errors.Is(judged, verify.ErrUnavailable):
+			return nil, judged
+		case judged == nil:
+			return r.identity(one, found, text)
+		}
+		if err = judged; errors.Is(judged, verify.ErrInvalidSignature) || errors.Is(judged, verify.ErrUnknownKey) {
+			break // the other rules have the same keys
+		}
+	}
+	return nil, Refused(err)
+}
+
+// unverified returns what an assertion claims to be: it says which rules are asked, and nothing more.
+func unverified(text string) (issuer, subject string, err error) {
+	parts, err := jose.ParseCompact(text)
+	if err != nil {
+		return "", "", err
+	}
+	claims, err := jose.ParseObject(parts.Payload)
+	if err != nil {
+		return "", "", err
+	}
+	issuer, _ = claims["iss"].(string)
+	subject, _ = claims["sub"].(string)
+	return issuer, subject, nil
+}
+
+// identity makes of a verified assertion what its bearer becomes.
+func (r *Registry) identity(of *rule, found *verify.SecurityContext, text string) (*Identity, error) {
+	switch life := found.ExpiresAt.Sub(r.uses.Now()); {
+	case slices.ContainsFunc(found.Audience, func(aud string) bool { return !slices.Contains(of.audience, aud) }):
+		return nil, Refused(errors.New("aud names another server too, which could use it here"))
+	case len(found.Subject) > maxSubject:
+		return nil, Refused(fmt.Errorf("sub has more than %d bytes", maxSubject))
+	case life > maxLife:
+		return nil, Refused(errors.New("exp is more than a day away"))
+	case life < time.Second:
+		return nil, Refused(errors.New("it expires at this moment"))
+	}
+	name := found.Issuer + " " + found.Subject
+	return &Identity{
+		Name: name, Subject: cmp.Or(of.sub, name), Client: of.client, Expires: found.ExpiresAt, id: known(found, text),
+	}, nil
+}
+
+// known is what an assertion is remembered by: its jti, or else what is signed, of which there is one text only, as there may
+// be several signatures.
+func known(found *verify.SecurityContext, text string) []string {
+	if found.TokenID != "" {
+		return []string{"workload jti", found.Issuer, found.TokenID}
+	}
+	signed := sha256.Sum256([]byte(text[:strings.LastIndexByte(text, '.')]))
+	return []string{"workload assertion", string(signed[:])}
+}
+
+// Spend uses an assertion up. The error is a *client.Error where it was used before.
+func (r *Registry) Spend(ctx context.Context, i *Identity) error {
+	first, err := r.uses.First(ctx, i.Expires, i.id...)
+	if err == nil && !first {
+		err = &client.Error{Code: "invalid_grant", Description: "the assertion was used before", Reason: "used before: " + i.Name}
+	}
+	return err
+}
+
+// Refused is the error for whoever has presented an assertion that is not taken. The reason is for the log.
+func Refused(reason error) *client.Error {
+	return &client.Error{Code: "invalid_grant", Description: "the assertion is refused; the server's log says why", Reason: reason.Error()}
+}

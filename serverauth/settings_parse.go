@@ -1,0 +1,102 @@
+package serverauth
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/internal/password"
+	"github.com/picoauth/picoauth/serverauth/keys"
+	"github.com/picoauth/picoauth/serverauth/wallet"
+	"github.com/picoauth/picoauth/serverauth/wallet/onchain"
+)
+
+// parsedSettings are the settings whose text means something else, as what they mean: nobody else reads that text.
+type parsedSettings struct {
+	issuer        *url.URL
+	domains       []wallet.Domain  // allowed_domains
+	chains        []wallet.ChainID // allowed_chains
+	admin         password.Check   // nil: nobody logs in
+	ends          []onchain.End    // ethereum_rpc_urls
+	encryptionKey *keys.EncryptionKey
+}
+
+// parse reports every text that cannot be read, each with its key.
+func (s ServerAuthSettings) parse() (p parsedSettings, err error) {
+	var faults [6]error
+	p.issuer, faults[0] = parseIssuer(s.Issuer)
+	p.encryptionKey, faults[1] = parseEncryptionKey(s.KeyEncryptionKey)
+	p.ends, faults[2] = parseList("ethereum_rpc_urls", s.EthereumRPCURLs, func(text string) (onchain.End, string) {
+		end, err := onchain.ParseEnd(text) // no error shows a URL, which may hold a key
+		if err != nil {
+			return end, err.Error()
+		}
+		return end, ""
+	})
+	p.domains, faults[3] = parseList("allowed_domains", s.AllowedDomains, func(text string) (wallet.Domain, string) {
+		domain, err := wallet.ParseDomain(text)
+		return domain, unless(err, "%q is not [scheme://]host[:port]", app.WithoutUserinfo(text))
+	})
+	if s.AllowedDomains == nil && p.issuer != nil {
+		p.domains = []wallet.Domain{siteOf(p.issuer)}
+	}
+	p.chains, faults[4] = parseList("allowed_chains", s.AllowedChains, func(text string) (wallet.ChainID, string) {
+		chain, err := wallet.ParseAllowedChain(text)
+		return chain, unless(err, "%q is not a CAIP-2 chain, or eip155:* or solana:* for all of a kind", text)
+	})
+	if s.AutoCreateAdmin {
+		p.admin, faults[5] = adminPassword(s.AdminPassword)
+	}
+	return p, errors.Join(faults[:]...)
+}
+
+func unless(err error, reason string, of any) string {
+	if err == nil {
+		return ""
+	}
+	return fmt.Sprintf(reason, of)
+}
+
+// parseList reads the texts of a list; read returns why one cannot be.
+func parseList[T any](key string, texts []string, read func(text string) (T, string)) (list []T, err error) {
+	for i, text := range texts {
+		item, wrong := read(text)
+		if wrong != "" {
+			err = errors.Join(err, &app.ConfigError{Key: fmt.Sprintf("%s[%d]", key, i), Reason: wrong})
+			continue
+		}
+		list = append(list, item)
+	}
+	return list, err
+}
+
+// siteOf is the issuer's own site.
+func siteOf(issuer *url.URL) wallet.Domain {
+	return wallet.Domain{Scheme: strings.ToLower(issuer.Scheme), Host: strings.ToLower(issuer.Host)}
+}
+
+func parseIssuer(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil ||
+		u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(text, "/") || strings.ContainsAny(text, "{},") {
+		return nil, &app.ConfigError{Key: "issuer", Reason: fmt.Sprintf(
+			"%q is not one http or https URL without query, fragment, trailing slash and template", app.WithoutUserinfo(text))}
+	}
+	if _, err := wallet.ParseDomain(u.Scheme + "://" + u.Host); err != nil {
+		return nil, &app.ConfigError{Key: "issuer", Reason: fmt.Sprintf("%q has no host that a browser could show", text)}
+	}
+	return u, nil
+}
+
+func parseEncryptionKey(text string) (*keys.EncryptionKey, error) {
+	if text == "" {
+		return nil, nil
+	}
+	key, err := keys.ParseEncryptionKey(text)
+	if err != nil {
+		return nil, &app.ConfigError{Key: "key_encryption_key", Reason: "must be 32 bytes as hex or base64"}
+	}
+	return key, nil
+}

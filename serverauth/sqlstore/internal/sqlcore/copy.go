@@ -1,0 +1,245 @@
+package sqlcore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/picoauth/picoauth/serverauth/store"
+)
+
+// ErrNotEmpty is returned by Copy for a database that has rows already.
+var ErrNotEmpty = errors.New("the database that is copied to has rows already")
+
+// ErrChanged is returned by Copy where both databases are not the same afterwards.
+var ErrChanged = errors.New("the database was changed while it was copied")
+
+// copyBatch is how many rows are inserted by one statement.
+const copyBatch = 200
+
+// Tables that are not copied: the schema is that of the program, and keys are copied by their store, as they may be files.
+var notCopied = []string{schemaTable, "picoauth_key", "picoauth_key_version"}
+
+// Tables of which a database has rows from the start.
+var neverEmpty = []string{"picoauth_revocation_head", "picoauth_secret"}
+
+// Copy copies every row but those of keys from the stores of one database to those of another, which must be empty, in
+// one transaction, and compares both afterwards. It calls progress with the rows that are done and all there are.
+func Copy(ctx context.Context, from, to *store.Stores, progress func(done, total int64)) (rows int64, err error) {
+	source, target := engineOf(from), engineOf(to)
+	if source == nil || target == nil {
+		return 0, errors.New("only the stores of SQL databases can be copied")
+	}
+	c := copying{source: source, progress: progress}
+	if c.tables, err = tablesOf(ctx, source); err != nil {
+		return 0, err
+	}
+	for _, t := range c.tables {
+		n, err := t.count(ctx, reader{source})
+		if err != nil {
+			return 0, err
+		}
+		c.total += n
+	}
+	err = target.Exclusively(ctx, "copy", func(tx Tx) error { return c.run(ctx, tx) })
+	return c.done, err
+}
+
+func engineOf(stores *store.Stores) Engine {
+	if sessions, ok := stores.Sessions.(*sessionStore); ok {
+		return sessions.db.engine
+	}
+	return nil
+}
+
+type copying struct {
+	source      Engine
+	tables      []table
+	done, total int64
+	progress    func(done, total int64)
+}
+
+func (c *copying) run(ctx context.Context, tx Tx) error {
+	for _, t := range c.tables {
+		if n, err := t.count(ctx, tx); err != nil {
+			return err
+		} else if n > 0 && !slices.Contains(neverEmpty, t.name) {
+			return fmt.Errorf("%w: %s", ErrNotEmpty, t.name)
+		}
+		if err := tx.Do(ctx, Statement{SQL: `DELETE FROM ` + t.name}); err != nil {
+			return err
+		}
+		if err := c.table(ctx, tx, t); err != nil {
+			return fmt.Errorf("%s: %w", t.name, err)
+		}
+	}
+	for _, t := range c.tables {
+		before, err := t.sum(ctx, reader{c.source})
+		if err != nil {
+			return err
+		}
+		after, err := t.sum(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if before != after {
+			return fmt.Errorf("%w: %s", ErrChanged, t.name)
+		}
+	}
+	return nil
+}
+
+func (c *copying) table(ctx context.Context, tx Tx, t table) error {
+	var batch []any
+	flush := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		err := tx.Do(ctx, t.insert(batch))
+		c.done += int64(len(batch) / len(t.columns))
+		c.progress(c.done, c.total)
+		batch = nil
+		return err
+	}
+	err := t.each(ctx, reader{c.source}, func(row []any) error {
+		if batch = append(batch, row...); len(batch) < copyBatch*len(t.columns) {
+			return nil
+		}
+		return flush()
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+// table is a table by its catalogue.
+type table struct {
+	name    string
+	columns []column
+}
+
+type column struct{ name, kind string }
+
+// tablesOf returns the tables that are copied.
+func tablesOf(ctx context.Context, engine Engine) (all []table, err error) {
+	columns := engine.Columns()
+	columns.Read = func(scan Scan) error {
+		var name string
+		var c column
+		if err := scan(&name, &c.name, &c.kind); err != nil || slices.Contains(notCopied, name) {
+			return err
+		}
+		if len(all) == 0 || all[len(all)-1].name != name {
+			all = append(all, table{name: name})
+		}
+		last := &all[len(all)-1]
+		last.columns = append(last.columns, c)
+		return nil
+	}
+	return all, engine.Read(ctx, columns)
+}
+
+func (t table) count(ctx context.Context, tx Tx) (n int64, err error) {
+	err = tx.Do(ctx, Statement{SQL: `SELECT count(*) FROM ` + t.name, Read: func(scan Scan) error { return scan(&n) }})
+	return n, err
+}
+
+func (t table) names() string {
+	names := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		names[i] = c.name
+	}
+	return strings.Join(names, ", ")
+}
+
+// each calls a function with the values of every row: []byte, string, int64 or nil.
+func (t table) each(ctx context.Context, tx Tx, do func(row []any) error) error {
+	return tx.Do(ctx, Statement{SQL: `SELECT ` + t.names() + ` FROM ` + t.name, Read: func(scan Scan) error {
+		row, err := t.scan(scan)
+		if err != nil {
+			return err
+		}
+		return do(row)
+	}})
+}
+
+func (t table) scan(scan Scan) ([]any, error) {
+	texts, numbers, blobs := make([]*string, len(t.columns)), make([]*int64, len(t.columns)), make([]*[]byte, len(t.columns))
+	into := make([]any, len(t.columns))
+	for i, c := range t.columns {
+		switch c.kind {
+		case "text":
+			into[i] = &texts[i]
+		case "bigint", "integer":
+			into[i] = &numbers[i]
+		default:
+			into[i] = &blobs[i]
+		}
+	}
+	if err := scan(into...); err != nil {
+		return nil, err
+	}
+	row := make([]any, len(t.columns))
+	for i := range t.columns {
+		switch {
+		case texts[i] != nil:
+			row[i] = *texts[i]
+		case numbers[i] != nil:
+			row[i] = *numbers[i]
+		case blobs[i] != nil:
+			row[i] = append([]byte{}, *blobs[i]...) // an empty one is not NULL
+		}
+	}
+	return row, nil
+}
+
+// insert adds rows, whose values are one after the other.
+func (t table) insert(values []any) Statement {
+	var sql strings.Builder
+	sql.WriteString(`INSERT INTO ` + t.name + ` (` + t.names() + `) VALUES `)
+	for i := range values {
+		switch {
+		case i > 0 && i%len(t.columns) == 0:
+			sql.WriteString("), (")
+		case i > 0:
+			sql.WriteString(", ")
+		default:
+			sql.WriteString("(")
+		}
+		sql.WriteString("$" + strconv.Itoa(i+1))
+	}
+	return Statement{SQL: sql.String() + ")", Args: values}
+}
+
+// sum is the same for two tables with the same rows, in whatever order.
+func (t table) sum(ctx context.Context, tx Tx) (sum [2]uint64, err error) {
+	err = t.each(ctx, tx, func(row []any) error {
+		digest := sha256.Sum256(encodeRow(row))
+		sum[0] += binary.BigEndian.Uint64(digest[:8])
+		sum[1] += binary.BigEndian.Uint64(digest[8:16])
+		return nil
+	})
+	return sum, err
+}
+
+func encodeRow(row []any) (b []byte) {
+	for _, value := range row {
+		switch v := value.(type) {
+		case []byte:
+			b = append(binary.AppendUvarint(append(b, 'b'), uint64(len(v))), v...)
+		case string:
+			b = append(binary.AppendUvarint(append(b, 't'), uint64(len(v))), v...)
+		case int64:
+			b = binary.AppendVarint(append(b, 'i'), v)
+		default:
+			b = append(b, '-')
+		}
+	}
+	return b
+}

@@ -1,0 +1,135 @@
+package sqlcore
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// How long the readiness check waits, together less than the two seconds that it has.
+const (
+	readyTimeout = 1400 * time.Millisecond
+	blameTimeout = 400 * time.Millisecond
+)
+
+// probe tries what requests need of one store: in each of its tables a row is written, found and taken away again, in
+// one transaction, so that nobody else ever sees it.
+type probe struct {
+	store  string
+	script []Statement
+	found  []int64 // for each table how often the row was found
+}
+
+// ready tells whether every store works. It tries all of them at once, and names those that do not work. That
+// is more than any request changes, so that a disk with a little room left is not taken for one that will do.
+func (d *database) ready(ctx context.Context) error {
+	probes := d.probes()
+	err := bounded(ctx, readyTimeout, func(ctx context.Context) error { return d.try(ctx, probes...) })
+	if err == nil {
+		return bounded(ctx, blameTimeout, func(ctx context.Context) error { return d.engine.Read(ctx, ping()) })
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	failures := make([]error, len(probes))
+	var trying sync.WaitGroup
+	for i := range probes {
+		trying.Go(func() {
+			cause := bounded(ctx, blameTimeout, func(ctx context.Context) error { return d.try(ctx, probes[i]) })
+			if cause != nil {
+				failures[i] = fmt.Errorf("%s: %w", probes[i].store, cause)
+			}
+		})
+	}
+	trying.Wait()
+	if blamed := errors.Join(failures...); blamed != nil {
+		return blamed
+	}
+	return err
+}
+
+func (d *database) try(ctx context.Context, probes ...*probe) error {
+	var script []Statement
+	for _, p := range probes {
+		clear(p.found)
+		script = append(script, p.script...)
+	}
+	if err := d.engine.Run(ctx, script...); err != nil {
+		return err
+	}
+	for _, p := range probes {
+		for _, found := range p.found {
+			if found != 1 {
+				return fmt.Errorf("%s: what was written is not found", p.store)
+			}
+		}
+	}
+	return nil
+}
+
+// probes are those of all stores that the database has. Their rows have keys that no store gives to any row, and no
+// other process to a probe.
+func (d *database) probes() []*probe {
+	var id [16]byte
+	rand.Read(id[:]) // never fails: crypto/rand ends the program instead
+	bytes := append([]byte("ready "), id[:]...)
+	name := "ready " + rand.Text()
+	number := -1 - int64(binary.BigEndian.Uint64(id[:8])>>1)
+	nothing := []byte{}
+	challenges, sessions := &probe{store: "challenges"}, &probe{store: "sessions"}
+	revocations, mints, keys := &probe{store: "revocations"}, &probe{store: "mints"}, &probe{store: "keys"}
+	challenges.row("picoauth_challenge_spent", "id", "(id) VALUES ($1)", bytes)
+	challenges.row("picoauth_secret", "name", "(name, record) VALUES ($1, $2)", name, nothing)
+	sessions.row("picoauth_session", "id", "(id, counter, started_ms, rotated_ms, expires_ms, ends_ms) VALUES ($1, 0, 0, 0, 0, 0)", bytes)
+	sessions.row("picoauth_session_cut_off", "id", "(id, at_ms) VALUES ($1, 0)", bytes)
+	revocations.row("picoauth_revocation", "seq", "(seq, revoked_at, expires_at) VALUES ($1, 0, 0)", number)
+	revocations.touch("picoauth_revocation_head", "seq = seq")
+	mints.row("picoauth_mint", "seq", "(seq, mac, issued_at, expires_at, lost, pruned, seal) VALUES ($1, $2, 0, 0, 0, 0, $2)", number, nothing)
+	mints.touch(schemaTable, "room = $1", id[:])
+	links := &probe{store: "links"}
+	links.row("picoauth_link", "id", "(id, linked_ms, left_ms) VALUES ($1, 0, 0)", bytes)
+	clients := &probe{store: "clients"}
+	clients.row("picoauth_client", "id", "(id, data, created_ms, mac) VALUES ($1, $2, 0, $2)", bytes, nothing)
+	clients.row("picoauth_used", "id", "(id, until_ms) VALUES ($1, 0)", bytes)
+	all := []*probe{challenges, sessions, revocations, mints, links, clients}
+	if !d.withKeys {
+		return all
+	}
+	keys.row("picoauth_key", "id", "(id, aside_ms, record) VALUES ($1, 0, $2)", name, nothing)
+	keys.touch("picoauth_key_version", "version = version")
+	return append(all, keys)
+}
+
+// row writes a row, finds it and takes it away.
+func (p *probe) row(table, column, values string, id any, others ...any) {
+	at := p.expect()
+	where := ` FROM ` + table + ` WHERE ` + column + ` = $1`
+	p.script = append(p.script,
+		Statement{SQL: `INSERT INTO ` + table + ` ` + values, Args: append([]any{id}, others...)},
+		Statement{SQL: `SELECT count(*)` + where, Args: []any{id}, Read: func(scan Scan) error { return scan(&p.found[at]) }},
+		Statement{SQL: `DELETE` + where, Args: []any{id}},
+	)
+}
+
+// touch changes the only row of a table.
+func (p *probe) touch(table, change string, args ...any) {
+	at := p.expect()
+	p.script = append(p.script,
+		Statement{SQL: `UPDATE ` + table + ` SET ` + change, Args: args},
+		Statement{SQL: `SELECT count(*) FROM ` + table, Read: func(scan Scan) error { return scan(&p.found[at]) }},
+	)
+}
+
+func (p *probe) expect() int {
+	p.found = append(p.found, 0)
+	return len(p.found) - 1
+}
+
+// ping is a statement that any database can answer at once.
+func ping() Statement {
+	return Statement{SQL: `SELECT version FROM picoauth_schema`, Read: func(scan Scan) error { return scan(new(int64)) }}
+}

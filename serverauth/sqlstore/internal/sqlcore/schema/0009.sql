@@ -1,0 +1,2 @@
+-- What something was used for.
+ALTER TABLE picoauth_used ADD COLUMN note BYTEA;

@@ -1,0 +1,76 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	"github.com/picoauth/picoauth/serverauth/internal/private"
+)
+
+// errReplaced is returned for every change once the files are not those at their path any more: it would be gone with
+// the process.
+var errReplaced = errors.New("the database file was deleted or replaced while it was open: restart the server")
+
+// file is the database file and its log, and which ones they were when they were opened.
+type file struct {
+	path  string
+	first atomic.Pointer[[2]os.FileInfo] // of the file and of the log; nil until something was written
+}
+
+// prepare makes the file so that nobody else can read it, which SQLite's other files follow. A folder or file that
+// another user owns or may write is refused, and one that others can read is made private.
+func prepare(ctx context.Context, path string, log *slog.Logger) error {
+	if _, err := private.Folder(filepath.Dir(path)); err != nil {
+		return err
+	}
+	for _, name := range []string{path, path + "-wal", path + "-shm", path + "-journal"} {
+		err := private.Check(name)
+		if err == nil {
+			err = tighten(ctx, name, log)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+func tighten(ctx context.Context, name string, log *slog.Logger) error {
+	readable, err := private.Tighten(name)
+	if readable && err == nil {
+		log.WarnContext(ctx, "other users could read a file of the database: it is private now", "file", name)
+	}
+	return err
+}
+
+// isThere returns errReplaced unless the files at the path are still those that are open. It is called after every change,
+// which the log has then, and costs two system calls.
+func (f *file) isThere() error {
+	var now [2]os.FileInfo
+	for i, name := range [2]string{f.path, f.path + "-wal"} {
+		info, err := os.Stat(name)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errReplaced, err)
+		}
+		now[i] = info
+	}
+	first := f.first.Load()
+	if first == nil {
+		f.first.CompareAndSwap(nil, &now)
+		return nil
+	}
+	if !os.SameFile(first[0], now[0]) || !os.SameFile(first[1], now[1]) {
+		return errReplaced
+	}
+	return nil
+}

@@ -1,0 +1,209 @@
+package onchain
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxResult is how large the result of a call may be, in bytes of its JSON.
+const maxResult = 1 << 20
+
+// end is one JSON-RPC end of a chain. Its URL may hold a key of the provider's, and is in no error.
+type end struct {
+	chain   uint64
+	url     string
+	client  *http.Client
+	checked atomic.Bool // it has said that it is of its chain, and has not failed since
+	// connections counts those that were used for the first time.
+	connections atomic.Int64
+}
+
+var errReverted = errors.New("execution reverted")
+
+// errOtherChain is of an end that answers for another chain.
+var errOtherChain = errors.New("answers for another chain")
+
+// call makes an eth_call at the latest block. It returns errReverted for a revert. An answer that came over a new
+// connection counts only if the end is still of its chain: another server may have taken its place.
+func (e *end) call(ctx context.Context, q question) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := e.check(ctx); err != nil {
+		return nil, err
+	}
+	request := map[string]string{"data": "0x" + hex.EncodeToString(q.data)}
+	if q.to != nil {
+		request["to"] = "0x" + hex.EncodeToString(q.to)
+	}
+	before := e.connections.Load()
+	result, err := e.request(ctx, "eth_call", []any{request, "latest"})
+	if err != nil && !errors.Is(err, errReverted) {
+		e.checked.Store(false)
+		return nil, err
+	}
+	if e.connections.Load() != before {
+		e.checked.Store(false)
+		if changed := e.check(ctx); changed != nil {
+			return nil, changed
+		}
+	}
+	return result, err
+}
+
+// check asks an end for its chain, once until it fails.
+func (e *end) check(ctx context.Context) error {
+	if e.checked.Load() {
+		return nil
+	}
+	var answer string
+	text, err := e.result(ctx, "eth_chainId", []any{})
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return errors.New("eth_chainId is no text")
+	}
+	if strings.ToLower(answer) != fmt.Sprintf("0x%x", e.chain) {
+		return fmt.Errorf("%w: eth_chainId is %.20q, wanted 0x%x", errOtherChain, answer, e.chain)
+	}
+	e.checked.Store(true)
+	return nil
+}
+
+// request returns a result that is hex.
+func (e *end) request(ctx context.Context, method string, params []any) ([]byte, error) {
+	text, err := e.result(ctx, method, params)
+	if err != nil {
+		return nil, err
+	}
+	var answer string
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return nil, errors.New("the result is no text")
+	}
+	digits, found := strings.CutPrefix(answer, "0x")
+	raw, err := hex.DecodeString(digits)
+	if !found || err != nil {
+		return nil, errors.New("the result is no hex")
+	}
+	return raw, nil
+}
+
+type rpcReply struct {
+	Result jsontext.Value `json:"result"`
+	Error  *rpcError      `json:"error"`
+}
+
+type rpcError struct {
+	Code    int64          `json:"code"`
+	Message string         `json:"message"`
+	Data    jsontext.Value `json:"data"`
+}
+
+// revertCodes are those by which nodes tell that the contract refused: 3 of go-ethereum and most others, and what older
+// and other ones, or none at all, use together with a text that says so.
+var revertCodes = map[int64]bool{0: true, -32000: true, -32003: true, -32015: true, -32603: true}
+
+func (e *rpcError) isRevert() bool {
+	says := func(text string) bool { return strings.Contains(strings.ToLower(text), "revert") }
+	return e.Code == 3 || revertCodes[e.Code] && (says(e.Message) || says(string(e.Data)))
+}
+
+// result makes a request and returns its result, whatever it is.
+func (e *end) result(ctx context.Context, method string, params []any) (jsontext.Value, error) {
+	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+	if err != nil {
+		return nil, err
+	}
+	text, status, err := e.post(ctx, body)
+	if err != nil {
+		return nil, err
+	}
+	var reply rpcReply
+	if err := json.Unmarshal(text, &reply); err != nil {
+		return nil, fmt.Errorf("status %d, and no JSON-RPC reply", status)
+	}
+	switch {
+	case status == http.StatusTooManyRequests:
+		return nil, errors.New("it limits the rate of calls")
+	case reply.Error != nil && reply.Error.isRevert():
+		return nil, errReverted
+	case reply.Error != nil:
+		return nil, fmt.Errorf("JSON-RPC error %d", reply.Error.Code)
+	case status != http.StatusOK:
+		return nil, fmt.Errorf("status %d", status)
+	case len(reply.Result) == 0 || reply.Result.Kind() == 'n':
+		return nil, errors.New("a reply without a result")
+	}
+	return reply.Result, nil
+}
+
+// post sends a request, and again as long as the connection for it had been idle and turned out to have ended.
+func (e *end) post(ctx context.Context, body []byte) (text []byte, status int, err error) {
+	var reused atomic.Bool
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
+		reused.Store(c.Reused)
+		if !c.Reused {
+			e.connections.Add(1)
+		}
+	}})
+	for {
+		reused.Store(false)
+		request, err := http.NewRequestWithContext(traced, http.MethodPost, e.url, bytes.NewReader(body))
+		if err != nil {
+			return nil, 0, errors.New("the URL cannot be used")
+		}
+		request.Header.Set("Content-Type", "application/json")
+		reply, err := e.client.Do(request)
+		if err == nil {
+			text, err = readReply(reply)
+			return text, reply.StatusCode, err
+		}
+		if !reused.Load() || ctx.Err() != nil {
+			return nil, 0, withoutURL(err)
+		}
+	}
+}
+
+func readReply(reply *http.Response) ([]byte, error) {
+	defer reply.Body.Close()
+	const frame = 1 << 10 // what stands around the result
+	text, err := io.ReadAll(io.LimitReader(reply.Body, maxResult+frame+1))
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	if len(text) > maxResult+frame {
+		return nil, fmt.Errorf("a reply of more than %d bytes", maxResult)
+	}
+	return text, nil
+}
+
+// withoutURL says why a request failed, in words of our own: errors of the network repeat the URL or its host.
+func withoutURL(err error) error {
+	var unresolved *net.DNSError
+	var timeout net.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return context.Canceled
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return errors.New("no answer in time")
+	case errors.As(err, &unresolved):
+		return errors.New("its host name cannot be resolved")
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return errors.New("connection refused")
+	default:
+		return errors.New("the request failed")
+	}
+}

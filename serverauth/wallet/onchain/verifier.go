@@ -1,0 +1,134 @@
+package onchain
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// ErrUnavailable is returned when no end of the chain answered: nothing is known about the signature.
+var ErrUnavailable = errors.New("onchain: the chain cannot be asked")
+
+// ErrOtherChain is returned by [Verifier.Check] when an end is of another chain than it was given for.
+var ErrOtherChain = errOtherChain
+
+const (
+	// callTimeout bounds one question to one end.
+	callTimeout = 5 * time.Second
+	// maxConnections bounds the questions to one host that are under way; more wait. A reply is held in memory.
+	maxConnections = 64
+)
+
+// End names a JSON-RPC end: "eip155:N=URL" in the configuration.
+type End struct {
+	Chain uint64 // the N of eip155:N
+	URL   string
+}
+
+// ParseEnd reads eip155:N=URL, where URL is https, or http of a loopback host. An error does not repeat the URL, which may
+// hold a key.
+func ParseEnd(text string) (End, error) {
+	chain, address, found := strings.Cut(text, "=")
+	number, named := strings.CutPrefix(chain, "eip155:")
+	id, err := strconv.ParseUint(number, 10, 64)
+	if !found || !named || err != nil || id == 0 || strings.HasPrefix(number, "0") {
+		return End{}, errors.New("is not eip155:N=URL")
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Fragment != "" {
+		return End{}, fmt.Errorf("eip155:%d has no URL that can be used", id)
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+		return End{}, fmt.Errorf("eip155:%d needs an https URL (http for loopback hosts only)", id)
+	}
+	return End{Chain: id, URL: address}, nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Verifier asks chains about signatures of contract wallets. It is safe for concurrent use.
+type Verifier struct {
+	ends map[uint64][]*end // in the order in which they are tried
+}
+
+// NewVerifier returns a verifier that uses the ends with the given transport; nil: one of its own.
+func NewVerifier(ends []End, transport http.RoundTripper) *Verifier {
+	if transport == nil {
+		transport = &http.Transport{
+			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxConnsPerHost: maxConnections, MaxIdleConnsPerHost: maxConnections,
+			IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: callTimeout, MaxResponseHeaderBytes: 64 << 10,
+		}
+	}
+	client := &http.Client{
+		Transport: transport, Timeout: callTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	v := &Verifier{ends: make(map[uint64][]*end)}
+	for _, one := range ends {
+		v.ends[one.Chain] = append(v.ends[one.Chain], &end{chain: one.Chain, url: one.URL, client: client})
+	}
+	return v
+}
+
+// Has reports whether the chain has an end.
+func (v *Verifier) Has(chain uint64) bool { return len(v.ends[chain]) > 0 }
+
+// Check asks all ends at once for their chains. An error is ErrOtherChain for an end of another chain, and ErrUnavailable for one
+// that does not answer now; errors of several ends are joined.
+func (v *Verifier) Check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var faults []error
+	var mu sync.Mutex
+	var asking sync.WaitGroup
+	for chain, ends := range v.ends {
+		for i, one := range ends {
+			asking.Go(func() {
+				err := one.check(ctx)
+				if err == nil {
+					return
+				}
+				err = fmt.Errorf("end %d of eip155:%d: %w", i+1, chain, err)
+				if !errors.Is(err, errOtherChain) {
+					err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				faults = append(faults, err)
+			})
+		}
+	}
+	asking.Wait()
+	return errors.Join(faults...)
+}
+
+// IsValid reports whether the contract at address, deployed or not yet (ERC-6492), accepts the signature of digest on the
+// chain, as of its latest block. The ends are tried in turn until one answers. The error is ErrUnavailable.
+func (v *Verifier) IsValid(ctx context.Context, chain uint64, address [20]byte, digest [32]byte, signature []byte) (bool, error) {
+	asked := ask(address, digest, signature)
+	var faults []error
+	for i, one := range v.ends[chain] {
+		answer, err := one.call(ctx, asked)
+		switch {
+		case err == nil:
+			return bytes.Equal(answer, asked.yes), nil
+		case errors.Is(err, errReverted):
+			return false, nil
+		case ctx.Err() != nil:
+			return false, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+		}
+		faults = append(faults, fmt.Errorf("end %d of eip155:%d: %w", i+1, chain, err))
+	}
+	return false, fmt.Errorf("%w: %w", ErrUnavailable, errors.Join(faults...))
+}

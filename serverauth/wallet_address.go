@@ -1,0 +1,56 @@
+package serverauth
+
+import (
+	"errors"
+	"net/http"
+	"unicode/utf8"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/wallet"
+)
+
+// maxAddressLength is the maximum length of an address in characters. The hex of an ML-DSA-87 key has 5184.
+const maxAddressLength = 8192
+
+// readAddress reads the address of a request, and refuses an invalid one before it is used.
+func readAddress(text, algorithm string) (wallet.Address, error) {
+	switch {
+	case text == "":
+		return wallet.Address{}, errAddressRequired
+	case len(text) > maxAddressLength && utf8.RuneCountInString(text) > maxAddressLength:
+		return wallet.Address{}, errAddressTooLong
+	}
+	address, err := wallet.ParseAddress(text, algorithm)
+	switch {
+	case err != nil:
+		return address, addressProblem(err)
+	case address.String() == "":
+		return address, errAddressRequired
+	default:
+		return address, nil
+	}
+}
+
+// addressProblem is the refusal of an address that cannot be one.
+func addressProblem(err error) error {
+	var wrong *wallet.AddressError
+	if errors.As(err, &wrong) {
+		return invalidAddress(wrong.Reason)
+	}
+	return errBadChecksum
+}
+
+// invalidAddress returns the problem of an invalid address; reason completes the sentence "invalid address: it …".
+func invalidAddress(reason string) *app.Problem {
+	problem := app.NewProblem(http.StatusBadRequest, wallet.Code(wallet.ErrInvalidAddress), "invalid address: it "+reason)
+	problem.Hint = "the address " + reason
+	return problem
+}
+
+// claimed is whom a sign-in request claims to be, for the log: in the form that tokens have if it could be read, and shortened.
+func (r *signInRequest) claimed() string {
+	if r.read == (wallet.Address{}) {
+		return shorten(r.Address)
+	}
+	return shorten(r.read.Canonical())
+}

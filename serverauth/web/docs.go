@@ -1,0 +1,56 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+	"github.com/yuin/goldmark"
+)
+
+//go:embed docs.html docs.css
+var docsFiles embed.FS
+
+// Docs is the page that shows an OpenAPI document: every endpoint with its fields, errors and examples.
+type Docs struct {
+	page, style, common *file
+}
+
+// NewDocs renders the page of an OpenAPI 3.1 document in JSON.
+func NewDocs(document []byte) (*Docs, error) {
+	api, err := readOpenAPI(document)
+	if err != nil {
+		return nil, fmt.Errorf("web: OpenAPI document: %w", err)
+	}
+	text := template.New("docs.html").Funcs(template.FuncMap{"markdown": markdown, "example": example})
+	if text, err = text.ParseFS(docsFiles, "docs.html"); err != nil {
+		return nil, fmt.Errorf("web: page of the OpenAPI document: %w", err)
+	}
+	var page bytes.Buffer
+	if err := text.Execute(&page, api); err != nil {
+		return nil, fmt.Errorf("web: page of the OpenAPI document: %w", err)
+	}
+	style, err := docsFiles.ReadFile("docs.css")
+	if err != nil {
+		return nil, err
+	}
+	return &Docs{newFile("docs.html", page.Bytes()), newFile("docs.css", style), newFile("page.css", pageStyle)}, nil
+}
+
+// Register adds the page at a path, beside which openapi.json is, and below that path its style sheet and page.css, that of
+// every [Page]. It returns the routes, which are for everyone.
+func (d *Docs) Register(e *echo.Echo, path string) []*echo.Route {
+	return slices.Concat(d.page.register(e, path), d.style.register(e, path+"/docs.css"), d.common.register(e, path+"/page.css"))
+}
+
+// markdown renders a description. Raw HTML in it is left out.
+func markdown(text string) (template.HTML, error) {
+	var out bytes.Buffer
+	if err := goldmark.Convert([]byte(text), &out); err != nil {
+		return "", err
+	}
+	return template.HTML(out.String()), nil //nolint:gosec // goldmark escapes, and the text is our own document's
+}
