@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/internal/every"
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
@@ -25,16 +26,7 @@ const (
 )
 
 func (j *janitor) run(ctx context.Context) {
-	ticker := time.NewTicker(cleanupInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			j.clean(ctx)
-		}
-	}
+	every.Interval(ctx, cleanupInterval, func() { j.clean(ctx) })
 }
 
 func (j *janitor) clean(ctx context.Context) {

@@ -15,6 +15,7 @@ import (
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/app/storageurl"
 	"github.com/picoauth/picoauth/serverauth/audit"
+	"github.com/picoauth/picoauth/serverauth/internal/every"
 	"github.com/picoauth/picoauth/serverauth/keys"
 	"github.com/picoauth/picoauth/serverauth/links"
 	"github.com/picoauth/picoauth/serverauth/store"
@@ -213,21 +214,14 @@ const refreshEvery = 2 * time.Second
 // refresh reads the state that processes share in each storage, until the context ends. It ignores failures, which the readiness
 // check reports.
 func (s *storage) refresh(ctx context.Context) {
-	ticker := time.NewTicker(refreshEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			_ = s.each(func(stores *store.Stores) error {
-				if stores.Refresh == nil {
-					return nil
-				}
-				return stores.Refresh(ctx)
-			})
-		}
-	}
+	every.Interval(ctx, refreshEvery, func() {
+		_ = s.each(func(stores *store.Stores) error {
+			if stores.Refresh == nil {
+				return nil
+			}
+			return stores.Refresh(ctx)
+		})
+	})
 }
 
 func (s *storage) close() error {

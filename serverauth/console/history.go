@@ -11,6 +11,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/serverauth/internal/every"
 )
 
 const (
@@ -91,16 +92,7 @@ func newHistory(from prometheus.Gatherer, now app.Clock) *history {
 }
 
 func (h *history) run(ctx context.Context) {
-	ticker := time.NewTicker(historyStep)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			h.take()
-		}
-	}
+	every.Interval(ctx, historyStep, h.take)
 }
 
 func (h *history) take() {

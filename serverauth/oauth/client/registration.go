@@ -16,6 +16,7 @@ import (
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/serverauth/internal/events"
+	"github.com/picoauth/picoauth/serverauth/internal/every"
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
@@ -141,16 +142,7 @@ const (
 
 // Run removes registrations that were not used, and the marks of what served once, until the context ends.
 func (r *Registry) Run(ctx context.Context, used store.UsedStore) {
-	ticker := time.NewTicker(pruneEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			r.Prune(ctx, used)
-		}
-	}
+	every.Interval(ctx, pruneEvery, func() { r.Prune(ctx, used) })
 }
 
 // Prune does what Run does, once.
