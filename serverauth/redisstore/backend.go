@@ -13,7 +13,7 @@ import (
 
 // Backend opens storage in Redis.
 type Backend struct {
-	dial      func(ctx context.Context, network, address string) (net.Conn, error) // nil: the client's own
+	dial      func(ctx context.Context, network, address string) (net.Conn, error) // nil: that of the client library
 	heartbeat time.Duration
 }
 
@@ -23,7 +23,7 @@ func New() *Backend { return &Backend{heartbeat: heartbeat} }
 // Schemes implements store.Backend.
 func (*Backend) Schemes() []string { return redisclient.Schemes() }
 
-// Open implements store.Backend. The server must answer. Each call makes connections of its own.
+// Open implements store.Backend. The server must answer. Each call opens its own connections.
 func (b *Backend) Open(ctx context.Context, c store.BackendConfig) (*store.Stores, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -65,7 +65,7 @@ func (b *Backend) Open(ctx context.Context, c store.BackendConfig) (*store.Store
 	}, nil
 }
 
-// Hash tags of the kinds of stores.
+// Hash tags (Redis Cluster), one for each kind of store.
 const (
 	challengeTag  = "{picoauth:challenges}:"
 	sessionTag    = "{picoauth:sessions}:"

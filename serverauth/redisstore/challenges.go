@@ -20,32 +20,32 @@ const (
 	challengeKey   = challengeTag + "key"
 	challengeClock = challengeTag + "clock"
 	spentPrefix    = challengeTag + "spent:"
-	// spentMargin is how long a spent nonce is remembered beyond its expiry and the clock skew.
+	// spentMargin is how long a used nonce is remembered beyond its expiry and the clock skew.
 	spentMargin = 2 * time.Minute
-	// refreshPause is the time between two readings of the key for nonces that were refused.
+	// refreshPause is the minimum time between two readings of the key that refused nonces cause.
 	refreshPause = time.Second
 )
 
-// challenges is a serverauth.ChallengeStore of nonces that authenticate themselves: Create asks nobody, and of a nonce only
-// that it was spent is kept. The key that all processes make nonces with is in the database. A nonce can be spent
-// only while that key is there, so that a database that has forgotten what was spent accepts none of it again.
+// challenges is a serverauth.ChallengeStore whose nonces have a MAC: Create does not call the database, and only used nonces are
+// stored. The key of the MAC is in the database, for all processes. A nonce can be used only while its key is there. So a database
+// that has lost the used nonces, and the key with them, accepts none of them again.
 //
-// Redis forgets by its own clock, and a nonce expires by that of this program. By how much the latter was ahead at most is
-// kept beside the key: where it has fallen back by more than the margin for which spent nonces are remembered, a spent
-// one might pass for a new one, and a new key is made.
+// Redis forgets by its own clock, but a nonce expires by the clock of this program. The largest lead of the program's clock over
+// that of Redis is stored next to the key. If the lead falls by more than the margin for which used nonces are remembered, a used
+// nonce might be accepted again, so a new key is made.
 type challenges struct {
 	db     database
 	now    app.Clock
 	margin time.Duration
 	log    *slog.Logger
 	minter atomic.Pointer[minter]
-	latest atomic.Int64 // of this program's clock, in Unix milliseconds
+	latest atomic.Int64 // the latest time of this program's clock, in Unix milliseconds
 
-	mu   sync.Mutex // held while the key is read for a nonce that was refused
-	seen time.Time  // when that was
+	mu   sync.Mutex // held while the key is read because of a refused nonce
+	seen time.Time  // time of that reading
 }
 
-// minter makes nonces with a key; nil until the key was read.
+// minter makes nonces with a key. There is none until the key was read.
 type minter struct {
 	key string
 	*store.NonceMinter
@@ -55,7 +55,8 @@ func newChallenges(db database, c store.BackendConfig) *challenges {
 	return &challenges{db: db, now: c.Clock, margin: c.ClockSkew + spentMargin, log: c.Log}
 }
 
-// Create implements serverauth.ChallengeStore. It asks the database only where this program's clock was set back.
+// Create implements serverauth.ChallengeStore. It calls the database only for the first nonce, or if this program's clock was set
+// back.
 func (s *challenges) Create(ctx context.Context, address string, ttl time.Duration) (string, error) {
 	now := s.now()
 	m, latest := s.minter.Load(), s.latest.Load()
@@ -91,8 +92,9 @@ func (s *challenges) IsFor(address, nonce string) bool {
 	return made && s.now().Before(expires)
 }
 
-// offsets is the part of a script that knows by how much the program's clock is ahead of Redis's, and by how much it was at
-// most, to a second. The latter is kept with the key; a full server cannot, and spends nothing either.
+// offsets is the part of a script that computes the lead of the program's clock over that of Redis, and compares it with the
+// largest one, which it stores to within a second. A Redis without free memory cannot store it; it cannot store used nonces
+// either.
 const offsets = `
 local t = redis.call('TIME')
 local offset = tonumber(ARGV[2]) - (t[1] * 1000 + math.floor(t[2] / 1000))
@@ -103,14 +105,15 @@ local function keep()
 end
 `
 
-// spend returns 1 for the first that spends a nonce, 0 for all others, and -1 if another key is due.
+// spend returns 1 to the first caller that uses a nonce, 0 to all others, and -1 if another key is needed.
 var spend = redis.NewScript(offsets + `
 if fallen or redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
 keep()
 if redis.call('SET', KEYS[3], '', 'NX', 'PX', ARGV[4]) then return 1 end
 return 0`)
 
-// open returns the minter of a nonce that is genuine and has not expired, the nonce's key in Redis and its expiry.
+// open returns the minter, the key in Redis that marks a nonce as used, and its expiry. ok means that it is authentic and has not
+// expired.
 func (s *challenges) open(ctx context.Context, address, nonce string) (m *minter, spent string, expires time.Time, ok bool, err error) {
 	if m, err = s.nonces(ctx); err != nil {
 		return m, "", expires, false, err
@@ -157,7 +160,7 @@ func (s *challenges) Validate(ctx context.Context, address, nonce string) (bool,
 	}
 }
 
-// readNow reads the key for a nonce that is not known here. However many come, Redis is asked once a second.
+// readNow reads the key because of a nonce with an unknown MAC. However many there are, it calls Redis at most once a second.
 func (s *challenges) readNow(ctx context.Context, known *minter) (*minter, error) {
 	if !s.mu.TryLock() {
 		return known, nil
@@ -170,8 +173,7 @@ func (s *challenges) readNow(ctx context.Context, known *minter) (*minter, error
 	return s.read(ctx)
 }
 
-// Cleanup implements serverauth.ChallengeStore. Redis forgets what has expired; this finds out whether it has
-// forgotten the key.
+// Cleanup implements serverauth.ChallengeStore. Redis removes expired nonces itself; Cleanup checks whether it has lost the key.
 func (s *challenges) Cleanup(ctx context.Context) (int, error) {
 	return 0, s.refresh(ctx)
 }
@@ -189,7 +191,7 @@ func (s *challenges) nonces(ctx context.Context) (*minter, error) {
 	return s.read(ctx)
 }
 
-// sharedKey returns the key, which is the one that was proposed if there was none, or if the clock was set back.
+// sharedKey returns the key. If there is none, or the clock was set back, it stores the proposed key and returns that.
 var sharedKey = redis.NewScript(offsets + `
 local key = redis.call('GET', KEYS[1])
 if key and not fallen then
@@ -200,7 +202,7 @@ redis.call('SET', KEYS[1], ARGV[1])
 redis.call('SET', KEYS[2], string.format('%.0f', offset))
 return ARGV[1]`)
 
-// read reads the key, or makes it.
+// read reads the key, or makes it if there is none.
 func (s *challenges) read(ctx context.Context) (*minter, error) {
 	var proposed [store.NonceKeySize]byte
 	rand.Read(proposed[:]) // never fails: crypto/rand ends the program instead

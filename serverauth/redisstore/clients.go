@@ -14,32 +14,32 @@ import (
 )
 
 const (
-	clientRow  = clientTag + "client:" // and the id
+	clientRow  = clientTag + "client:" // followed by the id
 	clientList = clientTag + "all"     // all ids, in the order of their bytes
-	usedRow    = clientTag + "used:"   // and the id
-	// untilMargin is how long something is kept beyond its time, for clocks that differ.
+	usedRow    = clientTag + "used:"   // followed by the id
+	// untilMargin is how long something is kept after it has expired, because clocks differ.
 	untilMargin = 10 * time.Minute
 )
 
-// clients is a store.ClientStore: a row for each client, which Redis forgets where it has a time, and a list of the ids.
+// clients is a store.ClientStore: a row for each client, which Redis removes if the client expires, and a list of the ids.
 type clients struct {
 	db     database
 	now    app.Clock
-	pruned atomic.Value // string: how far Prune has come in the list
+	pruned atomic.Value // string: the last id of the list that Prune has checked
 }
 
-// ttl is for how many milliseconds something is kept.
+// ttl returns how long something is kept, in milliseconds.
 func ttl(now time.Time, until int64) int64 {
 	return max(until-now.UnixMilli(), 0) + untilMargin.Milliseconds()
 }
 
-// A row is its time in decimal and the rest.
+// appendClient encodes a row: Until in decimal, a space and the other fields.
 func appendClient(c store.Client) []byte {
 	b := appendText(fmt.Appendf(nil, "%d ", c.Until), string(c.Data))
 	return append(appendText(fmt.Appendf(b, "%d ", c.CreatedAt), c.ID), c.MAC[:]...)
 }
 
-// readClient reads a row. One that is damaged, or is that of another client, has only the ID.
+// readClient decodes a row. A row that is damaged, or of another client, gives only the ID.
 func readClient(id, row string) store.Client {
 	r := rowReader{rest: row}
 	c := store.Client{Until: r.decimal(), Data: []byte(r.text()), CreatedAt: r.decimal(), ID: r.text()}
@@ -50,7 +50,7 @@ func readClient(id, row string) store.Client {
 	return c
 }
 
-// createClient: KEYS are the row and the list, ARGV the id, the row and its life in milliseconds, 0 for ever.
+// createClient: KEYS are the row and the list, ARGV the id, the row and its lifetime in milliseconds, 0 for no expiry.
 var createClient = redis.NewScript(`
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
@@ -102,7 +102,7 @@ func (s *clients) Delete(ctx context.Context, id string) (bool, error) {
 	return value == int64(1), err
 }
 
-// listClients returns ids and rows by turns, and the last id that it has seen.
+// listClients returns ids and rows alternately, the last id that it checked, and how many it checked.
 var listClients = redis.NewScript(`
 local ids = redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], '+', 'LIMIT', 0, ARGV[2])
 local found = {}
@@ -115,7 +115,7 @@ for _, id in ipairs(ids) do
 end
 return {found, ids[#ids] or '', #ids}`)
 
-// List implements store.ClientStore. Ids without a row, which Redis has forgotten, are passed over.
+// List implements store.ClientStore. It skips ids whose row Redis has removed.
 func (s *clients) List(ctx context.Context, after string, limit int) (all []store.Client, err error) {
 	for len(all) < limit {
 		from := "-"
@@ -151,8 +151,8 @@ end
 if #ids < tonumber(ARGV[2]) then return '' end
 return ids[#ids]`)
 
-// Prune implements store.ClientStore: Redis has removed what it could. A part of the list is looked through for what is
-// gone, from where the last call has ended.
+// Prune implements store.ClientStore. Redis removes expired rows itself. Prune removes the ids without a row from a part of the
+// list, starting where the last call ended.
 func (s *clients) Prune(ctx context.Context, _ int64, _ int) (int, error) {
 	after, _ := s.pruned.Load().(string)
 	if after != "" {
@@ -167,7 +167,7 @@ func (s *clients) Prune(ctx context.Context, _ int64, _ int) (int, error) {
 	return 0, nil
 }
 
-// used is a store.UsedStore. Redis forgets by itself.
+// used is a store.UsedStore. Redis removes expired entries itself.
 type used struct {
 	db  database
 	now app.Clock

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// errDamaged is a row that this package did not write, or not like that.
+// errDamaged is returned for a row that this package did not write, or that has changed since.
 var errDamaged = errors.New("redisstore: a row in the database is damaged")
 
-// What is kept is text and numbers of a fixed order: a text is its length and its bytes, whatever they are, and a number a
-// varint. Where a script has to look into a row, what it looks at stands before that, in decimal.
+// A row is a fixed sequence of texts and numbers: a text is its length and its bytes, which are arbitrary, and a number is a
+// varint. What a script has to read comes first, in decimal.
 
 func appendText(b []byte, text string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
-// rowReader reads what was appended. After the first thing that is not there it is bad.
+// rowReader reads a row. After the first error it is bad, and reads nothing more.
 type rowReader struct {
 	rest string
 	bad  bool
@@ -49,7 +49,7 @@ func (r *rowReader) fixed(n int64) string {
 	return r.take(0, int(n))
 }
 
-// decimal reads a number in decimal and the space after it.
+// decimal reads a decimal number and the space after it.
 func (r *rowReader) decimal() int64 {
 	n, err := strconv.ParseInt(r.word(), 10, 64)
 	if err != nil {
@@ -58,7 +58,7 @@ func (r *rowReader) decimal() int64 {
 	return n
 }
 
-// decimals reads two numbers in decimal, of which the second, after a comma, may be absent: 0.
+// decimals reads two decimal numbers with a comma in between. Without the comma the second one is 0.
 func (r *rowReader) decimals() (first, second int64) {
 	one, two, both := strings.Cut(r.word(), ",")
 	first, err := strconv.ParseInt(one, 10, 64)
@@ -71,7 +71,7 @@ func (r *rowReader) decimals() (first, second int64) {
 	return first, second
 }
 
-// counter is decimal for a number without a sign.
+// counter is decimal for an unsigned number.
 func (r *rowReader) counter() uint64 {
 	n, err := strconv.ParseUint(r.word(), 10, 64)
 	if err != nil {
@@ -90,7 +90,7 @@ func (r *rowReader) word() string {
 	return text
 }
 
-// end tells whether all was read, and nothing but what was there.
+// end returns errDamaged unless the whole row was read without an error.
 func (r *rowReader) end() error {
 	if r.bad || r.rest != "" {
 		return errDamaged
@@ -98,7 +98,7 @@ func (r *rowReader) end() error {
 	return nil
 }
 
-// take goes on by skip bytes and returns the next n.
+// take skips bytes and returns the next n.
 func (r *rowReader) take(skip, n int) string {
 	text := r.rest[skip : skip+n]
 	r.rest = r.rest[skip+n:]

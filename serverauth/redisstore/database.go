@@ -8,10 +8,10 @@ import (
 	"github.com/picoauth/picoauth/app/redisclient"
 )
 
-// database makes calls, each of which is sent once.
+// database makes calls. Each is sent once.
 type database struct{ client redis.UniversalClient }
 
-// do calls a command whose first argument is its key. What is absent is nil.
+// do calls a command whose first argument is its key. A missing value is nil.
 func (d database) do(ctx context.Context, arguments ...any) (any, error) {
 	return redisclient.Do(ctx, d.client, arguments...)
 }
@@ -21,7 +21,7 @@ func (d database) run(ctx context.Context, script *redis.Script, keys []string, 
 	return redisclient.Run(ctx, d.client, script, keys, arguments...)
 }
 
-// texts returns the strings of a list; what is absent in it is left out.
+// texts returns the strings of a list, without the missing ones.
 func texts(value any) []string {
 	list, _ := value.([]any)
 	all := make([]string, 0, len(list))

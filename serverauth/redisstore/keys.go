@@ -18,39 +18,39 @@ import (
 )
 
 const (
-	keyRecords = keyTag + "records" // a hash of encoded records by their ids
-	keyDamaged = keyTag + "damaged" // the same of those that could not be read
-	// keyVersion is the field of the records that every update changes. No id is empty.
+	keyRecords = keyTag + "records" // a hash of encoded records by id
+	keyDamaged = keyTag + "damaged" // the same for records that could not be read
+	// keyVersion is the field of the records that changes with every update. No id is empty.
 	keyVersion = ""
 )
 
-// errNoEncryptionKey says what the keys need. The other stores do without.
+// errNoEncryptionKey is returned by the key store. Other stores need no encryption key.
 var errNoEncryptionKey = errors.New("redisstore: keys can be kept in Redis only with server_auth.key_encryption_key")
 
-// keyStore is a keys.Store: a hash that is replaced in a transaction, which begins again when another process was first.
+// keyStore is a keys.Store: a hash that is replaced in an optimistic transaction, which is retried if another process was faster.
 type keyStore struct {
 	db  database
 	key *keys.EncryptionKey
 	log *slog.Logger
 
-	updating chan struct{} // the updates of this process wait for one another instead of beginning again
+	updating chan struct{} // serialises the updates of this process, so that they need no retries
 
 	mu   sync.Mutex
-	seen keySnapshot // what was read last
+	seen keySnapshot // the last one that was read
 }
 
 func newKeyStore(db database, c store.BackendConfig) *keyStore {
 	return &keyStore{db: db, key: c.EncryptionKey, log: c.Log, updating: make(chan struct{}, 1)}
 }
 
-// keySnapshot is what the hash held at a version; the version of an empty one is empty.
+// keySnapshot is the content of the hash at a version. An empty hash has an empty version.
 type keySnapshot struct {
 	version string
 	records []keys.Record     // by ascending ids
-	damaged map[string]string // as they are, by id
+	damaged map[string]string // unchanged, by id
 }
 
-// Load implements keys.Store. It reads the version only, unless that has changed.
+// Load implements keys.Store. If the version has not changed, it reads only that.
 func (s *keyStore) Load(ctx context.Context) ([]keys.Record, error) {
 	if s.key == nil {
 		return nil, errNoEncryptionKey
@@ -103,7 +103,7 @@ func (s *keyStore) read(ctx context.Context, from redisclient.Processor) (keySna
 	return snapshot, nil
 }
 
-// Update implements keys.Store. All is written at once.
+// Update implements keys.Store. It writes all changes in one transaction.
 func (s *keyStore) Update(ctx context.Context, change func([]keys.Record) ([]keys.Record, error)) error {
 	if s.key == nil {
 		return errNoEncryptionKey
@@ -125,7 +125,7 @@ func (s *keyStore) Update(ctx context.Context, change func([]keys.Record) ([]key
 	}
 }
 
-// update is one try. It has read what it writes over, or else the transaction fails.
+// update is one attempt. Its transaction fails if the hash has changed since it was read.
 func (s *keyStore) update(ctx context.Context, tx *redis.Tx, change func([]keys.Record) ([]keys.Record, error)) error {
 	before, err := s.read(ctx, tx)
 	if err != nil {
@@ -161,7 +161,7 @@ func (s *keyStore) update(ctx context.Context, tx *redis.Tx, change func([]keys.
 	return err
 }
 
-// difference returns the records that are new or differ, encoded, and the ids of those that are missing.
+// difference returns the new and changed records, encoded, and the ids of the removed ones.
 func (s *keyStore) difference(before keySnapshot, after []keys.Record) (written map[string]string, gone []string, err error) {
 	old := make(map[string]keys.Record, len(before.records))
 	for _, record := range before.records {
@@ -186,7 +186,7 @@ func (s *keyStore) difference(before keySnapshot, after []keys.Record) (written 
 	return written, gone, nil
 }
 
-// ownError is an error of the function that changes, which is returned as it is.
+// ownError marks an error of the change function, which Update returns unchanged.
 type ownError struct{ error }
 
 func (s *keyStore) explain(ctx context.Context, err error) error {

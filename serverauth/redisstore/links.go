@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	linkRows  = linkTag + "rows" // a hash of rows by their wallets
-	linkIndex = linkTag + "of:"  // and a subject: its wallets
+	linkRows  = linkTag + "rows" // a hash of rows by wallet
+	linkIndex = linkTag + "of:"  // followed by a subject: its wallets
 )
 
 // links is a store.LinkStore. A row is its version in hex, a space, the length of the subject in decimal, a space, the subject,
-// and what only Go reads (appendLink).
+// and the fields that only Go reads (appendLink).
 type links struct{ db database }
 
-// linkParts is the part of a script that looks into a row: whose it is, and its version. Of a damaged one both are empty.
+// linkParts has the functions that read the version and the subject of a row in a script. For a damaged row both are empty.
 const linkParts = `
 local function version(row)
 	local v = row and string.match(row, '^(%x+) ') or ''
@@ -35,8 +35,8 @@ local function subject(row)
 end
 `
 
-// findLink: KEYS are the rows and the index of the wallet. It returns the row, or else 1 if there are links to a subject of that
-// name.
+// findLink: KEYS are the rows and the index of the wallet. It returns the row; without one it returns 1 if there are links whose
+// subject is the wallet, else 0.
 var findLink = redis.NewScript(`
 local row = redis.call('HGET', KEYS[1], ARGV[1])
 if row then return row end
@@ -70,8 +70,8 @@ func (s *links) List(ctx context.Context, subject string) (rows []store.Link, er
 	return rows, err
 }
 
-// changeLinks: ARGV is the prefix of indexes, and for each change its wallet, the version that it replaces, the row and its
-// subject. It returns 1 if all was written.
+// changeLinks: ARGV are the prefix of the indexes and, for each change, the wallet, the version to replace, the row and its
+// subject. It returns 1 if it wrote all rows, and 0 if it wrote none.
 var changeLinks = redis.NewScript(linkParts + `
 for i = 2, #ARGV, 4 do
 	if version(redis.call('HGET', KEYS[1], ARGV[i])) ~= ARGV[i + 1] then return 0 end
@@ -98,7 +98,7 @@ func (s *links) Change(ctx context.Context, changes []store.LinkChange) (bool, e
 	return value == int64(1), err
 }
 
-// anyLink returns how many rows there are.
+// anyLink returns the number of rows.
 var anyLink = redis.NewScript(`return redis.call('HLEN', KEYS[1])`)
 
 // Any implements store.LinkStore.
@@ -108,7 +108,7 @@ func (s *links) Any(ctx context.Context) (bool, error) {
 	return n > 0, err
 }
 
-// appendLink appends what readLink and the scripts read.
+// appendLink appends a row as readLink and the scripts read it.
 func appendLink(b []byte, row store.Link) []byte {
 	b = hex.AppendEncode(b, row.Version[:])
 	b = fmt.Appendf(b, " %d %s", len(row.Subject), row.Subject)
@@ -119,8 +119,8 @@ func appendLink(b []byte, row store.Link) []byte {
 	return append(b, row.MAC[:]...)
 }
 
-// readLink returns the row of a text. Of a damaged one nothing is taken but its version, by which it can be replaced: it is
-// authentic to nobody.
+// readLink decodes a row. For a damaged row it returns only the version, so that the row can be replaced; its empty MAC is never
+// valid.
 func readLink(text string) (row store.Link) {
 	r := rowReader{rest: text}
 	version, err := hex.DecodeString(r.word())

@@ -7,14 +7,14 @@ import (
 	"github.com/picoauth/picoauth/serverauth/audit"
 )
 
-// Kinds of rows, as they begin. The scripts know them too.
+// Kinds of rows: the first byte. The scripts use them too.
 const (
 	rowOfMint       = 'm'
 	rowOfGap        = 'g'
 	rowOfCheckpoint = 'c'
 )
 
-// auditBeginning is how a row begins after its kind: its number, so that no two rows are the same, and its seal.
+// auditBeginning is what follows the kind of a row: its number, so that no two rows are equal, and its MAC.
 func auditBeginning(row audit.Entry) []byte {
 	return append(fmt.Appendf(nil, "%d ", row.Seq), row.MAC[:]...)
 }
@@ -65,7 +65,7 @@ func readAudit(text string) (row audit.Entry, err error) {
 	}
 	row.Mint.IssuedAt, row.Mint.ExpiresAt = r.number(), r.number()
 	if r.rest == "" {
-		return row, r.end() // of a version that had no more
+		return row, r.end() // written by a version without these fields
 	}
 	for _, field := range laterMintTexts(&row.Mint) {
 		*field = r.text()
@@ -97,7 +97,7 @@ func readAudits(texts []string) ([]audit.Entry, error) {
 	return rows, nil
 }
 
-// headText is a head as it is kept. That of an empty audit is empty, as is the key that is not there.
+// headText encodes a head. The head of an empty audit is empty, like a missing key.
 func headText(head audit.Head) string {
 	if head == (audit.Head{}) {
 		return ""

@@ -6,8 +6,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// longestLived returns a script that knows until when the tokens live that there are: it is kept beside the rows, and
-// where rows are older than that, as long as a token can live.
+// longestLived returns a script with the function longest: the latest expiry of all tokens, which is stored next to the rows. For
+// rows of versions without it, it is the longest token lifetime from now on.
 func longestLived(script string) *redis.Script {
 	return indexed(`
 local function longest(key, rows)
@@ -19,12 +19,12 @@ end
 ` + script)
 }
 
-// longestMint: KEYS are where it is kept, and the rows. It returns when the last token expires.
+// longestMint: KEYS are the latest expiry and the rows. It returns the latest expiry.
 var longestMint = longestLived(`return longest(KEYS[1], KEYS[2])`)
 
-// appendMints: KEYS are the head, the rows, when the last token expires, and the indexes of the rows in their order. ARGV are
-// the head that there must be, the one after, when the last of these tokens expires, and for each row its number, itself, how
-// long its indexes have it, and how many these are. It returns whether the rows were added, and the head.
+// appendMints: KEYS are the head, the rows, the latest expiry, and the indexes of the rows in their order. ARGV are the expected
+// head, the new one, the latest expiry of the new rows, and for each row its number, the row, how long its indexes keep it (in
+// milliseconds), and their number. It returns 1 if it added the rows, else 0, and the head.
 var appendMints = longestLived(`
 local head = redis.call('GET', KEYS[1]) or ''
 if head ~= ARGV[1] then return {0, head} end
@@ -44,7 +44,7 @@ end
 redis.call('SET', KEYS[1], ARGV[2])
 return {1, ARGV[2]}`)
 
-// readMints returns the rows that have the numbers ARGV.
+// readMints returns the rows with the sequence numbers in ARGV.
 var readMints = redis.NewScript(`
 local rows = {}
 for _, seq in ipairs(ARGV) do
@@ -52,8 +52,8 @@ for _, seq in ipairs(ARGV) do
 end
 return rows`)
 
-// pruneMints: ARGV are for each checkpoint the number before the rows that it stands for, its own number, what the last of these
-// rows begins with after its kind, and the checkpoint's row. It returns how many mints and gaps are gone.
+// pruneMints: ARGV are for each checkpoint the number before the rows that it replaces, its own number, the beginning of the last
+// of these rows (without its kind), and the checkpoint's row. It returns the number of removed mints and gaps.
 var pruneMints = redis.NewScript(`
 local function find(seq) return redis.call('ZRANGEBYSCORE', KEYS[1], seq, seq)[1] end
 local removed = 0

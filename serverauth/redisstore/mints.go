@@ -13,24 +13,24 @@ import (
 const (
 	mintHead = mintTag + "head"
 	mintRows = mintTag + "rows"
-	// mintLongest is when the last token expires, in Unix seconds. It never falls.
+	// mintLongest holds the latest expiry of all tokens, in Unix seconds. It never decreases.
 	mintLongest = mintTag + "longest"
-	// What finds a mint; the value follows.
+	// Prefixes of the indexes of mints; the value follows.
 	mintByID      = mintTag + "jti:"
 	mintBySession = mintTag + "sid:"
 	mintBySubject = mintTag + "sub:" // a subject or a wallet id
-	// mintMargin is how long a mint is found beyond its token's life, which is far longer than it waits to be stored.
+	// mintMargin is how long an index keeps a mint beyond its token's lifetime. It is far longer than a mint waits to be stored.
 	mintMargin = time.Hour
-	// maxMintSeconds bounds that life, a hundred years.
+	// maxMintSeconds limits the lifetime that an index uses: a hundred years.
 	maxMintSeconds = 100 * 366 * 24 * 3600
-	// oldestMintSeconds bounds the life of a token by configuration, a year.
+	// oldestMintSeconds is the longest token lifetime that can be configured: a year.
 	oldestMintSeconds = 366 * 24 * 3600
-	// mintPage is how many rows are read in one step.
+	// mintPage is the number of rows that are read in one step.
 	mintPage = 1000
 )
 
-// mints is a audit.Store: rows in a sorted set by their numbers, and for what a mint is found by an index
-// of its number, which is forgotten when its token has expired.
+// mints is an audit.Store: a sorted set of rows by sequence number, and indexes of these numbers, which forget a number after its
+// token has expired.
 type mints struct{ db database }
 
 // Head implements audit.Store.
@@ -68,13 +68,13 @@ func (s *mints) Append(ctx context.Context, after audit.Head, rows []audit.Entry
 	return head, err == nil && result[0] == int64(1), err
 }
 
-// mintLife is how long a mint must be found.
+// mintLife is how long the indexes keep a mint.
 func mintLife(m audit.Mint) time.Duration {
 	life := min(m.ExpiresAt-max(m.IssuedAt, 0), maxMintSeconds)
 	return time.Duration(max(life, 0))*time.Second + mintMargin
 }
 
-// mintIndexes returns the keys of what a row is found by.
+// mintIndexes returns the keys of the indexes of a row.
 func mintIndexes(row audit.Entry) (keys []string) {
 	if row.Lost > 0 || row.Pruned > 0 {
 		return nil
@@ -95,7 +95,7 @@ func mintIndexes(row audit.Entry) (keys []string) {
 	return keys
 }
 
-// Latest implements audit.Store: a round trip for every 1000 rows, of all that are newer than what it finds.
+// Latest implements audit.Store. It reads from the newest row on until it has found enough, 1000 rows in a round trip.
 func (s *mints) Latest(ctx context.Context, q audit.Query) (latest []audit.Entry, err error) {
 	below := "+inf"
 	if q.Before > 0 {
@@ -157,7 +157,7 @@ func (s *mints) read(ctx context.Context, command ...any) ([]audit.Entry, error)
 	return readAudits(texts(value))
 }
 
-// Live implements audit.Store: a round trip for each argument that is not empty, and one for every 1000 mints.
+// Live implements audit.Store: one round trip for each argument that is not empty, and one for every 1000 mints.
 func (s *mints) Live(ctx context.Context, jti, sid, sub string, now int64) (live []audit.Mint, err error) {
 	seqs, err := s.find(ctx, jti, sid, sub)
 	if err != nil {
@@ -184,7 +184,7 @@ func (s *mints) Live(ctx context.Context, jti, sid, sub string, now int64) (live
 	return live, nil
 }
 
-// find returns the numbers of the rows that an index has, ascending.
+// find returns the sequence numbers in the indexes of the values, ascending and each once.
 func (s *mints) find(ctx context.Context, jti, sid, sub string) (seqs []any, err error) {
 	var found []int64
 	for _, index := range [...]struct{ prefix, value string }{{mintByID, jti}, {mintBySession, sid}, {mintBySubject, sub}} {

@@ -6,5 +6,5 @@ import (
 	"github.com/picoauth/picoauth/serverauth"
 )
 
-// Module adds the URLs of Redis, of Sentinel and of Cluster to the storage URLs that serverauth.Module opens.
+// Module adds the URLs of Redis, Redis Sentinel and Redis Cluster to the storage URLs that serverauth.Module opens.
 var Module fx.Option = serverauth.AsBackend(New)

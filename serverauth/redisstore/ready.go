@@ -19,7 +19,8 @@ var kinds = [...]struct{ name, tag string }{
 	{"links", linkTag}, {"clients", clientTag},
 }
 
-// probe writes, reads and takes away, with the commands that the scripts use, a key of each type below a name. It returns 1.
+// probe writes, reads and removes keys of each type under a name, with the commands that the scripts use. It returns 1 if they
+// work, else 0.
 var probe = redis.NewScript(`
 local text, index, hash = KEYS[1], KEYS[1] .. ':index', KEYS[1] .. ':hash'
 redis.call('TIME')
@@ -36,11 +37,11 @@ redis.call('ZREMRANGEBYSCORE', index, '-inf', 0)
 redis.call('DEL', text)
 return fine and 1 or 0`)
 
-// probeName is that of this process, so that no two are in each other's way.
+// probeName is unique, so that probes of several processes do not disturb each other.
 var probeName = rand.Text()
 
-// ready tries every kind of store, so that a server that is full, or a replica, or a cluster that lacks a node, or a user
-// who may not do what requests need, is not taken for one that works. It names what does not.
+// ready writes to every kind of store and names those that fail. So it detects a Redis without free memory, a replica, a cluster
+// with a missing node, and a user without the necessary permissions.
 func (d database) ready(ctx context.Context) error {
 	failures := make([]error, len(kinds))
 	var trying sync.WaitGroup
@@ -79,8 +80,8 @@ func (d database) try(ctx context.Context, tag string) error {
 	return redisclient.Failed(ctx, err)
 }
 
-// mayWork refuses a user who may not do what requests need, such as to run scripts. What passes by itself, such as a
-// server that is full or being loaded, does not keep a process from starting.
+// mayWork returns an error if the user lacks necessary permissions, for example to run scripts. Temporary failures, such as a
+// server that is full or loading its data, do not prevent the start.
 func (d database) mayWork(ctx context.Context) error {
 	for _, kind := range kinds {
 		if err := d.try(ctx, kind.tag); forbidden(err) {
@@ -91,7 +92,7 @@ func (d database) mayWork(ctx context.Context) error {
 	return nil
 }
 
-// forbidden tells whether the user may not do something, in a script too.
+// forbidden reports whether the user lacks a permission, also inside a script.
 func forbidden(err error) bool {
 	return redis.HasErrorPrefix(err, "NOPERM") || err != nil && (strings.Contains(err.Error(), "ACL failure in script") ||
 		strings.Contains(err.Error(), "user executing the script can't"))

@@ -2,9 +2,9 @@ package redisstore
 
 import "github.com/redis/go-redis/v9"
 
-// The denylist has four keys: the state, a hash of seq and pruned; the log, a sorted set of rows by sequence number, with
-// which each row begins; known, a hash of numbers by what an item hits, of those that are added once; and the end,
-// a sorted set by expiry, of those that have one, of number and, after a space, the field in known.
+// The denylist has four keys. The state is a hash with seq and pruned. The log is a sorted set of rows by sequence number; each
+// row begins with its number. known is a hash of numbers by name (revocationName), for items that are added only once. end is a
+// sorted set by expiry, for items that expire; a member is the number, a space and the name.
 const (
 	revocationState = revocationTag + "state"
 	revocationLog   = revocationTag + "log"
@@ -12,8 +12,9 @@ const (
 
 var revocationKeys = []string{revocationState, revocationLog, revocationTag + "known", revocationTag + "end"}
 
-// numbered returns a script that knows the state. Sequence numbers are microseconds of Redis's clock where the last one
-// is not later: a database that has lost its state goes on above what it had, since it cannot add as fast as they pass.
+// numbered returns a script that can read the state. Sequence numbers are microseconds of Redis's clock, or follow the last number
+// if that is higher. Numbers grow more slowly than the clock, so a database that has lost its state continues above its old
+// numbers.
 func numbered(script string) *redis.Script {
 	return redis.NewScript(`
 local STATE, LOG, KNOWN, END = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -35,11 +36,11 @@ end
 ` + script)
 }
 
-// beginRevocations makes the state if there is none.
+// beginRevocations creates the state if there is none.
 var beginRevocations = numbered(`state() return 1`)
 
-// addRevocations: ARGV are the channel, the step (store.RevocationStep), and for each item its name or nothing, its expiry and its row without the number.
-// It returns for each the row that was there already, or an empty text.
+// addRevocations: ARGV are the channel, the step (store.RevocationStep), and for each item its name or an empty text, its expiry,
+// and its row without the number. It returns for each item the row that was already there, or an empty text.
 var addRevocations = numbered(`
 local seq = state()
 local last = math.max(seq, micros()) + tonumber(ARGV[2]) - 1
@@ -66,7 +67,7 @@ if added then
 end
 return first`)
 
-// pruneRevocations: ARGV are the time before which an item's expiry must be, and how many may go.
+// pruneRevocations: ARGV are the time before which an item must expire to be removed, and the maximum number of items.
 var pruneRevocations = numbered(`
 local ends = redis.call('ZRANGEBYSCORE', END, '-inf', '(' .. ARGV[1], 'LIMIT', 0, ARGV[2])
 if #ends == 0 then return 0 end

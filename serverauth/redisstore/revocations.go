@@ -13,10 +13,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// revocationBatch is how many items are pruned in one step: few enough that others need not wait for it.
+// revocationBatch is the number of items that are pruned in one step, small enough that others do not wait for it.
 const revocationBatch = 1000
 
-// revocations is a store.RevocationStore. Each commit is told on the channel.
+// revocations is a store.RevocationStore. It publishes each commit on the channel.
 type revocations struct {
 	db      database
 	channel string
@@ -52,7 +52,7 @@ func (s *revocations) Add(ctx context.Context, items []store.Revocation) ([]stor
 	return stored, nil
 }
 
-// Since implements store.RevocationStore: one round trip, and another where the whole list is due.
+// Since implements store.RevocationStore: one round trip, and a second one if the whole list is needed.
 func (s *revocations) Since(ctx context.Context, seq, after int64, limit int) (store.RevocationPage, error) {
 	asked := cmp.Or(after, seq)
 	head, rows, err := s.read(ctx, asked, limit)
@@ -80,7 +80,7 @@ func (s *revocations) Since(ctx context.Context, seq, after int64, limit int) (s
 	return page, nil
 }
 
-// read reads, at one moment, the state and rows whose number is above after: one more than limit, if there are.
+// read reads the state and the rows whose number is above after, atomically. It returns one row more than limit, if there is one.
 func (s *revocations) read(ctx context.Context, after int64, limit int) (head store.RevocationHead, rows []string, err error) {
 	number := strconv.FormatInt(after, 10)
 	state := redis.NewCmd(ctx, "HMGET", revocationState, "seq", "pruned")
@@ -128,7 +128,7 @@ func (s *revocations) Prune(ctx context.Context, before int64, limit int) (remov
 	return removed, nil
 }
 
-// revocationName is what an item that is added once is known by, and empty for any other.
+// revocationName identifies an item that is added only once; it is empty for other items.
 func revocationName(item store.Revocation) string {
 	switch {
 	case item.JTI != "":
@@ -142,7 +142,7 @@ func revocationName(item store.Revocation) string {
 	}
 }
 
-// appendRevocation appends what readRevocation reads after the number.
+// appendRevocation appends what readRevocation reads after the sequence number.
 func appendRevocation(b []byte, item store.Revocation) []byte {
 	for _, text := range [...]string{item.JTI, item.SID, item.Sub, item.KID, item.Reason, item.RevokedBy} {
 		b = appendText(b, text)

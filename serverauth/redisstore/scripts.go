@@ -2,8 +2,8 @@ package redisstore
 
 import "github.com/redis/go-redis/v9"
 
-// indexed returns a script that has the functions of an index: a sorted set of members by the time, in milliseconds of
-// Redis's own clock, at which each is forgotten. It forgets them whenever it is added to, and ends with the last one.
+// indexed returns a script with the functions of an index: a sorted set whose scores are the times at which its members expire, in
+// milliseconds of Redis's clock. Adding a member removes the expired ones. The set expires with its last member.
 func indexed(script string) *redis.Script {
 	return redis.NewScript(`
 local function now()

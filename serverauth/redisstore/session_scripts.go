@@ -2,9 +2,10 @@ package redisstore
 
 import "github.com/redis/go-redis/v9"
 
-// owned returns a script that can also read a session's row. The row begins with counter, times (the rotation and, after
-// a comma, the check of a contract wallet, the expiry, the end and the beginning) and the lengths of the subject and wallet id, in decimal; then come those two, and
-// what only Go reads (appendSession). Of a row that is not so, nothing is read.
+// owned returns a script that can also read a session's row. The row begins with, in decimal: the counter, the time of the
+// rotation (followed by a comma and the time of the last check of a contract wallet), the expiry, the end, the start, and the
+// lengths of the subject and of the wallet id. Then come these two ids, and the fields that only Go reads (appendSession). A row
+// in another format is not parsed.
 func owned(script string) *redis.Script {
 	return indexed(`
 local function parse(row)
@@ -37,8 +38,8 @@ local function above(a, b) return #a > #b or #a == #b and a > b end
 ` + script)
 }
 
-// createSession: KEYS are the row, the list, then so many marks as the last argument says, then the indexes of its owners. It returns the cut-off that
-// refuses the session, or nothing.
+// createSession: KEYS are the row, the list, the cut-offs (the last argument is their number), then the indexes of the owners. It
+// returns the cut-off that refuses the session, or nothing.
 var createSession = indexed(`
 local sid, row, started, ttl, listed, marks = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
 local cut = nil
@@ -53,9 +54,9 @@ local now = now()
 for i = 3 + marks, #KEYS do remember(KEYS[i], sid, now, ttl) end
 return false`)
 
-// rotateSession is serverauth's Rotation.Rotate, with the grace by Redis's own clock. It returns the outcome, and the row
-// unless the session is absent. Counters are compared as text, so that none is too large for Lua's numbers. A damaged
-// row is returned as it is.
+// rotateSession is Rotation.Rotate of package store, with the grace by Redis's clock. It returns the outcome, and the row unless
+// the session is absent. It compares counters as text, because they may be too large for Lua's numbers. It returns a damaged row
+// unchanged.
 var rotateSession = owned(`
 local sid, prefix, presented, following = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local asked, expires, grace, keep, checked, bound = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10]
@@ -81,7 +82,7 @@ redis.call('DEL', KEYS[1])
 forget(s, prefix, KEYS[2], sid)
 return {3, row}`)
 
-// endSession returns the row, or nothing.
+// endSession removes a session and returns its row, or nothing.
 var endSession = owned(`
 local row = redis.call('GET', KEYS[1])
 if not row then return false end
@@ -89,8 +90,8 @@ redis.call('DEL', KEYS[1])
 forget(parse(row), ARGV[2], KEYS[2], ARGV[1])
 return row`)
 
-// endSubject: KEYS are the list, the marks of the ids, then their indexes. It sets the marks, ends up to a number of
-// sessions and returns their ids and rows, by turns; only if it was that many, more may be left.
+// endSubject: KEYS are the list, the cut-offs of the ids, then their indexes. It sets the cut-offs, ends up to limit sessions, and
+// returns their ids and rows alternately. Only if it ended limit sessions, more may be left.
 var endSubject = owned(`
 local at, ttl, rows, prefix, limit = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local ids = (#KEYS - 1) / 2
@@ -117,8 +118,8 @@ for i = 2 + ids, #KEYS do
 end
 return ended`)
 
-// pruneSessions goes through a part of the list, from a member on, and forgets what has no row any more. It returns the
-// last member that it has seen, or an empty text at the end.
+// pruneSessions checks a part of the list, from a given member on, and removes the members without a row. It returns the last
+// member that it checked, or an empty text at the end of the list.
 var pruneSessions = redis.NewScript(`
 local after, limit, rows = ARGV[1], ARGV[2], ARGV[3]
 local members = redis.call('ZRANGEBYLEX', KEYS[1], after, '+', 'LIMIT', 0, limit)

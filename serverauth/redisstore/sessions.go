@@ -14,28 +14,28 @@ import (
 )
 
 const (
-	sessionRow   = sessionTag + "session:" // and the sid; rows of before, without a MAC, were at row:
-	sessionIndex = sessionTag + "by:"      // and a subject or wallet id: its sids
-	sessionCut   = sessionTag + "cut:"     // and a subject, wallet id or mark: the time as of which EndSubject has ended it
-	sessionList  = sessionTag + "all"      // all sids in the order of their beginnings (listMember)
-	// cutLife is how long a mark of EndSubject lasts: longer than the hour that it must.
+	sessionRow   = sessionTag + "session:" // followed by the sid; old rows, without a MAC, were at row:
+	sessionIndex = sessionTag + "by:"      // followed by a subject or wallet id: its sids
+	sessionCut   = sessionTag + "cut:"     // followed by a subject, wallet id or mark: the cut-off of EndSubject
+	sessionList  = sessionTag + "all"      // all sids in the order in which their sessions began (listMember)
+	// cutLife is how long a cut-off of EndSubject is kept: longer than the required hour.
 	cutLife = 2 * time.Hour
-	// sessionMargin is how long a session that no refresh can continue is kept beyond what revoking its subject needs.
+	// sessionMargin is how long an expired session is kept beyond the time that revoking its subject needs.
 	sessionMargin = time.Minute
-	// endBatch is how many sessions EndSubject ends in one step; few subjects have more.
+	// endBatch is the maximum number of sessions that EndSubject ends in one step; few subjects have more.
 	endBatch = 5000
-	// pruneBatch is how many sids of the list Prune looks at.
+	// pruneBatch is the number of ids of a list that Prune checks.
 	pruneBatch = 1000
 )
 
-// sessions is a serverauth.SessionStore: a row for each session, which expires, and for each subject and wallet id
-// an index of its sessions.
+// sessions is a serverauth.SessionStore: a row for each session, which expires, and an index of sessions for each subject and
+// wallet id.
 type sessions struct {
 	db   database
 	now  app.Clock
-	keep int64 // milliseconds that a row outlives its session, so that revoking the subject finds it
+	keep int64 // milliseconds that a row is kept after its session has expired, so that revoking the subject finds it
 
-	pruned atomic.Value // string: how far Prune has come in the list
+	pruned atomic.Value // string: the last entry of the list that Prune has checked
 }
 
 func newSessions(db database, c store.BackendConfig) *sessions {
@@ -64,7 +64,7 @@ func (s *sessions) Create(ctx context.Context, row store.Session) (cutOff int64,
 	return cutOff, nil
 }
 
-// Rotate implements serverauth.SessionStore in one round trip, or in two where it binds the session to a key.
+// Rotate implements serverauth.SessionStore in one round trip, or in two if it binds the session to a key.
 func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.RotationOutcome, error) {
 	bound, err := s.bound(ctx, r)
 	if err != nil {
@@ -84,7 +84,7 @@ func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session,
 	return sessionOf(r.SessionID, text), store.RotationOutcome(code), nil
 }
 
-// bound is what of a session's row never changes but when it is bound to a key, as it is then; empty: it is not to be bound.
+// bound returns the part of a row that only a binding to a key changes, as it is after it; empty if r binds no key.
 func (s *sessions) bound(ctx context.Context, r store.Rotation) ([]byte, error) {
 	if r.KeyThumbprint == "" {
 		return nil, nil
@@ -117,8 +117,8 @@ func (s *sessions) End(ctx context.Context, sid string) (store.Session, bool, er
 	return sessionOf(sid, text), true, nil
 }
 
-// EndSubject implements serverauth.SessionStore. It is atomic for up to 5000 sessions; of more it ends as many in a step,
-// the first of which holds new ones off.
+// EndSubject implements serverauth.SessionStore. It is atomic for up to 5000 sessions. It ends more than that in several steps;
+// from the first step on new sessions are refused.
 func (s *sessions) EndSubject(ctx context.Context, ids []string, at int64) ([]store.Session, error) {
 	ttl := cutLife.Milliseconds() + max(at-s.now().UnixMilli(), 0)
 	var ended []store.Session
@@ -137,8 +137,8 @@ func (s *sessions) EndSubject(ctx context.Context, ids []string, at int64) ([]st
 	}
 }
 
-// Prune implements serverauth.SessionStore: Redis has removed what it could. A part of the list is looked through for what
-// is gone, from where the last call has ended.
+// Prune implements serverauth.SessionStore. Redis removes expired rows itself. Prune removes the sids without a row from a part of
+// the list, starting where the last call ended.
 func (s *sessions) Prune(ctx context.Context, _ int64, _ int) (int, error) {
 	after, _ := s.pruned.Load().(string)
 	if after != "" {
@@ -153,7 +153,7 @@ func (s *sessions) Prune(ctx context.Context, _ int64, _ int) (int, error) {
 	return 0, nil
 }
 
-// ownerKeys returns the marks of the ids and then their indexes.
+// ownerKeys returns the keys of the cut-offs of the ids, then of their indexes.
 func ownerKeys(ids []string) []string {
 	keys := make([]string, 0, 2*len(ids))
 	for _, prefix := range [...]string{sessionCut, sessionIndex} {
@@ -164,7 +164,7 @@ func ownerKeys(ids []string) []string {
 	return keys
 }
 
-// sessionOf reads the row of a session. One that is damaged, or is that of another session, has only the ID.
+// sessionOf decodes the row of a session. A row that is damaged, or of another session, gives only the ID.
 func sessionOf(sid, text string) store.Session {
 	row, err := readSession(text)
 	if err != nil || row.ID != sid {
@@ -173,7 +173,7 @@ func sessionOf(sid, text string) store.Session {
 	return row
 }
 
-// appendSession appends what readSession and the scripts read.
+// appendSession appends a row as readSession and the scripts read it.
 func appendSession(b []byte, s store.Session) []byte {
 	b = fmt.Appendf(b, "%d %d,%d %d %d %d %d %d ", s.Counter, s.RotatedAt, s.CheckedAt, s.ExpiresAt, s.EndsAt, s.StartedAt, len(s.Subject.ID), len(s.Subject.WalletID))
 	return appendUnchanging(b, s)
@@ -220,7 +220,7 @@ func sessionTexts(s *store.Session) [9]*string {
 	}
 }
 
-// optionalTexts stand behind the MAC where they are not empty, each after its index here.
+// optionalTexts are stored after the MAC if they are not empty, each preceded by its index here (one byte).
 func optionalTexts(s *store.Session) [5]*string {
 	return [...]*string{&s.Subject.Address, &s.Subject.WalletKind, &s.Proof.Message, &s.Proof.Signature, &s.KeyThumbprint}
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// listPage is how many rows are read in one step.
+// listPage is the number of rows that are read in one step.
 const listPage = 500
 
-// List implements serverauth.SessionStore: of all sessions in the order of the list, of a subject's by reading them all.
+// List implements serverauth.SessionStore. It reads all sessions of a subject, or the list in its order.
 func (s *sessions) List(ctx context.Context, q store.SessionQuery) ([]store.Session, error) {
 	switch {
 	case q.ID != "":
@@ -27,7 +27,7 @@ func (s *sessions) List(ctx context.Context, q store.SessionQuery) ([]store.Sess
 	}
 }
 
-// newest returns the newest of some sessions.
+// newest returns the newest of the given sessions.
 func (s *sessions) newest(ctx context.Context, q store.SessionQuery, sids []string) (page []store.Session, err error) {
 	for some := range slices.Chunk(sids, listPage) {
 		rows, err := s.listed(ctx, q, some)
@@ -70,7 +70,7 @@ func (s *sessions) inOrder(ctx context.Context, q store.SessionQuery) (page []st
 	return page[:min(len(page), q.Limit)], nil
 }
 
-// listed reads the rows that are there and are asked for. A damaged one is always asked for.
+// listed reads those of the given sessions that exist and match the query. A damaged row always matches.
 func (s *sessions) listed(ctx context.Context, q store.SessionQuery, sids []string) (rows []store.Session, err error) {
 	if len(sids) == 0 {
 		return nil, nil
@@ -97,10 +97,10 @@ func (s *sessions) listed(ctx context.Context, q store.SessionQuery, sids []stri
 	return rows, nil
 }
 
-// listDigits is how long the beginning of a member of the list is, the time at which its session began.
+// listDigits is the length of the time at the beginning of a member of the list.
 const listDigits = 16
 
-// listMember is a sid in the list, where members are in the order of their bytes.
+// listMember is the member of the list for a session. The list is sorted by bytes.
 func listMember(startedAt int64, sid string) string {
 	return fmt.Sprintf("%0*d%s", listDigits, max(startedAt, 0), sid)
 }

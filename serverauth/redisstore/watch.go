@@ -12,22 +12,22 @@ import (
 )
 
 const (
-	// heartbeat is after how long without a message the subscription asks whether it is still alive. It is given up after
-	// as long without an answer.
+	// heartbeat is the time without a message after which the subscription sends a ping. If there is no answer for the same time,
+	// the connection is closed.
 	heartbeat      = 5 * time.Second
 	reconnectDelay = 100 * time.Millisecond
 )
 
-// revokedChannel is told the number of each commit of revocations. Channels are not bound to a database, so the name says
-// which it is.
+// revokedChannel is the channel on which the number of each commit of revocations is published. Channels are not bound to a
+// database, so the name contains its number.
 func revokedChannel(database int) string { return fmt.Sprintf("%srevoked:%d", revocationTag, database) }
 
-// watcher listens on a channel from the first wait on, until it is closed.
+// watcher listens on a channel, from the first wait until it is closed.
 type watcher struct {
 	client    redis.UniversalClient
 	channel   string
 	heartbeat time.Duration
-	told      chan struct{} // has something if there was a message, or a new subscription, since the last wait
+	told      chan struct{} // filled if there was a message, or a new subscription, since the last wait
 	start     sync.Once
 	closed    context.Context
 	stop      context.CancelFunc
@@ -40,8 +40,8 @@ func newWatcher(client redis.UniversalClient, channel string, heartbeat time.Dur
 	return w
 }
 
-// wait is the Watch of store.Stores. Whatever comes between two calls is told by the second one, and a subscription that
-// begins, or begins again, is told like a message: others may have revoked while there was none.
+// wait is the Watch of store.Stores. It also reports what was received between two calls. A new subscription counts as a message,
+// because others may have revoked something while there was none.
 func (w *watcher) wait(ctx context.Context) error {
 	w.start.Do(func() { w.done.Go(w.listen) })
 	select {
@@ -56,7 +56,7 @@ func (w *watcher) wait(ctx context.Context) error {
 
 // close ends the subscription.
 func (w *watcher) close() {
-	w.start.Do(func() {}) // it does not begin any more
+	w.start.Do(func() {}) // the subscription does not start any more
 	w.stop()
 	w.done.Wait()
 }
@@ -74,7 +74,7 @@ func (w *watcher) listen() {
 // subscribe listens until the connection is lost.
 func (w *watcher) subscribe() {
 	subscription := w.client.Subscribe(w.closed, w.channel)
-	stop := context.AfterFunc(w.closed, func() { _ = subscription.Close() }) // ends a Receive, which fails then
+	stop := context.AfterFunc(w.closed, func() { _ = subscription.Close() }) // makes a running Receive fail
 	defer func() {
 		if stop() {
 			_ = subscription.Close()
