@@ -1,6 +1,6 @@
-// Package sqlstore keeps challenges, sessions, revocations, the mint audit and keys in an SQL database: SQLite for a
-// single server (package sqlite), PostgreSQL for any number of them (package postgres). Both have one schema, which each
-// brings up to date when it opens a database, and pass one conformance suite (testutil/storetest).
+// Package sqlstore stores the state of serverauth in an SQL database: SQLite for a single server (package sqlite), PostgreSQL for
+// any number of them (package postgres), which also stores the signing keys. Both have the same schema, which they migrate when
+// they open a database, and pass the same conformance suite (testutil/storetest).
 //
-// [Module] has both. An app that wants one driver only takes that package's Module instead.
+// [Module] has both. An app that wants only one driver takes the Module of that package instead.
 package sqlstore

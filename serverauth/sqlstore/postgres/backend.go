@@ -18,8 +18,8 @@ import (
 
 // Backend opens PostgreSQL databases.
 type Backend struct {
-	dial     pgconn.DialFunc // of tests that break connections; nil: the usual one
-	patience time.Duration   // of tests on a busy machine; 0: the usual one
+	dial     pgconn.DialFunc // for tests that break connections; nil: the default
+	patience time.Duration   // for tests on a busy machine; 0: the default
 }
 
 var _ store.Backend = (*Backend)(nil)
@@ -30,8 +30,8 @@ func New() *Backend { return &Backend{} }
 // Schemes implements store.Backend.
 func (*Backend) Schemes() []string { return []string{"postgres", "postgresql"} }
 
-// Open implements store.Backend. Without an encryption key the store of keys returns an error that names the
-// setting, and all others work.
+// Open implements store.Backend. Without an encryption key the key store returns an error that names the setting, and all other
+// stores work.
 func (b *Backend) Open(ctx context.Context, c store.BackendConfig) (*store.Stores, error) {
 	config, connections, err := parse(c.URL)
 	if err != nil {
@@ -65,12 +65,12 @@ func (b *Backend) Open(ctx context.Context, c store.BackendConfig) (*store.Store
 }
 
 const (
-	// maxConnections is how many connections a process opens at most, unless pool_max_conns says otherwise.
+	// maxConnections is the maximum number of connections of a process, unless the URL has pool_max_conns.
 	maxConnections = 16
 	connectTimeout = 3 * time.Second
 )
 
-// parse reads a URL. The driver's error may repeat parts of it, such as a password with a slash, and is not passed on.
+// parse reads a URL. It does not return the driver's error, which may contain parts of the URL, such as a password with a slash.
 func parse(url string) (config *pgx.ConnConfig, connections int, err error) {
 	if err := storageurl.Check(url); err != nil {
 		return nil, 0, fmt.Errorf("postgres: the URL %w", err)
@@ -98,5 +98,5 @@ func parse(url string) (config *pgx.ConnConfig, connections int, err error) {
 	return config, connections, nil
 }
 
-// execMode is the parameter by which a URL says itself how statements are sent.
+// execMode is the URL parameter that determines how statements are sent.
 const execMode = "default_query_exec_mode"

@@ -16,14 +16,14 @@ import (
 	"github.com/picoauth/picoauth/serverauth/sqlstore/internal/sqlcore"
 )
 
-// channel is where a revocation is announced.
+// channel is the channel on which revocations are announced.
 const channel = "picoauth_revocation"
 
 // engine runs statements on a PostgreSQL server.
 type engine struct {
 	db     *sql.DB
-	pooled bool         // a connection pooler is in between
-	close  func() error // what else ends with it
+	pooled bool         // there is a connection pooler in between
+	close  func() error // what else Close closes
 }
 
 var _ sqlcore.Engine = (*engine)(nil)
@@ -33,12 +33,12 @@ func newEngine(config *pgx.ConnConfig, connections int, closeToo func() error) *
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	db.SetConnMaxLifetime(30 * time.Minute) // so that a server that was added behind the same name is found
+	db.SetConnMaxLifetime(30 * time.Minute) // so that a new server behind the same name is found
 	return &engine{db: db, close: closeToo}
 }
 
-// Run implements sqlcore.Engine. All statements go out together, and without a BEGIN they are one transaction, which
-// the server commits after the last (the extended query protocol up to its Sync message).
+// Run implements sqlcore.Engine. It sends all statements together. Without a BEGIN they are one transaction, which the server
+// commits after the last one (the extended query protocol up to its Sync message).
 func (e *engine) Run(ctx context.Context, script ...sqlcore.Statement) error {
 	if e.pooled {
 		script = asTransaction(script)
@@ -50,10 +50,10 @@ func (e *engine) Run(ctx context.Context, script ...sqlcore.Statement) error {
 		}
 		results := conn.SendBatch(ctx, batch)
 		defer func() {
-			if errClose := results.Close(); err == nil { // it waits for the commit, and repeats an error
+			if errClose := results.Close(); err == nil { // it waits for the commit, and returns an earlier error again
 				err = errClose
 			}
-			if err != nil && e.pooled && !conn.IsClosed() { // the BEGIN was carried out
+			if err != nil && e.pooled && !conn.IsClosed() { // the BEGIN was executed
 				_, _ = conn.Exec(ctx, `ROLLBACK`)
 			}
 		}()
@@ -116,8 +116,8 @@ func (*engine) Clock() string { return `(extract(epoch FROM clock_timestamp()) *
 // Dialect implements sqlcore.Engine.
 func (*engine) Dialect() *strings.Replacer { return strings.NewReplacer() }
 
-// HasTable implements sqlcore.Engine. It reads the catalogue as a table: functions such as to_regclass remember what they
-// saw before a lock was waited for.
+// HasTable implements sqlcore.Engine. It reads the catalogue as a table: functions such as to_regclass may return what they cached
+// before they waited for a lock.
 func (*engine) HasTable(name string) sqlcore.Statement {
 	return sqlcore.Statement{
 		SQL: `SELECT count(*) FROM pg_catalog.pg_tables WHERE tablename = $1 AND schemaname = ANY (current_schemas(false))`, Args: []any{name},
@@ -133,8 +133,8 @@ func (*engine) Columns() sqlcore.Statement {
 // Close implements sqlcore.Engine.
 func (e *engine) Close() error { return errors.Join(e.close(), e.db.Close()) }
 
-// with lends a connection. One that a call had to give up is waited for a moment, until the server has given it up too:
-// then nothing of the call is under way any more, and never are there more connections than the pool has.
+// with calls use with a connection of the pool. If the call had to break the connection, with waits a moment until the server has
+// closed it too. Then nothing of the call is running any more, and there are never more connections than the pool allows.
 func (e *engine) with(ctx context.Context, use func(*pgx.Conn) error) error {
 	var conn *sql.Conn
 	err := patiently(ctx, func() (err error) { conn, err = e.db.Conn(ctx); return err })
@@ -165,7 +165,7 @@ func (t transaction) Do(ctx context.Context, s sqlcore.Statement) error {
 	return read(rows, err, s)
 }
 
-// read reads what a statement returns, to its end.
+// read reads all rows that a statement returns.
 func read(rows pgx.Rows, err error, s sqlcore.Statement) error {
 	if err != nil {
 		return err

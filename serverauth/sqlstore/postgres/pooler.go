@@ -13,19 +13,19 @@ import (
 	"github.com/picoauth/picoauth/serverauth/sqlstore/internal/sqlcore"
 )
 
-// The stores rely on two things, whatever the defaults of the database are: each statement sees what was committed before
-// it, and what was committed survives a crash. A connection of one's own is told so once. Behind a connection pooler each
-// transaction may be on another one, so that each is told (see asTransaction).
+// The stores rely on two settings, whatever the defaults of the database are: each statement sees what was committed before it,
+// and commits survive a crash. A direct connection is set once. Behind a connection pooler each transaction may use another
+// connection, so each transaction is set (see asTransaction).
 const durable = `SELECT set_config('synchronous_commit', 'on', %t) WHERE current_setting('synchronous_commit') = 'off'`
 
-// prepareSession prepares a connection of one's own, and leaves one of a pooler as it is: it is others' too.
+// prepareSession sets a direct connection. It does not change a pooler's connection, because others use that too.
 func prepareSession(ctx context.Context, conn *pgconn.PgConn) error {
 	own := fmt.Sprintf(` AND pg_backend_pid() = %d`, conn.PID())
 	return conn.Exec(ctx, `SELECT set_config('default_transaction_isolation', 'read committed', false) WHERE true`+own+`;`+
 		fmt.Sprintf(durable, false)+own).Close()
 }
 
-// isPooled tells whether a connection pooler, such as PgBouncer, is between this program and the server: it gives its
+// isPooled reports whether a connection pooler, such as PgBouncer, is between this program and the server: a pooler gives its
 // clients process ids of its own.
 func isPooled(ctx context.Context, config *pgx.ConnConfig) (pooled bool, err error) {
 	err = patiently(ctx, func() error {
@@ -41,13 +41,13 @@ func isPooled(ctx context.Context, config *pgx.ConnConfig) (pooled bool, err err
 	return pooled, err
 }
 
-// isStatementPool tells whether a pooler refused a transaction.
+// isStatementPool reports whether a pooler refused a transaction.
 func isStatementPool(err error) bool {
 	return strings.Contains(err.Error(), "statement pooling mode") || strings.Contains(err.Error(), "Statement mode")
 }
 
-// asTransaction puts a script between a BEGIN and a COMMIT that do for it what prepareSession does for a connection. It is
-// sent in one round trip all the same.
+// asTransaction puts a script between BEGIN and COMMIT, with the settings that prepareSession makes for a connection. It is still
+// sent in one round trip.
 func asTransaction(script []sqlcore.Statement) []sqlcore.Statement {
 	all := make([]sqlcore.Statement, 0, len(script)+3)
 	all = append(all, sqlcore.Statement{SQL: `BEGIN ISOLATION LEVEL READ COMMITTED`}, sqlcore.Statement{SQL: fmt.Sprintf(durable, true)})
@@ -57,7 +57,7 @@ func asTransaction(script []sqlcore.Statement) []sqlcore.Statement {
 // connectPause is the time between two attempts to connect to a server that has no connection left.
 const connectPause = 20 * time.Millisecond
 
-// patiently makes a call again while the server, or the pooler, has no connection left, until the context ends.
+// patiently repeats a call while the server, or the pooler, has no connection left, until the context ends.
 func patiently(ctx context.Context, connect func() error) error {
 	for {
 		err := connect()

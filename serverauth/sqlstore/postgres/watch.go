@@ -12,13 +12,13 @@ import (
 // reconnectPause is the time between two attempts to listen again.
 const reconnectPause = time.Second
 
-// watcher listens for revocations on a connection of its own.
+// watcher listens for revocations on its own connection.
 type watcher struct {
 	config *pgx.ConnConfig
 	closed context.Context // ends with close
 	end    context.CancelFunc
 
-	mu     sync.Mutex // one watches at a time
+	mu     sync.Mutex // only one caller watches at a time
 	conn   *pgx.Conn
 	failed time.Time
 }
@@ -28,7 +28,7 @@ func newWatcher(config *pgx.ConnConfig) *watcher {
 	return &watcher{config: config, closed: closed, end: end}
 }
 
-// watch is Stores.Watch. What is announced between two calls is not lost: the connection listens on.
+// watch is Stores.Watch. Announcements between two calls are not lost, because the connection keeps listening.
 func (w *watcher) watch(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -48,7 +48,7 @@ func (w *watcher) watch(ctx context.Context) error {
 	return nil
 }
 
-// listen connects, after a pause if that has failed a moment ago.
+// listen connects, after a pause if the last attempt failed a moment ago.
 func (w *watcher) listen(ctx context.Context) error {
 	select {
 	case <-time.After(time.Until(w.failed.Add(reconnectPause))):
@@ -78,7 +78,7 @@ func (w *watcher) drop() {
 	w.conn = nil
 }
 
-// close ends the connection, and lets go whoever watches.
+// close closes the connection and makes a running watch return.
 func (w *watcher) close() error {
 	w.end()
 	w.mu.Lock()

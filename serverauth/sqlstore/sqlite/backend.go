@@ -18,8 +18,8 @@ const scheme = "sqlite"
 
 // Backend opens SQLite files.
 type Backend struct {
-	wrap     func(driver.Connector) driver.Connector // of tests that break connections; nil: none
-	patience time.Duration                           // of tests on a busy machine; 0: the usual one
+	wrap     func(driver.Connector) driver.Connector // for tests that break connections; nil: none
+	patience time.Duration                           // for tests on a busy machine; 0: the default
 }
 
 var _ store.Backend = (*Backend)(nil)
@@ -30,8 +30,8 @@ func New() *Backend { return &Backend{} }
 // Schemes implements store.Backend.
 func (*Backend) Schemes() []string { return []string{scheme} }
 
-// Open implements store.Backend. The URL is sqlite: and the path of a file, absolute or relative to the working
-// directory; the file and its folder are made if need be. Keys are not among the stores: they are files.
+// Open implements store.Backend. The URL is sqlite: and the path of a file, absolute or relative to the working directory; the
+// file and its folder are created if necessary. There is no key store: keys are files.
 func (b *Backend) Open(ctx context.Context, c store.BackendConfig) (*store.Stores, error) {
 	path, err := filePath(c.URL)
 	if err != nil {
@@ -70,7 +70,7 @@ func filePath(text string) (string, error) {
 	return path, nil
 }
 
-// dataSource is the driver's name for a file with its settings.
+// dataSource returns the driver's name for a file with its settings.
 func dataSource(path string, pragmas ...string) string {
 	u := url.URL{Path: filepath.ToSlash(path)}
 	return "file:" + u.EscapedPath() + "?" + url.Values{"_pragma": pragmas}.Encode()

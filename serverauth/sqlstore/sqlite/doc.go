@@ -1,7 +1,6 @@
-// Package sqlite keeps everything but the signing keys in a SQLite file: the storage of a single server. The driver is
-// pure Go.
+// Package sqlite stores everything except the signing keys in a SQLite file, for a single server. The driver is pure Go.
 //
-// Add [Module] to the app and set server_auth.storage_url to sqlite:path, or server_auth.data_dir. Every change is on
-// the disk before it is answered (write-ahead log, full synchronisation). Several processes of one machine may share a
-// file; a network file system will not do. The file holds secrets and is made with mode 0600.
+// Add [Module] to the app and set server_auth.storage_url to sqlite:path, or set server_auth.data_dir. Every change is on the disk
+// before the response is sent (write-ahead log, synchronous=FULL). Several processes on one machine may share a file; it must not
+// be on a network file system. The file contains secrets and is created with mode 0600.
 package sqlite

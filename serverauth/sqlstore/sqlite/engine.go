@@ -14,20 +14,20 @@ import (
 	"github.com/picoauth/picoauth/serverauth/sqlstore/internal/sqlcore"
 )
 
-// readers is how many connections read; reading waits for nobody.
+// readers is the number of connections that read. Reading never waits.
 const readers = 4
 
-// Settings of connections: how long one waits for another process, in milliseconds, and how much it caches, in KiB. The
-// writer's log is on the disk before a commit is answered, and is kept below 64 MiB; once it is set up it does not wait
-// by itself.
+// Settings of connections. busy_timeout is how long a connection waits for another process, in milliseconds; cache_size is in KiB.
+// The writer's log is on the disk before a commit returns, and is kept below 64 MiB. After its setup the writer's own busy_timeout
+// is 0 (see patiently).
 var (
 	settings       = []string{"busy_timeout(5000)"}
 	writerSettings = []string{"journal_mode(WAL)", "synchronous(FULL)", "journal_size_limit(67108864)", "busy_timeout(0)", "cache_size(-16000)"}
-	readerSettings = []string{"query_only(1)", "cache_size(-2000)"} // each fills its own, and the system caches the file anyway
+	readerSettings = []string{"query_only(1)", "cache_size(-2000)"} // each has its own, and the system caches the file anyway
 )
 
-// engine runs statements on a SQLite file. One connection writes, since SQLite has one writer at a time, and waiting
-// in line here is fairer than asking again and again.
+// engine runs statements on a SQLite file. Only one connection writes, because SQLite allows one writer at a time, and a queue in
+// this process is fairer than retries.
 type engine struct {
 	write, read *sql.DB
 	file        file
@@ -62,7 +62,7 @@ func newEngine(path string, wrap func(driver.Connector) driver.Connector) (*engi
 
 // Run implements sqlcore.Engine.
 func (e *engine) Run(ctx context.Context, script ...sqlcore.Statement) error {
-	if len(script) == 1 { // is a transaction of its own
+	if len(script) == 1 { // a single statement is a transaction of its own
 		if err := patiently(ctx, func() error { return do(ctx, e.write, script[0]) }); err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ func (e *engine) Read(ctx context.Context, script ...sqlcore.Statement) error {
 	return nil
 }
 
-// Exclusively implements sqlcore.Engine: every transaction that writes excludes all others.
+// Exclusively implements sqlcore.Engine: every writing transaction excludes all others.
 func (e *engine) Exclusively(ctx context.Context, _ string, run func(sqlcore.Tx) error) error {
 	return e.transact(ctx, run)
 }
@@ -118,10 +118,10 @@ func (*engine) Columns() sqlcore.Statement {
 		WHERE t.type = 'table' AND substr(t.name, 1, 9) = 'picoauth_' ORDER BY t.name, c.name`}
 }
 
-// Close implements sqlcore.Engine. The last connection, the writer's, merges the write-ahead log into the file.
+// Close implements sqlcore.Engine. The last connection, that of the writer, merges the write-ahead log into the file.
 func (e *engine) Close() error { return errors.Join(e.read.Close(), e.write.Close()) }
 
-// transact takes the write lock before it reads anything, so that it never has to give up half-way for another writer.
+// transact takes the write lock before it reads anything, so that it never has to abort because of another writer.
 func (e *engine) transact(ctx context.Context, run func(sqlcore.Tx) error) error {
 	conn, err := e.write.Conn(ctx)
 	if err != nil {
@@ -144,10 +144,10 @@ func (e *engine) transact(ctx context.Context, run func(sqlcore.Tx) error) error
 	return e.file.isThere()
 }
 
-// rollback leaves the connection without a transaction, or ends it, and returns the error that was the reason.
+// rollback ends the transaction, or closes the connection if that fails, and returns the given error.
 func rollback(ctx context.Context, conn *sql.Conn, reason error) error {
 	if _, err := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); err != nil {
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // it may be there no more
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // the connection may be broken
 	}
 	return reason
 }

@@ -13,18 +13,18 @@ import (
 	"github.com/picoauth/picoauth/serverauth/internal/private"
 )
 
-// errReplaced is returned for every change once the files are not those at their path any more: it would be gone with
-// the process.
+// errReplaced is returned for every change after the files at the path have been deleted or replaced: the change would be lost
+// when the process ends.
 var errReplaced = errors.New("the database file was deleted or replaced while it was open: restart the server")
 
-// file is the database file and its log, and which ones they were when they were opened.
+// file is the database file and its log, and their identity when they were opened.
 type file struct {
 	path  string
-	first atomic.Pointer[[2]os.FileInfo] // of the file and of the log; nil until something was written
+	first atomic.Pointer[[2]os.FileInfo] // of the file and of the log; nil before the first write
 }
 
-// prepare makes the file so that nobody else can read it, which SQLite's other files follow. A folder or file that
-// another user owns or may write is refused, and one that others can read is made private.
+// prepare creates the file so that nobody else can read it; SQLite gives its other files the same mode. It refuses a folder or
+// file that another user owns or can write to, and makes a file private that others can read.
 func prepare(ctx context.Context, path string, log *slog.Logger) error {
 	if _, err := private.Folder(filepath.Dir(path)); err != nil {
 		return err
@@ -53,8 +53,8 @@ func tighten(ctx context.Context, name string, log *slog.Logger) error {
 	return err
 }
 
-// isThere returns errReplaced unless the files at the path are still those that are open. It is called after every change,
-// which the log has then, and costs two system calls.
+// isThere returns errReplaced unless the files at the path are still the open ones. It is called after every change, because then
+// the log exists. It costs two system calls.
 func (f *file) isThere() error {
 	var now [2]os.FileInfo
 	for i, name := range [2]string{f.path, f.path + "-wal"} {

@@ -9,11 +9,11 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// retryPause is how long a writer waits until it asks for the file again that another process writes to: about a
-// commit. SQLite's own patience asks every 100 ms, which a busy process lets come to nothing for many seconds.
+// retryPause is how long a writer waits before it tries again to lock the file, when another process is writing: about the time of
+// a commit. SQLite itself retries every 100 ms, so a busy process can block it for many seconds.
 const retryPause = time.Millisecond
 
-// patiently makes a call again until no other process is in its way. What was refused for that has changed nothing.
+// patiently repeats a call until no other process holds the lock. An attempt that was refused has changed nothing.
 func patiently(ctx context.Context, call func() error) error {
 	for {
 		err := call()
