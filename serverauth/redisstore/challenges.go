@@ -38,14 +38,14 @@ type challenges struct {
 	now    app.Clock
 	margin time.Duration
 	log    *slog.Logger
-	minter atomic.Pointer[minter]
+	minter atomic.Pointer[minter] // nil until the key was read
 	latest atomic.Int64 // the latest time of this program's clock, in Unix milliseconds
 
 	mu   sync.Mutex // held while the key is read because of a refused nonce
 	seen time.Time  // time of that reading
 }
 
-// minter makes nonces with a key. There is none until the key was read.
+// minter makes nonces with a key.
 type minter struct {
 	key string
 	*store.NonceMinter

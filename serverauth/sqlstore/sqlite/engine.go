@@ -147,7 +147,7 @@ func (e *engine) transact(ctx context.Context, run func(sqlcore.Tx) error) error
 // rollback ends the transaction, or closes the connection if that fails, and returns the given error.
 func rollback(ctx context.Context, conn *sql.Conn, reason error) error {
 	if _, err := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); err != nil {
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // the connection may be broken
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // discards a connection in an unknown state
 	}
 	return reason
 }

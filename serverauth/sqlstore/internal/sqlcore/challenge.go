@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	// spentMargin is how long after its expiry a spent nonce is remembered: longer than the clocks of instances may differ.
+	// spentMargin is how long a used nonce is remembered after its expiry: longer than the clocks of instances may differ.
 	spentMargin  = 10 * time.Minute
 	cleanupBatch = 1000
-	// refreshPause is the time between two readings of the key for nonces that were refused.
+	// refreshPause is the minimum time between two readings of the key that refused nonces cause.
 	refreshPause = time.Second
 )
 
-// challengeStore remembers the nonces that were spent; what was never used costs nothing. A nonce can be spent only while
-// the key that made it is in the database, and only if nothing that expires later was forgotten.
+// challengeStore stores the used nonces; unused ones need no storage. A nonce can be used only while the key that made it is in
+// the database, and only if no nonce that expires later was forgotten.
 type challengeStore struct {
 	db  *database
 	key challengeKey
@@ -30,18 +30,18 @@ type challengeStore struct {
 
 	known atomic.Pointer[challengeState]
 	mu    sync.Mutex // held while the state is read
-	read  time.Time  // for a nonce that was refused
+	read  time.Time  // the last time because of a refused nonce
 }
 
-// challengeState is what all instances share, as it was read last.
+// challengeState is the state that all instances share, as it was read last.
 type challengeState struct {
-	sealed []byte // the key as it is kept
+	sealed []byte // the key as it is stored
 	*store.NonceMinter
-	forgotten int64 // Unix milliseconds: of what expires earlier it is not known whether it was spent
+	forgotten int64 // Unix milliseconds: nonces that expire earlier may have been used, and are refused
 }
 
-// Create implements serverauth.ChallengeStore. It does not ask the database, unless the clock was set back so far that
-// the nonce would be taken for a forgotten one: then all get a new key.
+// Create implements serverauth.ChallengeStore. It does not call the database, unless the clock was set back so far that the nonce
+// would be treated as a forgotten one. Then all instances get a new key.
 func (s *challengeStore) Create(ctx context.Context, address string, ttl time.Duration) (string, error) {
 	expires := s.now().Add(ttl)
 	state := s.known.Load()
@@ -66,7 +66,7 @@ func (s *challengeStore) IsFor(address, nonce string) bool {
 	return made && s.now().Before(expires)
 }
 
-// open returns the id of a nonce that is genuine and has not expired, and the state that knows it.
+// open returns the id of a nonce and the state. ok means that the nonce is authentic and has not expired.
 func (s *challengeStore) open(ctx context.Context, address, nonce string) (id store.NonceID, state *challengeState, ok bool, err error) {
 	state = s.known.Load()
 	id, expires, ok := state.Open(address, nonce)
@@ -113,7 +113,7 @@ func (s *challengeStore) Validate(ctx context.Context, address, nonce string) (b
 	return err == nil && added == 1, err
 }
 
-// Cleanup implements serverauth.ChallengeStore. That something is forgotten is written down before it is.
+// Cleanup implements serverauth.ChallengeStore. It stores up to which expiry it forgets nonces before it removes them.
 func (s *challengeStore) Cleanup(ctx context.Context) (removed int, err error) {
 	before := expiryPrefix(s.now().Add(-spentMargin).UnixMilli())
 	err = s.db.run(ctx, Statement{
@@ -136,7 +136,7 @@ func (s *challengeStore) Cleanup(ctx context.Context) (removed int, err error) {
 	return removed, err
 }
 
-// expiryPrefix is how the ids of nonces begin that expire at a time.
+// expiryPrefix is the beginning of the ids of nonces that expire at a time.
 func expiryPrefix(ms int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(max(ms, 0)))[2:] }
 
 // refresh reads the state that all instances share.
@@ -146,7 +146,7 @@ func (s *challengeStore) refresh(ctx context.Context) error {
 	return s.load(ctx, nil)
 }
 
-// refreshNow is refresh for a nonce that is not known here. However many come, the database is asked once a second.
+// refreshNow is refresh because of a refused nonce. However many there are, it reads the database at most once a second.
 func (s *challengeStore) refreshNow(ctx context.Context) error {
 	if !s.mu.TryLock() {
 		return nil
@@ -159,7 +159,7 @@ func (s *challengeStore) refreshNow(ctx context.Context) error {
 	return s.load(ctx, nil)
 }
 
-// load reads the state, in which a key is expected to be another one than replaced. The caller holds mu.
+// load reads the state. It logs a change of the key, unless the previous key is replaced. The caller holds mu.
 func (s *challengeStore) load(ctx context.Context, replaced []byte) error {
 	next, err := s.key.read(ctx, s.db)
 	if err != nil {
@@ -178,8 +178,8 @@ func (s *challengeStore) load(ctx context.Context, replaced []byte) error {
 	return nil
 }
 
-// replaceKey makes a new key, unless another instance was quicker: what the old one made is refused, so that it does not
-// matter what was forgotten of it.
+// replaceKey makes a new key, unless another instance was faster. Nonces of the old key are refused from now on, so it does not
+// matter which of them were forgotten.
 func (s *challengeStore) replaceKey(ctx context.Context, expires time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

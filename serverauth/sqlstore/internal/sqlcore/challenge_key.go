@@ -11,20 +11,20 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// Rows of picoauth_secret: the key of the challenges, and the expiry up to which spent nonces may have been forgotten.
+// Rows of picoauth_secret: the key of the challenges, and the expiry up to which used nonces may have been forgotten.
 const (
 	challengeKeyName = "challenge"
 	forgottenName    = "challenge forgotten"
-	// maxKeyTries is how often a key is replaced, in case others do so too.
+	// maxKeyTries is how often a key is replaced, in case other instances do so too.
 	maxKeyTries = 3
 )
 
 // challengeKey reads and makes the key of the challenges, which all instances share.
 type challengeKey struct{ config store.BackendConfig }
 
-// read returns the state. The first instance makes the key. One that is damaged, or from before key_encryption_key was set
-// or changed, is replaced: the challenges that it made live for minutes. One that is encrypted is not replaced by a
-// process that has no key_encryption_key: the others need it.
+// read returns the state. The first instance makes the key. A key is replaced if it is damaged, or older than the current
+// key_encryption_key; its challenges would have lived only minutes. A process without key_encryption_key does not replace an
+// encrypted key, because the other processes need it.
 func (k challengeKey) read(ctx context.Context, db *database) (*challengeState, error) {
 	for try := 0; ; try++ {
 		state, err := k.find(ctx, db)
@@ -37,7 +37,7 @@ func (k challengeKey) read(ctx context.Context, db *database) (*challengeState, 
 		switch {
 		case err != nil:
 			return nil, err
-		case state == nil && try < maxKeyTries: // another instance has taken it away again
+		case state == nil && try < maxKeyTries: // another instance has removed it again
 			continue
 		case state == nil:
 			return nil, errors.New("the key of the challenges does not stay")
@@ -58,7 +58,7 @@ func (k challengeKey) read(ctx context.Context, db *database) (*challengeState, 
 	}
 }
 
-// find reads what there is, nil for no key.
+// find reads the stored state, nil without a key.
 func (k challengeKey) find(ctx context.Context, db *database) (*challengeState, error) {
 	var state challengeState
 	err := db.read(ctx, Statement{
@@ -81,7 +81,7 @@ func (k challengeKey) find(ctx context.Context, db *database) (*challengeState, 
 	return &state, nil
 }
 
-// add makes a key unless there is one.
+// add makes a key, unless there is one.
 func (k challengeKey) add(ctx context.Context, db *database) error {
 	fresh := keys.Record{ID: "secret.challenge", Kind: keys.KindSecret, CreatedAt: k.config.Clock(), Private: make([]byte, store.NonceKeySize)}
 	rand.Read(fresh.Private)

@@ -7,7 +7,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// clientStore keeps OAuth clients.
+// clientStore stores OAuth clients.
 type clientStore struct{ db *database }
 
 const clientColumns = `id, data, created_ms, until_ms, mac`
@@ -81,7 +81,7 @@ func (s *clientStore) Prune(ctx context.Context, before int64, limit int) (int, 
 	return pruneUntil(ctx, s.db, "picoauth_client", before, limit)
 }
 
-// pruneUntil removes rows whose until_ms is past.
+// pruneUntil removes rows whose until_ms is below before.
 func pruneUntil(ctx context.Context, db *database, table string, before int64, limit int) (int, error) {
 	var n int64
 	err := db.runSlow(ctx, Statement{
@@ -91,7 +91,7 @@ func pruneUntil(ctx context.Context, db *database, table string, before int64, l
 	return int(n), err
 }
 
-// usedStore keeps what was used.
+// usedStore stores the ids that were used.
 type usedStore struct{ db *database }
 
 // Use implements store.UsedStore.

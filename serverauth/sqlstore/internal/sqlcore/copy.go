@@ -13,23 +13,23 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// ErrNotEmpty is returned by Copy for a database that has rows already.
+// ErrNotEmpty is returned by Copy if the target already has rows.
 var ErrNotEmpty = errors.New("the database that is copied to has rows already")
 
-// ErrChanged is returned by Copy where both databases are not the same afterwards.
+// ErrChanged is returned by Copy if both databases differ after copying.
 var ErrChanged = errors.New("the database was changed while it was copied")
 
-// copyBatch is how many rows are inserted by one statement.
+// copyBatch is the number of rows that one statement inserts.
 const copyBatch = 200
 
-// Tables that are not copied: the schema is that of the program, and keys are copied by their store, as they may be files.
+// Tables that are not copied: the program creates the schema, and keys are copied by their store, because they may be files.
 var notCopied = []string{schemaTable, "picoauth_key", "picoauth_key_version"}
 
-// Tables of which a database has rows from the start.
+// Tables that have rows even in a new database.
 var neverEmpty = []string{"picoauth_revocation_head", "picoauth_secret"}
 
-// Copy copies every row but those of keys from the stores of one database to those of another, which must be empty, in
-// one transaction, and compares both afterwards. It calls progress with the rows that are done and all there are.
+// Copy copies every row except those of keys from the stores of one database to those of another, which must be empty, in one
+// transaction, and compares both afterwards. It calls progress with the number of copied rows and of all rows.
 func Copy(ctx context.Context, from, to *store.Stores, progress func(done, total int64)) (rows int64, err error) {
 	source, target := engineOf(from), engineOf(to)
 	if source == nil || target == nil {
@@ -118,7 +118,7 @@ func (c *copying) table(ctx context.Context, tx Tx, t table) error {
 	return flush()
 }
 
-// table is a table by its catalogue.
+// table is a table as the catalogue describes it.
 type table struct {
 	name    string
 	columns []column
@@ -199,7 +199,7 @@ func (t table) scan(scan Scan) ([]any, error) {
 	return row, nil
 }
 
-// insert adds rows, whose values are one after the other.
+// insert adds rows. values has the values of all rows in sequence.
 func (t table) insert(values []any) Statement {
 	var sql strings.Builder
 	sql.WriteString(`INSERT INTO ` + t.name + ` (` + t.names() + `) VALUES `)
@@ -217,7 +217,7 @@ func (t table) insert(values []any) Statement {
 	return Statement{SQL: sql.String() + ")", Args: values}
 }
 
-// sum is the same for two tables with the same rows, in whatever order.
+// sum is a checksum that is equal for tables with the same rows, in any order.
 func (t table) sum(ctx context.Context, tx Tx) (sum [2]uint64, err error) {
 	err = t.each(ctx, tx, func(row []any) error {
 		digest := sha256.Sum256(encodeRow(row))

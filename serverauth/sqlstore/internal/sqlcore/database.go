@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// How long a call waits for the database at most. What changes many rows may take longer if the database
-// is known to answer.
+// The maximum time that a call waits for the database. Calls that change many rows may take longer, if the database is known to
+// answer.
 const (
 	quickTimeout = 5 * time.Second
 	slowTimeout  = 30 * time.Second
 )
 
-// database bounds the calls of an Engine.
+// database limits the time of calls of an Engine.
 type database struct {
 	engine   Engine
-	withKeys bool // the keys are in it too
+	withKeys bool // the database has the keys too
 	quick    time.Duration
 }
 

@@ -16,7 +16,7 @@ import (
 // ErrKeyRequired is returned by a key store in a database for which there is no encryption key.
 var ErrKeyRequired = errors.New("server_auth.key_encryption_key is required: the signing keys are kept in a database")
 
-// keyStore keeps each record in a row, sealed. A row that was damaged is set aside and reported.
+// keyStore stores each record in a row, encrypted. It sets damaged rows aside and logs them.
 type keyStore struct {
 	db  *database
 	key *keys.EncryptionKey // nil: ErrKeyRequired
@@ -24,11 +24,11 @@ type keyStore struct {
 	log *slog.Logger
 
 	mu      sync.Mutex
-	version int64 // of what was read last
+	version int64 // of the last reading
 	records []keys.Record
 }
 
-// Load implements keys.Store. When nothing has changed it reads a number.
+// Load implements keys.Store. If nothing has changed, it reads only the version.
 func (s *keyStore) Load(ctx context.Context) ([]keys.Record, error) {
 	if s.key == nil {
 		return nil, ErrKeyRequired
@@ -54,7 +54,7 @@ func (s *keyStore) Load(ctx context.Context) ([]keys.Record, error) {
 	return clones(s.records), nil
 }
 
-// Update implements keys.Store. It writes all or nothing.
+// Update implements keys.Store. It writes everything or nothing.
 func (s *keyStore) Update(ctx context.Context, change func([]keys.Record) ([]keys.Record, error)) error {
 	if s.key == nil {
 		return ErrKeyRequired
@@ -89,7 +89,7 @@ func (s *keyStore) Update(ctx context.Context, change func([]keys.Record) ([]key
 	})
 }
 
-// changes are the statements that lead from one set of records to another.
+// changes returns the statements that change one set of records into another.
 func (s *keyStore) changes(before, after []keys.Record) (statements []Statement, err error) {
 	old := make(map[string]keys.Record, len(before))
 	for _, r := range before {
@@ -117,7 +117,7 @@ func (s *keyStore) changes(before, after []keys.Record) (statements []Statement,
 	return statements, nil
 }
 
-// newVersion is random, so that no version comes again when a commit was lost: it would stand for other keys then.
+// newVersion sets a random version, so that no version is used again after a lost commit, when it would stand for other keys.
 func newVersion() Statement {
 	var random [8]byte
 	rand.Read(random[:]) // never fails: crypto/rand ends the program instead
@@ -125,7 +125,7 @@ func newVersion() Statement {
 	return Statement{SQL: `UPDATE picoauth_key_version SET version = $1`, Args: []any{version}}
 }
 
-// setAside are the statements that leave damaged rows for the operator to look at.
+// setAside returns the statements that keep damaged rows for the operator to inspect.
 func (s *keyStore) setAside(ids []string) (statements []Statement) {
 	for _, id := range ids {
 		statements = append(statements, Statement{
@@ -135,17 +135,17 @@ func (s *keyStore) setAside(ids []string) (statements []Statement) {
 	return statements
 }
 
-// keyRows is what was read of the table of keys.
+// keyRows is the result of reading the table of keys.
 type keyRows struct {
 	store   *keyStore
 	version int64
 	records []keys.Record
 	damaged []string // ids
-	err     error    // of a whole record that cannot be read with this configuration
+	err     error    // for an undamaged record that cannot be read with this configuration
 }
 
 func (k *keyRows) read(scan Scan) error {
-	var id *string // NULL where there is no record
+	var id *string // NULL if there is no record
 	var sealed []byte
 	if err := scan(&k.version, &id, &sealed); err != nil || id == nil {
 		return err

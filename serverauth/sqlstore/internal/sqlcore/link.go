@@ -8,12 +8,13 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// linkStore keeps a row for each wallet that was ever joined to a subject.
+// linkStore stores a row for each wallet that was ever linked to a subject.
 type linkStore struct{ db *database }
 
 const linkColumns = `wallet, algorithm, wallet_id, account, wallet_address, wallet_kind, subject, version, mac, linked_ms, left_ms`
 
-// scanLink reads linkColumns, all of which may be NULL, and after them more. A MAC of another length is that of no link.
+// scanLink reads linkColumns, all of which may be NULL, followed by more. A MAC of the wrong length is replaced by zeros, which
+// are never valid.
 func scanLink(scan Scan, more ...any) (row store.Link, err error) {
 	w := &row.Wallet
 	columns, keep := texts(&w.ID, &w.Algorithm, &w.WalletID, &w.Account, &w.Address, &w.WalletKind, &row.Subject)
@@ -32,7 +33,7 @@ func scanLink(scan Scan, more ...any) (row store.Link, err error) {
 	return row, err
 }
 
-// Find implements store.LinkStore. It is one statement, so that both answers are of one moment.
+// Find implements store.LinkStore with one statement, so that both answers are of the same time.
 func (s *linkStore) Find(ctx context.Context, wallet string) (row store.Link, found, named bool, err error) {
 	var id []byte
 	var others int64
@@ -67,7 +68,7 @@ func (s *linkStore) List(ctx context.Context, subject string) (rows []store.Link
 	return rows, err
 }
 
-// Change implements store.LinkStore. Links change seldom: one change at a time is enough.
+// Change implements store.LinkStore. Links change rarely, so one change at a time is enough.
 func (s *linkStore) Change(ctx context.Context, changes []store.LinkChange) (done bool, err error) {
 	changes = slices.Clone(changes)
 	slices.SortFunc(changes, func(a, b store.LinkChange) int { return cmp.Compare(a.Row.Wallet.ID, b.Row.Wallet.ID) })
@@ -89,7 +90,7 @@ func (s *linkStore) Change(ctx context.Context, changes []store.LinkChange) (don
 	return done && err == nil, err
 }
 
-// versionOf reads a version. One of another length is none.
+// versionOf decodes a version, empty if its length is wrong.
 func versionOf(column []byte) (version [16]byte) {
 	if len(column) == len(version) {
 		return [len(version)]byte(column)
@@ -97,7 +98,7 @@ func versionOf(column []byte) (version [16]byte) {
 	return version
 }
 
-// unchanged tells whether a change finds the row that it is to replace, or none.
+// unchanged reports whether the stored version is the one to replace.
 func unchanged(ctx context.Context, tx Tx, change store.LinkChange) (bool, error) {
 	var version []byte
 	err := tx.Do(ctx, Statement{

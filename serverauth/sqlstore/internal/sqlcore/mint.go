@@ -8,7 +8,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/audit"
 )
 
-// mintStore keeps the mint audit, a row an entry. Its head is its last row.
+// mintStore stores the mint audit, one row for each entry. Its head is its last row.
 type mintStore struct{ db *database }
 
 const mintColumns = `seq, mac, jti, subject, role, issued_at, expires_at, kind, scope, agent_id, session_id, wallet_id,
@@ -41,7 +41,7 @@ func entries(into *[]audit.Entry) func(Scan) error {
 	}
 }
 
-// readHead is the statement that reads the place of the last row.
+// readHead returns a statement that reads the position of the last row.
 func readHead(head *audit.Head) Statement {
 	return Statement{
 		SQL: `SELECT seq, mac FROM picoauth_mint ORDER BY seq DESC LIMIT 1`,
@@ -60,8 +60,8 @@ func (s *mintStore) Head(ctx context.Context) (head audit.Head, err error) {
 	return head, err
 }
 
-// Append implements audit.Store. Each row is added only to the very row that it follows, and the first of
-// those who add a number has it: of several callers with the same head, one adds all its rows and the others none.
+// Append implements audit.Store. A row is added only after the exact row that it follows, and only if its number is not taken. So
+// of several callers with the same head, one adds all its rows and the others none.
 func (s *mintStore) Append(ctx context.Context, after audit.Head, rows []audit.Entry) (head audit.Head, appended bool, err error) {
 	var added int64
 	script := make([]Statement, 0, len(rows)+1)
@@ -78,7 +78,7 @@ func (s *mintStore) Append(ctx context.Context, after audit.Head, rows []audit.E
 	return head, added == 1, nil
 }
 
-// appendMint adds a row if the audit ends with after, or with a row of this number, which stays.
+// appendMint adds a row if the row of after exists (or the audit is empty, if after is), unless the number is taken.
 func appendMint(after audit.Head, e audit.Entry) Statement {
 	follows := `EXISTS (SELECT 1 FROM picoauth_mint WHERE seq = $24 AND mac = $25)`
 	args := append(mintValues(e), after.Seq, after.MAC[:])
@@ -92,7 +92,7 @@ func appendMint(after audit.Head, e audit.Entry) Statement {
 	}
 }
 
-// mintValues are the values of mintColumns, and the hashes.
+// mintValues are the values of mintColumns, followed by the hashes.
 func mintValues(e audit.Entry) []any {
 	m := e.Mint
 	return []any{
@@ -170,20 +170,20 @@ func (s *mintStore) Live(ctx context.Context, jti, sid, sub string, now int64) (
 	return live, err
 }
 
-// What a mint is looked up by.
+// Conditions for looking up a mint.
 const (
 	byID      = `jti_hash = ?hash AND jti = ?text`
 	bySession = `session_hash = ?hash AND session_id = ?text`
 	bySubject = `subject_hash = ?hash AND subject = ?text OR wallet_hash = ?hash AND wallet_id = ?text`
 )
 
-// lookups are conditions on texts that are found by their hash, and the arguments of them.
+// lookups are conditions on texts that are looked up by their hash, and the arguments of these conditions.
 type lookups struct {
 	args       []any
 	conditions []string
 }
 
-// add adds a condition, in which ?hash and ?text stand for those of the value, unless the value is empty.
+// add adds a condition, unless the value is empty. ?hash and ?text stand for the hash and the text of the value.
 func (l *lookups) add(value, condition string) {
 	if value == "" {
 		return
@@ -193,5 +193,5 @@ func (l *lookups) add(value, condition string) {
 	l.conditions = append(l.conditions, which.Replace(condition))
 }
 
-// any is the condition that one of them holds.
+// any is the condition that at least one of them is true.
 func (l *lookups) any() string { return `(` + strings.Join(l.conditions, ` OR `) + `)` }

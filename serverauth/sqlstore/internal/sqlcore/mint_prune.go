@@ -28,14 +28,14 @@ func (s *mintStore) Prune(ctx context.Context, checkpoints []audit.Entry) (remov
 	return removed, nil
 }
 
-// prunedRows counts what one checkpoint takes the place of.
+// prunedRows counts the rows that one checkpoint replaces.
 type prunedRows struct {
 	last  int64 // 1 if its own row was a mint or a gap
 	fits  int64 // 1 if the rows at both ends were there
 	mints int64 // mints and gaps before it
 }
 
-// statements puts a checkpoint in the place of its own row, if it fits, and then removes those before it.
+// statements replaces the checkpoint's own row by the checkpoint, if it fits, and then removes the rows before it.
 func (p *prunedRows) statements(c audit.Entry) []Statement {
 	from := c.Seq - c.Pruned
 	return []Statement{{

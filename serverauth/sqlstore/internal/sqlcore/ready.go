@@ -10,22 +10,22 @@ import (
 	"time"
 )
 
-// How long the readiness check waits, together less than the two seconds that it has.
+// The timeouts of the readiness check. Their sum is less than the two seconds that the check may take.
 const (
 	readyTimeout = 1400 * time.Millisecond
 	blameTimeout = 400 * time.Millisecond
 )
 
-// probe tries what requests need of one store: in each of its tables a row is written, found and taken away again, in
-// one transaction, so that nobody else ever sees it.
+// probe tests one store: in each of its tables it writes, finds and removes a row, in one transaction, so that nobody else sees
+// the row.
 type probe struct {
 	store  string
 	script []Statement
-	found  []int64 // for each table how often the row was found
+	found  []int64 // for each table the number of rows found
 }
 
-// ready tells whether every store works. It tries all of them at once, and names those that do not work. That
-// is more than any request changes, so that a disk with a little room left is not taken for one that will do.
+// ready tests all stores in one transaction, and returns an error that names those that fail. The test writes more than any
+// request, so that a disk with little room left does not pass it.
 func (d *database) ready(ctx context.Context) error {
 	probes := d.probes()
 	err := bounded(ctx, readyTimeout, func(ctx context.Context) error { return d.try(ctx, probes...) })
@@ -71,8 +71,7 @@ func (d *database) try(ctx context.Context, probes ...*probe) error {
 	return nil
 }
 
-// probes are those of all stores that the database has. Their rows have keys that no store gives to any row, and no
-// other process to a probe.
+// probes returns the probes of all stores in the database. No store, and no other probe, uses the keys of their rows.
 func (d *database) probes() []*probe {
 	var id [16]byte
 	rand.Read(id[:]) // never fails: crypto/rand ends the program instead
@@ -104,7 +103,7 @@ func (d *database) probes() []*probe {
 	return append(all, keys)
 }
 
-// row writes a row, finds it and takes it away.
+// row writes, finds and removes a row.
 func (p *probe) row(table, column, values string, id any, others ...any) {
 	at := p.expect()
 	where := ` FROM ` + table + ` WHERE ` + column + ` = $1`
@@ -129,7 +128,7 @@ func (p *probe) expect() int {
 	return len(p.found) - 1
 }
 
-// ping is a statement that any database can answer at once.
+// ping is a statement that a working database answers at once.
 func ping() Statement {
 	return Statement{SQL: `SELECT version FROM picoauth_schema`, Read: func(scan Scan) error { return scan(new(int64)) }}
 }

@@ -10,19 +10,19 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// revocationStore keeps the denylist. Whoever adds or prunes updates the head first and so holds it until the commit:
-// sequence numbers follow the order of commits.
+// revocationStore stores the denylist. A transaction that adds or prunes first updates the head, which locks it until the commit,
+// so that sequence numbers follow the order of commits.
 type revocationStore struct{ db *database }
 
-// quickItems is how many items are added, at most, in the time of a quick call.
+// quickItems is the maximum number of items that are added within the timeout of a quick call.
 const quickItems = 100
 
-// holdHead is the first statement of whoever adds or prunes.
+// holdHead is the first statement of a transaction that adds or prunes.
 var holdHead = Statement{SQL: `UPDATE picoauth_revocation_head SET seq = seq`}
 
 const revocationColumns = `jti, sid, sub, kid, revoked_at, reason, revoked_by, expires_at`
 
-// scanRevocation reads revocationColumns after the given columns.
+// scanRevocation reads revocationColumns, preceded by the given columns.
 func scanRevocation(scan Scan, before ...any) (item store.Revocation, err error) {
 	names, keepNames := texts(&item.JTI, &item.SID, &item.Sub, &item.KID)
 	causes, keepCauses := texts(&item.Reason, &item.RevokedBy)
@@ -33,7 +33,7 @@ func scanRevocation(scan Scan, before ...any) (item store.Revocation, err error)
 	return item, err
 }
 
-// once is what an item that is added once is known by, NULL for one that is added each time.
+// once identifies an item that is added only once; NULL for an item that is always added.
 func once(item store.Revocation) any {
 	switch {
 	case item.JTI != "":
@@ -108,15 +108,15 @@ func (s *revocationStore) Since(ctx context.Context, seq, after int64, limit int
 	return page, nil
 }
 
-// denylistPart is what was read of the denylist after a number: up to one item more than was asked for.
+// denylistPart is a part of the denylist after a number: up to one item more than requested.
 type denylistPart struct {
 	head    store.RevocationHead
 	items   []store.Revocation
 	numbers []int64
 }
 
-// read reads the head first: what the second statement sees in addition was committed later, and has a higher number. Only
-// a statement with a limit is sure to use the index, however little the database knows about its tables.
+// read reads the head first: what only the second statement sees was committed later, and has a higher number. Only a statement
+// with a limit is sure to use the index, even if the database has no statistics of its tables.
 func (s *revocationStore) read(ctx context.Context, after int64, limit int) (part denylistPart, err error) {
 	part.items = []store.Revocation{}
 	err = s.db.read(ctx, Statement{
@@ -142,7 +142,7 @@ func (s *revocationStore) read(ctx context.Context, after int64, limit int) (par
 	return part, err
 }
 
-// Prune implements store.RevocationStore. An item that expires at 0 never does.
+// Prune implements store.RevocationStore. An item with the expiry 0 never expires.
 func (s *revocationStore) Prune(ctx context.Context, before int64, limit int) (removed int, err error) {
 	const expired = `(SELECT seq FROM picoauth_revocation WHERE expires_at > 0 AND expires_at < $1 ORDER BY expires_at, seq LIMIT $2)`
 	var n int64

@@ -13,10 +13,10 @@ import (
 //go:embed schema/*.sql
 var schemaFiles embed.FS
 
-// schemaTable has one row, the version of the schema, and what ready writes.
+// schemaTable has one row: the version of the schema, and what the readiness check writes.
 const schemaTable = "picoauth_schema"
 
-// migrations returns the scripts that lead from each version to the next, the first from an empty database.
+// migrations returns the scripts that lead from each version to the next; the first one begins with an empty database.
 func migrations() ([]string, error) {
 	names, err := fs.Glob(schemaFiles, "schema/*.sql") // sorted
 	if err != nil {
@@ -33,8 +33,8 @@ func migrations() ([]string, error) {
 	return scripts, nil
 }
 
-// migrate brings the schema to the newest version. Several processes may do so at once. A schema of a later program
-// is an error.
+// migrate updates the schema to the newest version. Several processes may do so at the same time. A schema of a later program
+// version is an error.
 func migrate(ctx context.Context, engine Engine, now time.Time) error {
 	scripts, err := migrations()
 	if err != nil {
@@ -43,7 +43,7 @@ func migrate(ctx context.Context, engine Engine, now time.Time) error {
 	m := migration{engine: engine, scripts: scripts, now: now}
 	version, err := m.version(ctx, reader{engine})
 	if err != nil || version == len(scripts) {
-		return err // who may not create tables can start where all is done
+		return err // so a user without the right to create tables can start if the schema is up to date
 	}
 	return engine.Exclusively(ctx, "schema", func(tx Tx) error { return m.run(ctx, tx) })
 }
@@ -90,7 +90,7 @@ func (m migration) run(ctx context.Context, tx Tx) error {
 	return tx.Do(ctx, Statement{SQL: `UPDATE ` + schemaTable + ` SET version = $1`, Args: []any{int64(version)}})
 }
 
-// do runs a script, whose statements end with a semicolon at the end of a line.
+// do runs a script. Each statement ends with a semicolon at the end of a line.
 func (m migration) do(ctx context.Context, tx Tx, script string) error {
 	script = strings.ReplaceAll(script, "{now}", strconv.FormatInt(m.now.UnixMilli(), 10))
 	for statement := range strings.SplitSeq(m.engine.Dialect().Replace(script), ";\n") {
@@ -104,7 +104,7 @@ func (m migration) do(ctx context.Context, tx Tx, script string) error {
 	return nil
 }
 
-// reader is a Tx of statements that only read, each for itself.
+// reader is a Tx that only reads. Each statement is a transaction of its own.
 type reader struct{ engine Engine }
 
 func (r reader) Do(ctx context.Context, s Statement) error { return r.engine.Read(ctx, s) }

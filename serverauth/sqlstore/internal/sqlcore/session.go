@@ -7,13 +7,13 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// sessionStore keeps a row a session.
+// sessionStore stores one row for each session.
 type sessionStore struct{ db *database }
 
 const sessionColumns = `id, subject, kind, algorithm, wallet_id, account, credential, client_id, request_id, client, user_agent,
 	wallet_address, wallet_kind, proof_message, proof_signature, key_thumbprint, mac, counter, started_ms, rotated_ms, expires_ms, ends_ms, checked_ms`
 
-// scanSession reads sessionColumns and, after them, more. A MAC of another length is that of no session.
+// scanSession reads sessionColumns, followed by more. A MAC of the wrong length is replaced by zeros, which are never valid.
 func scanSession(scan Scan, more ...any) (row store.Session, err error) {
 	u := &row.Subject
 	columns, keep := texts(&row.ID, &u.ID, &u.Kind, &u.Algorithm, &u.WalletID, &u.Account, &row.Credential,
@@ -37,8 +37,8 @@ func one(row *store.Session) func(Scan) error {
 	}
 }
 
-// Rotate implements serverauth.SessionStore: it reads the row, lets the shared rule decide, and changes the row if
-// its counter is still the one that was read. Otherwise somebody was quicker, and it begins again.
+// Rotate implements serverauth.SessionStore. It reads the row, calls Rotation.Rotate, and changes the row if its counter is still
+// the one that was read. Otherwise another process was faster, and it tries again.
 func (s *sessionStore) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.RotationOutcome, error) {
 	for ctx.Err() == nil {
 		row, clock, found, err := s.find(ctx, r.SessionID)
@@ -64,7 +64,7 @@ func (s *sessionStore) Find(ctx context.Context, id string) (row store.Session, 
 	return row, found, err
 }
 
-// find reads a row and, where the database is a server, its clock in Unix milliseconds, else 0.
+// find reads a row and the clock of the database server in Unix milliseconds (0 without a server).
 func (s *sessionStore) find(ctx context.Context, id string) (row store.Session, clock int64, found bool, err error) {
 	var n int64
 	var now *int64
@@ -82,7 +82,7 @@ func (s *sessionStore) find(ctx context.Context, id string) (row store.Session, 
 	return row, clock, n == 1, err
 }
 
-// swap does what the outcome asks for. It returns false if the row has changed since it was read.
+// swap applies the outcome to the row. It returns false if the row has changed since it was read.
 func (s *sessionStore) swap(ctx context.Context, row, next store.Session, outcome store.RotationOutcome) (bool, error) {
 	var change Statement
 	switch outcome {
@@ -118,7 +118,7 @@ func (s *sessionStore) End(ctx context.Context, sid string) (row store.Session, 
 	return row, true, nil
 }
 
-// insertSession adds a row unless a cut-off in the list of digests is not before its start.
+// insertSession adds a row, unless one of the digests has a cut-off at or after its start.
 func insertSession(row store.Session, digests string, ids []any) Statement {
 	u := row.Subject
 	columns := []any{

@@ -10,14 +10,14 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// cutOffLife is how long, in milliseconds, a mark of EndSubject is kept: longer than any sign-in can be in flight.
+// cutOffLife is how long a cut-off of EndSubject is kept, in milliseconds: longer than any sign-in takes.
 const cutOffLife = 60 * 60 * 1000
 
-// removeSessions is the lock of those who remove many sessions, so that they never wait for one another's rows.
+// removeSessions is the lock for removing many sessions, so that such transactions do not wait for each other's rows.
 const removeSessions = "session removal"
 
-// subjectLocks are the locks of subjects and wallets. Create shares those of its row, EndSubject has them alone: each
-// then sees all that the other has done.
+// subjectLocks are the locks of subjects and wallets. Create shares those of its row, EndSubject holds them exclusively, so that
+// each sees all changes of the other.
 func subjectLocks(ids []string) []string {
 	names := make([]string, len(ids))
 	for i, id := range ids {
@@ -26,14 +26,14 @@ func subjectLocks(ids []string) []string {
 	return names
 }
 
-// distinct returns the ids that are not empty, sorted and each once.
+// distinct returns the ids that are not empty, sorted and without duplicates.
 func distinct(ids ...string) []string {
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == "" })
 	slices.Sort(ids)
 	return slices.Compact(ids)
 }
 
-// parameters returns n parameters from $first on, separated by commas.
+// parameters returns n parameters, starting with $first, separated by commas.
 func parameters(first, n int) string {
 	list := make([]string, n)
 	for i := range list {

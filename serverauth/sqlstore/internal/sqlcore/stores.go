@@ -8,13 +8,13 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// Options are what the kinds of databases differ in.
+// Options are the differences between the kinds of databases.
 type Options struct {
 	WithKeys bool          // the keys are in the database too
-	Patience time.Duration // how long a quick call waits at most, of tests on a busy machine; 0: five seconds
+	Patience time.Duration // maximum time of a quick call, for tests on a busy machine; 0: five seconds
 }
 
-// Open brings the schema up to date and returns the stores. It closes the engine when it returns an error.
+// Open updates the schema and returns the stores. If it returns an error, it has closed the engine.
 func Open(ctx context.Context, engine Engine, c store.BackendConfig, o Options) (*store.Stores, error) {
 	stores, err := open(ctx, engine, c, o)
 	if err != nil {
@@ -39,7 +39,7 @@ func open(ctx context.Context, engine Engine, c store.BackendConfig, o Options) 
 		store := &keyStore{db: db, key: c.EncryptionKey, now: c.Clock, log: c.Log}
 		if c.EncryptionKey != nil {
 			if _, err := store.Load(ctx); err != nil {
-				return nil, err // keys of another encryption key: before anything of theirs is replaced
+				return nil, err // wrong encryption key: return before any of its data is replaced
 			}
 		}
 		stores.Keys = store

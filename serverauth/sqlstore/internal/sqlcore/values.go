@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 )
 
-// text is how a text is kept: as bytes, an empty one as NULL.
+// text encodes a text for a column: as bytes, or NULL if it is empty.
 func text(s string) any {
 	if s == "" {
 		return nil
@@ -13,7 +13,7 @@ func text(s string) any {
 	return []byte(s)
 }
 
-// hash is what a text is looked up by, NULL for an empty one. Two texts may have the same.
+// hash is a short hash for index lookups, NULL for an empty text. It is not unique.
 func hash(s string) any {
 	if s == "" {
 		return nil
@@ -22,13 +22,13 @@ func hash(s string) any {
 	return int64(binary.BigEndian.Uint64(sum[:8]))
 }
 
-// digest is what stands for a text where no two may have the same.
+// digest identifies a text where the identifier must be unique.
 func digest(s string) []byte {
 	sum := sha256.Sum256([]byte(s))
 	return sum[:]
 }
 
-// texts returns where columns are scanned to, and a function that then copies them to the strings.
+// texts returns the destinations for a scan of columns, and a function that then copies them to the strings.
 func texts(into ...*string) (columns []any, keep func()) {
 	found := make([][]byte, len(into))
 	for i := range found {
