@@ -39,7 +39,7 @@ type challenges struct {
 	margin time.Duration
 	log    *slog.Logger
 	minter atomic.Pointer[minter] // nil until the key was read
-	latest atomic.Int64 // the latest time of this program's clock, in Unix milliseconds
+	latest atomic.Int64           // the latest time of this program's clock, in Unix milliseconds
 
 	mu   sync.Mutex // held while the key is read because of a refused nonce
 	seen time.Time  // time of that reading

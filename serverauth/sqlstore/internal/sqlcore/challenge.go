@@ -159,7 +159,7 @@ func (s *challengeStore) refreshNow(ctx context.Context) error {
 	return s.load(ctx, nil)
 }
 
-// load reads the state. It logs a change of the key, unless the previous key is replaced. The caller holds mu.
+// load reads the state. It logs that the key has changed, unless the previous key was the replaced one. The caller holds mu.
 func (s *challengeStore) load(ctx context.Context, replaced []byte) error {
 	next, err := s.key.read(ctx, s.db)
 	if err != nil {

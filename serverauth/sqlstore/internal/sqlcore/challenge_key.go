@@ -23,8 +23,8 @@ const (
 type challengeKey struct{ config store.BackendConfig }
 
 // read returns the state. The first instance makes the key. A key is replaced if it is damaged, or older than the current
-// key_encryption_key; its challenges would have lived only minutes. A process without key_encryption_key does not replace an
-// encrypted key, because the other processes need it.
+// key_encryption_key; its challenges live only for minutes. A process without key_encryption_key does not replace an encrypted
+// key, because the other processes need it.
 func (k challengeKey) read(ctx context.Context, db *database) (*challengeState, error) {
 	for try := 0; ; try++ {
 		state, err := k.find(ctx, db)
