@@ -27,8 +27,8 @@
 // # Expiry
 //
 // Redis removes what has expired by its own clock: sessions about an access token's lifetime after their refresh token, the
-// cut-offs of ended subjects after two hours, and used nonces two minutes and the clock skew after their expiry. Cleanup and
-// Prune have nothing to remove there. Revocations and mints are pruned.
+// cut-offs of ended subjects after two hours, and used nonces two minutes and the clock skew after their expiry. There
+// Cleanup removes nothing, and Prune only removes the ids of expired rows from lists. Revocations and mints are pruned.
 //
 // # Sentinel
 //
