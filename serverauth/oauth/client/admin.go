@@ -13,10 +13,10 @@ import (
 	"github.com/picoauth/picoauth/serverauth/internal/events"
 )
 
-// Admin has the endpoints by which operators add, list and remove clients. Its errors are problems.
+// Admin has the endpoints with which operators add, list and remove clients. Its errors are problems.
 type Admin struct {
 	Registry *Registry
-	// Operator returns the subject of the request's token if it is an operator's, else the refusal.
+	// Operator returns the subject of the request's token if the token is an operator's, otherwise an error.
 	Operator func(echo.Context) (subject string, err error)
 	Log      *slog.Logger
 }
@@ -28,11 +28,11 @@ const (
 
 type listReply struct {
 	Items []Config `json:"items"` // in the order of their ids
-	// Next is given as `after` for the next page; not there on the last one.
+	// Next is the value of `after` for the next page; absent on the last page.
 	Next string `json:"next,omitzero"`
 }
 
-// List is GET /clients: those of the store.
+// List is GET /clients: the clients of the store.
 func (a *Admin) List(c echo.Context) error {
 	if _, err := a.Operator(c); err != nil {
 		return err
@@ -69,7 +69,7 @@ func badParameter(detail string) error {
 	return app.NewProblem(http.StatusBadRequest, "invalid_parameter", detail)
 }
 
-// Create is POST /clients. The reply has the client's secret, this once.
+// Create is POST /clients. Only its reply contains the client's secret.
 func (a *Admin) Create(c echo.Context) error {
 	operator, err := a.Operator(c)
 	if err != nil {
@@ -108,7 +108,7 @@ func (a *Admin) Delete(c echo.Context) error {
 		return err
 	}
 	id := c.Param("id")
-	if c.Request().URL.RawPath != "" { // then the router has matched what is escaped
+	if c.Request().URL.RawPath != "" { // then the router has matched the escaped path
 		if id, err = url.PathUnescape(id); err != nil {
 			return badParameter("the id cannot be read")
 		}

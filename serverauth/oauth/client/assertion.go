@@ -11,19 +11,20 @@ import (
 )
 
 const (
-	// maxAssertionTTL is how far ahead the expiry of an assertion may lie: for so long it must be remembered.
+	// maxAssertionTTL is the maximum time until an assertion expires. Its use is stored for that long.
 	maxAssertionTTL = time.Hour
 	maxAssertionID  = 256 // bytes of a `jti`
 )
 
-// assertions are JWTs by which clients authenticate (RFC 7523, section 3; OpenID Connect Core, section 9).
+// assertions validates JWTs with which clients authenticate (RFC 7523, section 3; OpenID Connect Core, section 9).
 type assertions struct {
 	audiences []string
 	skew      time.Duration
 	uses      *assertion.Uses
 }
 
-// check returns an *Error unless the client has signed the assertion for this server, now, and for the first time.
+// check returns an *Error unless the client has signed the assertion for this server, it is valid now, and it is used for the first
+// time.
 func (a *assertions) check(ctx context.Context, c *Client, text string) error {
 	if c.keys == nil {
 		return &Error{Code: "invalid_client", Description: "the client has no keys"}
@@ -40,7 +41,7 @@ func (a *assertions) check(ctx context.Context, c *Client, text string) error {
 	switch {
 	case errors.Is(err, verify.ErrUnavailable) && c.Source.isOperators():
 		return err
-	case errors.Is(err, verify.ErrUnavailable): // why is in the log alone, see checkRemoteKeys
+	case errors.Is(err, verify.ErrUnavailable): // the reason is only logged, see checkRemoteKeys
 		return &Error{Code: "invalid_client", Description: "client_assertion is refused: the client's keys cannot be fetched"}
 	case err != nil:
 		return &Error{Code: "invalid_client", Description: "client_assertion is refused: " + printable(err.Error())}
@@ -48,7 +49,7 @@ func (a *assertions) check(ctx context.Context, c *Client, text string) error {
 	return a.spend(ctx, c, found, now)
 }
 
-// spend uses the assertion up.
+// spend checks the other claims, then marks the assertion as used.
 func (a *assertions) spend(ctx context.Context, c *Client, found *verify.SecurityContext, now time.Time) error {
 	reason := ""
 	switch {
@@ -71,7 +72,7 @@ func (a *assertions) spend(ctx context.Context, c *Client, found *verify.Securit
 	return err
 }
 
-// printable makes of text what an error_description may hold (RFC 6749, section 5.2).
+// printable makes text fit for an error_description (RFC 6749, section 5.2), in 300 bytes.
 func printable(text string) string {
 	clean := []byte(text[:min(len(text), 300)])
 	for i, b := range clean {

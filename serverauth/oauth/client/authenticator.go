@@ -14,20 +14,20 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// AuthenticatorConfig is what an Authenticator is made of.
+// AuthenticatorConfig configures an Authenticator.
 type AuthenticatorConfig struct {
 	Registry *Registry
-	// Audiences are the values of which one must be the `aud` of an assertion: the issuer and the token endpoint's URL.
+	// Audiences are the accepted values of `aud` of an assertion: the issuer and the token endpoint's URL.
 	Audiences []string
 	Realm     string // of WWW-Authenticate
-	// RateLimitPerMinute bounds the wrong attempts of a client from one address; 0: no limit.
+	// RateLimitPerMinute limits the failed attempts of a client from one address; 0: no limit.
 	RateLimitPerMinute int
 	ClockSkew          time.Duration
-	Used               store.UsedStore // of the assertions
-	Clock              app.Clock       // nil: the system's
+	Used               store.UsedStore // of assertions
+	Clock              app.Clock       // nil: the system clock
 }
 
-// Authenticator tells which client a request comes from. It is safe for concurrent use.
+// Authenticator determines which client sent a request. It is safe for concurrent use.
 type Authenticator struct {
 	registry   *Registry
 	assertions *assertions
@@ -45,11 +45,11 @@ func NewAuthenticator(c AuthenticatorConfig) *Authenticator {
 	}
 }
 
-// Authenticate returns the client of a request: a public one that names itself, or one that has proved who it is in the way
-// that it is registered for. The form is the request's body, the address that of whoever sent it: wrong attempts count
-// by client and address together, so that one that is wrong keeps nobody else out.
+// Authenticate returns the client of a request: a public client by its client_id alone, any other only if it authenticates with the
+// method that it is registered with. form is the request's body, address that of the sender. Failed attempts count by client and
+// address together, so that they do not lock the client out at other addresses.
 //
-// The error is an *Error for the client, or says that the question cannot be answered now.
+// The error is an *Error for the client. Any other error means that the client cannot be determined now.
 func (a *Authenticator) Authenticate(r *http.Request, form url.Values, address string) (*Client, error) {
 	given, refusal := readCredentials(r.Header, form)
 	if refusal != nil {
@@ -77,7 +77,7 @@ func (a *Authenticator) Authenticate(r *http.Request, form url.Values, address s
 	return known, nil
 }
 
-// prove returns an *Error where the client has not proved who it is.
+// prove returns an *Error if the client has not proved its identity.
 func (a *Authenticator) prove(ctx context.Context, c *Client, secret string) error {
 	if c.AuthMethod == AuthPrivateKeyJWT {
 		return a.assertions.check(ctx, c, secret)
@@ -89,7 +89,7 @@ func (a *Authenticator) prove(ctx context.Context, c *Client, secret string) err
 	return err
 }
 
-// count counts a wrong attempt, and refuses it.
+// count counts a failed attempt and returns the error for it.
 func (a *Authenticator) count(key ratelimit.Key, err error) error {
 	var refusal *Error
 	if !errors.As(err, &refusal) {
@@ -101,12 +101,12 @@ func (a *Authenticator) count(key ratelimit.Key, err error) error {
 	return a.refuse(refusal)
 }
 
-// Unknown is the refusal of a request that says nothing, or nothing true, of its client.
+// Unknown returns the error for a request whose client is not given, or is not the one given.
 func (a *Authenticator) Unknown(description string) *Error {
 	return invalidClient(a.realm, description)
 }
 
-// refuse adds the challenge to an invalid_client.
+// refuse adds the WWW-Authenticate challenge to an invalid_client error.
 func (a *Authenticator) refuse(refusal *Error) error {
 	if refusal.Code == "invalid_client" {
 		return invalidClient(a.realm, refusal.Description)

@@ -9,32 +9,32 @@ import (
 type Config struct {
 	ID   string `koanf:"id" json:"id"`
 	Name string `koanf:"name" json:"name,omitempty"` // empty: the ID
-	// RedirectURIs are compared character by character; the port of a loopback one is free.
+	// RedirectURIs are compared character by character, except that a loopback URI may have any port.
 	RedirectURIs           []string `koanf:"redirect_uris" json:"redirect_uris,omitempty"`
 	PostLogoutRedirectURIs []string `koanf:"post_logout_redirect_uris" json:"post_logout_redirect_uris,omitempty"`
-	// Secret is plain (32 characters or more) or a PHC string (argon2id, bcrypt).
+	// Secret is plain text (32 characters or more) or a PHC string (argon2id, bcrypt).
 	Secret string `koanf:"secret" json:"secret,omitempty"` //nolint:gosec // it is read, and written once, for whom it is for
-	// AuthMethod is client_secret_basic with a secret, else none, where nothing is written.
+	// AuthMethod, if empty, is client_secret_basic for a client with a secret or one added by POST /clients, else none.
 	AuthMethod string   `koanf:"auth_method" json:"auth_method,omitempty"`
 	JWKSURI    string   `koanf:"jwks_uri" json:"jwks_uri,omitempty"`
 	Grants     []string `koanf:"grants" json:"grants,omitempty"` // empty: authorization_code, refresh_token
-	// Scopes are those that it may ask for, and gets where a request names none. Empty: it may ask for the OpenID ones, and
-	// gets none.
+	// Scopes are those that it may ask for, and that it gets if a request has no scope. Empty: it may ask for the OpenID scopes,
+	// and gets none by default.
 	Scopes    []string `koanf:"scopes" json:"scopes,omitempty"`
 	Resources []string `koanf:"resources" json:"resources,omitempty"`
 	Role      string   `koanf:"role" json:"role,omitempty"`       // of client_credentials; empty: service
 	Consent   string   `koanf:"consent" json:"consent,omitempty"` // ask (empty) or implied
-	// Introspect and Denylist let it call /introspect and /revoked-jtis with its secret or key.
+	// Introspect and Denylist allow it to call /introspect and /revoked-jtis with its secret or key.
 	Introspect bool `koanf:"introspect" json:"introspect,omitempty"`
 	Denylist   bool `koanf:"denylist" json:"denylist,omitempty"`
-	// DPoPBound lets it have tokens only that are bound to a key (RFC 9449, section 5.2).
+	// DPoPBound means that it only gets tokens that are bound to a key (RFC 9449, section 5.2).
 	DPoPBound bool `koanf:"dpop_bound_access_tokens" json:"dpop_bound_access_tokens,omitempty"`
-	// MayAct lets it act for people (RFC 8693).
+	// MayAct allows it to act for people (RFC 8693).
 	MayAct []MayAct `koanf:"may_act" json:"may_act,omitempty"`
 }
 
-// asksPeople tells whether the client sends people to /authorize. One without redirect URIs that may introspect, read the
-// denylist or act for people needs no grant.
+// asksPeople reports whether the client sends people to /authorize. A client needs no grant if it has no redirect URIs and may
+// introspect, read the denylist or act for people.
 func (c Config) asksPeople() bool {
 	if len(c.Grants) > 0 {
 		return slices.Contains(c.Grants, GrantCode)
@@ -42,7 +42,7 @@ func (c Config) asksPeople() bool {
 	return len(c.RedirectURIs) > 0 || !c.Introspect && !c.Denylist && len(c.MayAct) == 0
 }
 
-// client returns the client that a checked configuration describes.
+// client returns the client of a validated configuration.
 func (c Config) client(source Source) *Client {
 	made := &Client{
 		ID: c.ID, Name: cmp.Or(c.Name, c.ID), Source: source,

@@ -13,24 +13,24 @@ import (
 	"github.com/picoauth/picoauth/serverauth/internal/password"
 )
 
-// Bounds of a client.
+// Limits of a client's configuration.
 const (
 	minSecret = 32   // characters of a plain secret
-	maxSecret = 1024 // bytes of a secret, and of what is compared with one
+	maxSecret = 1024 // bytes of a secret
 	maxID     = 255  // bytes
 	maxName   = 100  // characters
 	maxURIs   = 64   // redirect URIs of a client, of each kind
 )
 
-// Known is what the server has for clients to ask for.
+// Known is what clients of this server can ask for.
 type Known struct {
-	Scopes    []string // all: of the server and of every resource, beside the OpenID ones
+	Scopes    []string // of the server and of every resource, without the OpenID scopes
 	Resources []string // URIs
 	Audience  string   // the server's own; empty: not known yet
 }
 
-// checkAll returns what keeps a list of clients from working: each fault as an *app.ConfigError whose key begins with key,
-// such as clients[2].redirect_uris[0]. It shows no secret.
+// checkAll returns the faults of a list of clients: each is an *app.ConfigError whose key begins with key, such as
+// clients[2].redirect_uris[0]. It contains no secret.
 func checkAll(key string, clients []Config, known Known) error {
 	var faults []error
 	first := make(map[string]int, len(clients))
@@ -46,7 +46,7 @@ func checkAll(key string, clients []Config, known Known) error {
 	return errors.Join(faults...)
 }
 
-// Check returns what keeps one client from working, as Settings.Validate does. The prefix stands before each key.
+// Check returns the faults of one client, like Settings.Validate. Every key begins with prefix.
 func (c Config) Check(prefix string, known Known) error {
 	return errors.Join(
 		app.CheckTexts(prefix, c),
@@ -62,7 +62,7 @@ func (c Config) Check(prefix string, known Known) error {
 	)
 }
 
-// fault is what is wrong with a key of a client; a nil one is nothing.
+// fault returns the error for a key of a client. The checks return nil for a key without a fault.
 func fault(key, reason string, args ...any) *app.ConfigError {
 	return &app.ConfigError{Key: key, Reason: fmt.Sprintf(reason, args...)}
 }
@@ -77,7 +77,7 @@ func prefixed(prefix string, faults ...*app.ConfigError) error {
 	return errors.Join(all...)
 }
 
-// CheckID returns an *app.ConfigError unless a text can be a client's id.
+// CheckID returns an *app.ConfigError if a text cannot be a client_id.
 func CheckID(key, id string) error {
 	if found := (Config{ID: id}).checkID(); found != nil {
 		return &app.ConfigError{Key: key, Reason: found.Reason}
@@ -85,7 +85,7 @@ func CheckID(key, id string) error {
 	return nil
 }
 
-// checkID goes by RFC 6749, appendix A.1, with room for a URL.
+// checkID allows the characters of RFC 6749, appendix A.1, up to maxID bytes.
 func (c Config) checkID() *app.ConfigError {
 	switch {
 	case c.ID == "":
@@ -99,7 +99,7 @@ func (c Config) checkID() *app.ConfigError {
 	}
 }
 
-// checkName refuses what would show something else on a page, or in a message that a wallet shows, than is written.
+// checkName refuses invisible characters, which could make a page or a wallet's message show something else than the name.
 func checkName(name string) *app.ConfigError {
 	switch {
 	case len([]rune(name)) > maxName:
@@ -158,7 +158,7 @@ func (c Config) checkSecret() *app.ConfigError {
 	}
 }
 
-// checkJWKSURI allows http on a loopback host: the operator named it.
+// checkJWKSURI allows http on a loopback host, because the operator chose it.
 func (c Config) checkJWKSURI() *app.ConfigError {
 	if c.JWKSURI == "" {
 		return nil
@@ -190,7 +190,7 @@ func (c Config) checkRedirects() *app.ConfigError {
 	}
 }
 
-// checkServices refuses what only a client may have that proves who it is.
+// checkServices refuses rights that only a client which authenticates may have.
 func (c Config) checkServices(prefix string) error {
 	if c.authMethod() != AuthNone {
 		return nil
@@ -230,7 +230,7 @@ func (c Config) checkGrants(prefix string) error {
 	return errors.Join(all...)
 }
 
-// checkList refuses what the server has not, and what is written twice.
+// checkList refuses items that the server does not have, and duplicates.
 func checkList(prefix, key string, items, known []string) error {
 	var all []error
 	for i, item := range items {

@@ -15,15 +15,15 @@ import (
 // assertionType is the only client_assertion_type (RFC 7523, section 2.2).
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// credentials are what a request says of its client. Nothing of it is verified.
+// credentials are the client_id and credentials of a request, not verified yet.
 type credentials struct {
 	id     string
 	method string
 	secret string // of client_secret_basic and client_secret_post, or the assertion of private_key_jwt
 }
 
-// readCredentials finds the one way in which a request authenticates (RFC 6749, section 2.3). A parameter without a value
-// counts as left out.
+// readCredentials returns the credentials of a request, which may use one method only (RFC 6749, section 2.3). A parameter without
+// a value is ignored.
 func readCredentials(header http.Header, form url.Values) (credentials, *Error) {
 	for _, name := range []string{"client_id", "client_secret", "client_assertion", "client_assertion_type"} {
 		if len(form[name]) > 1 {
@@ -56,12 +56,12 @@ func readCredentials(header http.Header, form url.Values) (credentials, *Error) 
 	}
 }
 
-// Authenticates tells whether a request has more to say of its client than a client_id.
+// Authenticates reports whether a request has client credentials, not only a client_id.
 func Authenticates(header http.Header, form url.Values) bool {
 	return header.Get("Authorization") != "" || form.Get("client_secret")+form.Get("client_assertion")+form.Get("client_assertion_type") != ""
 }
 
-// readBasic takes id and secret out of their form encoding (RFC 6749, section 2.3.1).
+// readBasic decodes id and secret, which are form-encoded (RFC 6749, section 2.3.1).
 func (c *credentials) readBasic(values []string) *Error {
 	refused := &Error{Code: "invalid_client", Description: "Authorization must be Basic with the form-encoded client id and secret"}
 	scheme, encoded, _ := strings.Cut(values[0], " ")
@@ -82,7 +82,7 @@ func (c *credentials) readBasic(values []string) *Error {
 	return nil
 }
 
-// readAssertion takes the client's id from the claim sub, where the form has none.
+// readAssertion takes the client's id from the claim sub. If the form has a client_id, it must be the same.
 func (c *credentials) readAssertion(form url.Values) *Error {
 	assertion := form.Get("client_assertion")
 	if form.Get("client_assertion_type") != assertionType {

@@ -19,25 +19,25 @@ import (
 	"github.com/picoauth/picoauth/serverauth/internal/events"
 )
 
-// ErrUnreachable is returned for a client whose metadata document cannot be had now.
+// ErrUnreachable is returned for a client whose metadata document cannot be fetched now.
 var ErrUnreachable = errors.New("the metadata document of the client cannot be fetched")
 
-// Bounds of documents.
+// Limits of documents.
 const (
 	maxDocumentID  = 1024 // bytes of a client_id that is a URL
 	maxDocuments   = 500
 	minDocumentTTL = time.Minute
 	maxDocumentTTL = 24 * time.Hour
-	// documentPause is how long a document that could not be had is not asked for again.
+	// documentPause is the time until the next fetch of a document that could not be fetched or was refused.
 	documentPause = 10 * time.Second
-	// documentGrace is how long a document is used beyond its time while its host does not answer.
+	// documentGrace is how long a document is used after it has expired, while it cannot be fetched.
 	documentGrace = 24 * time.Hour
 )
 
-// documents are the clients whose client_id is the URL of a metadata document (the OAuth draft Client ID Metadata Document).
+// documents finds clients whose client_id is the URL of a metadata document (the OAuth draft Client ID Metadata Document).
 type documents struct {
 	fetcher *fetcher
-	keys    func(*Client, []byte) error // gives a client its keys
+	keys    func(*Client, []byte) error // sets the keys of a client
 	now     app.Clock
 	log     *slog.Logger
 	flights singleflight.Group
@@ -46,16 +46,16 @@ type documents struct {
 	kept map[string]document
 }
 
-// document is what was fetched last.
+// document is the result of the last fetch.
 type document struct {
-	client *Client // nil: it could not be had, or was refused
+	client *Client // nil: not fetched, or refused
 	err    error
-	fresh  time.Time // until when it is used without asking
-	usable time.Time // until when it is used where its host does not answer
+	fresh  time.Time // until when it is used without a fetch
+	usable time.Time // until when it is used while it cannot be fetched
 }
 
-// isDocumentID tells whether a client_id is the URL of a metadata document: https (or what the fetcher allows) with a plain host and
-// a path, and without fragment, user information and dot segments.
+// isDocumentID reports whether a client_id is the URL of a metadata document: https (or what the fetcher allows) with a plain host
+// and a path, and without fragment, user information and dot segments.
 func (d *documents) isDocumentID(id string) bool {
 	if !strings.HasPrefix(id, "https://") && !strings.HasPrefix(id, "http://") || len(id) > maxDocumentID {
 		return false
@@ -65,7 +65,7 @@ func (d *documents) isDocumentID(id string) bool {
 		strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' }) {
 		return false
 	}
-	for segment := range strings.SplitSeq(u.Path, "/") { // u.Path is what %2e stands for, too
+	for segment := range strings.SplitSeq(u.Path, "/") { // in u.Path, %2e is decoded
 		if segment == "." || segment == ".." {
 			return false
 		}
@@ -73,8 +73,8 @@ func (d *documents) isDocumentID(id string) bool {
 	return d.fetcher.check(u) == nil
 }
 
-// find returns the client of a document. The error is ErrUnknown where the document is gone or refused, and ErrUnreachable
-// where nobody can say.
+// find returns the client of a document. The error is ErrUnknown if the document does not exist or is refused, and ErrUnreachable
+// if it cannot be fetched now.
 func (d *documents) find(ctx context.Context, id string) (*Client, error) {
 	d.mu.Lock()
 	last, known := d.kept[id]
@@ -96,7 +96,7 @@ func (d *documents) find(ctx context.Context, id string) (*Client, error) {
 	}
 }
 
-// fetch gets a document and keeps what came of it.
+// fetch gets a document and keeps the result.
 func (d *documents) fetch(ctx context.Context, id string, last document) document {
 	now := d.now()
 	body, header, err := d.fetcher.get(ctx, id)
@@ -123,7 +123,7 @@ func (d *documents) fetch(ctx context.Context, id string, last document) documen
 	return next
 }
 
-// read makes a client of a document.
+// read returns the client that a document describes.
 func (d *documents) read(id string, body []byte) (*Client, error) {
 	m, err := parseMetadata(body)
 	if err != nil {
@@ -142,7 +142,7 @@ func (d *documents) read(id string, body []byte) (*Client, error) {
 	return made, d.keys(made, m.JWKS)
 }
 
-// keep bounds how many are kept: the first to go are those that would be asked for anew, then any.
+// keep stores a result. To stay within maxDocuments, it first removes those that are not fresh, then arbitrary ones.
 func (d *documents) keep(id string, next document) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -159,7 +159,7 @@ func (d *documents) keep(id string, next document) {
 	d.kept[id] = next
 }
 
-// documentTTL is the max-age of Cache-Control, from a minute to a day.
+// documentTTL returns the max-age of Cache-Control, limited to between a minute and a day.
 func documentTTL(header http.Header) time.Duration {
 	for directive := range strings.SplitSeq(strings.Join(header.Values("Cache-Control"), ","), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")

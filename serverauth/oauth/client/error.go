@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// Error is an error of OAuth (RFC 6749, section 5.2).
+// Error is an OAuth error (RFC 6749, section 5.2).
 type Error struct {
 	Code        string // `error`
 	Description string // `error_description`, for developers
 	Status      int
 	Header      http.Header
-	Reason      string // for the log, where the client is told less
+	Reason      string // for the log, if it must not be in the response
 }
 
 // Error implements error.
@@ -24,8 +24,8 @@ func invalidRequest(description string) *Error {
 	return &Error{Code: "invalid_request", Description: description, Status: http.StatusBadRequest}
 }
 
-// invalidClient asks for Basic, also from a client that has tried something else: RFC 6749 asks for a challenge of the scheme
-// that was tried, and other ways have none.
+// invalidClient has a Basic challenge, also for a client that used another method: RFC 6749 requires a challenge of the scheme that
+// was used, and the other methods have none.
 func invalidClient(realm, description string) *Error {
 	return &Error{Code: "invalid_client", Description: description, Status: http.StatusUnauthorized,
 		Header: http.Header{"Www-Authenticate": {fmt.Sprintf("Basic realm=%q", realm)}}}

@@ -21,16 +21,16 @@ import (
 const (
 	fetchTimeout = 5 * time.Second
 	maxDocument  = 64 << 10 // bytes
-	// maxFetches is how many run at once.
+	// maxFetches is the maximum number of requests that wait for a response at the same time.
 	maxFetches = 16
-	// fetchesPerHost is how many documents and key sets of one host are fetched in a minute.
+	// fetchesPerHost is the maximum number of documents and key sets fetched from one host per minute.
 	fetchesPerHost = 60
 )
 
-// fetcher gets documents whose URLs strangers choose. It connects to public addresses only, which is checked on the address
-// that is connected to: a name may stand for another one from one moment to the next. It follows no redirect.
+// fetcher fetches documents whose URLs come from untrusted clients. It connects to public addresses only. It checks the address of
+// the connection itself, because a host name can resolve to another address at any time. It follows no redirect.
 type fetcher struct {
-	insecure []string // hosts, each with or without a port, that may be private and http
+	insecure []string // hosts, each with or without a port, that may have private addresses and use http
 	client   *http.Client
 	running  chan struct{}
 	hosts    *ratelimit.Limiter
@@ -46,7 +46,7 @@ func newFetcher(insecure []string, now app.Clock) *fetcher {
 	return f
 }
 
-// transport uses no proxy: it would do the resolving and the connecting, unchecked.
+// transport uses no proxy, which would resolve names and connect without these checks.
 func (f *fetcher) transport() *http.Transport {
 	return &http.Transport{
 		DialContext: f.dial, DisableKeepAlives: true, TLSHandshakeTimeout: fetchTimeout, ResponseHeaderTimeout: fetchTimeout,
@@ -70,7 +70,7 @@ func (f *fetcher) dial(ctx context.Context, network, address string) (net.Conn, 
 	return dialer.DialContext(ctx, network, address)
 }
 
-// isInsecure tells whether a host and port are among the insecure ones.
+// isInsecure reports whether a host and port are among the insecure ones.
 func (f *fetcher) isInsecure(hostPort string) bool {
 	host, _, err := net.SplitHostPort(hostPort)
 	return err == nil && slices.ContainsFunc(f.insecure, func(one string) bool {
@@ -78,7 +78,7 @@ func (f *fetcher) isInsecure(hostPort string) bool {
 	})
 }
 
-// check refuses http, but to an insecure host.
+// check allows https, and http to an insecure host only.
 func (f *fetcher) check(u *url.URL) error {
 	port := u.Port()
 	switch {
@@ -95,7 +95,7 @@ func (f *fetcher) check(u *url.URL) error {
 	return nil
 }
 
-// boundedTransport makes any client of it keep to the rules.
+// boundedTransport enforces the rules of a fetcher.
 type boundedTransport struct {
 	rules *fetcher
 	next  http.RoundTripper
@@ -129,15 +129,15 @@ func (t *boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 var errTooOften = errors.New("too many documents of this host are asked for")
 
-// hostKey is one for all ways to write a host.
+// hostKey returns the same key for all spellings of a host.
 func hostKey(u *url.URL) string { return strings.ToLower(strings.TrimRight(u.Hostname(), ".")) }
 
-// statusError is an answer that is not 200.
+// statusError is the status of a response that is not 200.
 type statusError int
 
 func (s statusError) Error() string { return fmt.Sprintf("status %d", int(s)) }
 
-// get reads a document.
+// get returns the body and header of a document.
 func (f *fetcher) get(ctx context.Context, address string) ([]byte, http.Header, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -156,7 +156,7 @@ func (f *fetcher) get(ctx context.Context, address string) ([]byte, http.Header,
 	return body, response.Header, err
 }
 
-// withoutURL leaves the URL out of an error of net/http: the caller says it.
+// withoutURL removes the URL from an error of net/http, because the caller logs it.
 func withoutURL(err error) error {
 	var ofURL *url.Error
 	if errors.As(err, &ofURL) {
@@ -165,7 +165,7 @@ func withoutURL(err error) error {
 	return err
 }
 
-// special are networks beside those that netip knows which are not of the public internet (IANA's special-purpose registries).
+// special are networks that are not public (IANA's special-purpose registries), beyond those that netip knows.
 var special = func() (all []netip.Prefix) {
 	for _, text := range []string{
 		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
@@ -176,10 +176,10 @@ var special = func() (all []netip.Prefix) {
 	return all
 }()
 
-// publicIPv6 is where all public IPv6 addresses are; nat64 are public where the IPv4 address in them is.
+// publicIPv6 contains all public IPv6 addresses. An address in nat64 is public if the IPv4 address in it is.
 var publicIPv6, nat64 = netip.MustParsePrefix("2000::/3"), netip.MustParsePrefix("64:ff9b::/96")
 
-// isPublic tells whether an address is one of the public internet.
+// isPublic reports whether an address belongs to the public internet.
 func isPublic(addr netip.Addr) bool {
 	addr = addr.Unmap()
 	if addr.Is6() && addr.Zone() == "" && nat64.Contains(addr) {

@@ -7,15 +7,15 @@ import (
 	"slices"
 )
 
-// MayAct lets a client, or an agent of a fleet, act for people by token exchange (RFC 8693). One rule must allow all of a
-// request; nothing is put together from several.
+// MayAct allows a client, or an agent of a fleet, to act for people by token exchange (RFC 8693). A single rule must allow the
+// whole request; rules are not combined.
 type MayAct struct {
-	// Roles are those of the people; at least one.
+	// Roles are the roles of these people; at least one.
 	Roles []string `koanf:"roles" json:"roles"`
-	// Scopes are what a token may have by which it acts, and never more than the person's own token has; empty: none.
+	// Scopes are what the token with which it acts may have, and never more than the person's own token has; empty: none.
 	Scopes []string `koanf:"scopes" json:"scopes,omitempty"`
-	// Resources are what such a token may be for beside what the person's own is for: URIs of the server's resources, and the
-	// server's own audience.
+	// Resources are what such a token may be for in addition to the audience of the person's own token: URIs of the server's
+	// resources, and the server's own audience.
 	Resources []string `koanf:"resources" json:"resources,omitempty"`
 }
 
@@ -24,8 +24,8 @@ const (
 	maxRole  = 100 // characters
 )
 
-// CheckMayAct returns what keeps rules from working: each fault as an *app.ConfigError whose key begins with key, such as
-// may_act[0].roles[1]. Unless known has the server's own audience, resources are not looked at.
+// CheckMayAct returns the faults of rules: each is an *app.ConfigError whose key begins with key, such as may_act[0].roles[1]. It
+// checks resources only if known has the server's own audience.
 func CheckMayAct(key string, rules []MayAct, known Known) error {
 	if len(rules) > maxRules {
 		return prefixed("", fault(key, "has more than %d items", maxRules))
@@ -58,11 +58,11 @@ func checkRoles(prefix string, roles []string) error {
 	return errors.Join(all...)
 }
 
-// ErrNamesakeClient is returned for an agent of a fleet that has the id of a client.
+// ErrNamesakeClient is returned for an agent of a fleet whose agent_id is also the id of a client.
 var ErrNamesakeClient = errors.New("the agent_id is the id of a client")
 
-// OfFleet returns the client that an agent of a fleet is, by its agent_id, for token exchange alone. The error is
-// ErrNamesakeClient where a client has this id, since services tell them apart by nothing else, or that of the store.
+// OfFleet returns an agent of a fleet as a client, for token exchange alone. The error is ErrNamesakeClient if a client has the
+// same id, because services could not tell them apart, or an error of the store.
 func (r *Registry) OfFleet(ctx context.Context, agentID string, rules []MayAct) (*Client, error) {
 	_, taken := r.configured[agentID]
 	if !taken && r.documents != nil {

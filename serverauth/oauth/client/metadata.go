@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// metadata is what a client says of itself, in a metadata document or a registration (RFC 7591, section 2). Other members are
+// metadata is a client's description of itself, in a metadata document or a registration (RFC 7591, section 2). Other members are
 // ignored.
 type metadata struct {
 	ClientID     string         `json:"client_id,omitzero"`
@@ -37,7 +37,7 @@ func metadataFault(reason string, args ...any) *Error {
 	return &Error{Code: "invalid_client_metadata", Description: printable(fmt.Sprintf(reason, args...)), Status: 400}
 }
 
-// check returns what keeps a client from working that nobody vouches for: it is public or has a key, never a secret.
+// check sets defaults and returns why a client that describes itself is refused. It must be public or have a key, never a secret.
 func (m *metadata) check() *Error {
 	m.AuthMethod = cmp.Or(m.AuthMethod, AuthNone)
 	switch {
@@ -62,7 +62,7 @@ func (m *metadata) check() *Error {
 	return m.checkRedirects()
 }
 
-// checkGrants leaves the grants that such a client can have. A response_type is of no use without one.
+// checkGrants removes the grants that such a client cannot have. It sets the response types that fit the rest.
 func (m *metadata) checkGrants() {
 	if len(m.GrantTypes) == 0 {
 		m.GrantTypes = []string{GrantCode, GrantRefresh}
@@ -94,7 +94,7 @@ func (m *metadata) checkRedirects() *Error {
 	return nil
 }
 
-// config returns the client as the configuration would have it.
+// config returns the equivalent configuration of the client.
 func (m *metadata) config() Config {
 	return Config{
 		ID: m.ClientID, Name: m.Name, RedirectURIs: m.RedirectURIs, PostLogoutRedirectURIs: m.PostLogout,

@@ -14,7 +14,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// record is what a store keeps of a client, as JSON.
+// record is the JSON that a store keeps of a client.
 type record struct {
 	Config                      // without a secret
 	Source       Source         `json:"source"`
@@ -22,7 +22,7 @@ type record struct {
 	JWKS         jsontext.Value `json:"jwks,omitempty"`
 }
 
-// seal returns the row of a record, which carries a MAC: whoever writes to the database can remove clients, and make none.
+// seal returns the row of a record with a MAC, so that somebody who can write to the database can remove clients, but not add any.
 func (r *Registry) seal(c record, createdAt, until int64) (store.Client, error) {
 	data, err := json.Marshal(c)
 	row := store.Client{ID: c.ID, Data: data, CreatedAt: createdAt, Until: until}
@@ -34,7 +34,7 @@ func (r *Registry) macOf(row store.Client) [sha256.Size]byte {
 	return r.rows.Of(mac.Fields{}.Texts(row.ID, string(row.Data)).Numbers(row.CreatedAt))
 }
 
-// open reads a row, and reports false for one that was forged.
+// open reads a row. It reports false for a forged one.
 func (r *Registry) open(row store.Client, id string) (c record, ok bool) {
 	sum := r.macOf(row)
 	if row.ID != id || !hmac.Equal(sum[:], row.MAC[:]) || json.Unmarshal(row.Data, &c) != nil {
@@ -57,7 +57,7 @@ func (r *Registry) client(c record) (*Client, error) {
 	return made, err
 }
 
-// keysOf returns the keys of private_key_jwt, or nil for a client that has none.
+// keysOf returns the keys for private_key_jwt, or nil for a client without keys.
 func (r *Registry) keysOf(c *Client, jwks jsontext.Value) (verify.KeySet, error) {
 	switch {
 	case len(jwks) > 0:
@@ -69,7 +69,7 @@ func (r *Registry) keysOf(c *Client, jwks jsontext.Value) (verify.KeySet, error)
 	}
 }
 
-// parseKeys reads a JWKS. A set without a key that can be used is an error.
+// parseKeys reads a JWKS. A set without a usable key is an error.
 func parseKeys(jwks []byte) (*verify.KeyMap, error) {
 	keys, skipped, err := jose.ParseSet(jwks)
 	if err == nil && len(keys) == 0 {

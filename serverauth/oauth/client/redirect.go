@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// maxRedirectURI bounds a redirect URI, in bytes.
+// maxRedirectURI is the maximum length of a redirect URI in bytes.
 const maxRedirectURI = 2048
 
-// checkRedirectURI returns why no response can or may be sent to a URI, or nil. What is allowed is https, http on a loopback
-// host, and a private scheme with a dot, such as com.example.app (RFC 8252, section 7.1).
+// checkRedirectURI returns why a response cannot or must not be sent to a URI, or nil. Allowed are https, http on a loopback host,
+// and a private scheme with a dot, such as com.example.app (RFC 8252, section 7.1).
 func checkRedirectURI(text string) error {
 	if len(text) > maxRedirectURI {
 		return errors.New("is longer than 2048 bytes")
@@ -52,13 +52,13 @@ func checkWebRedirect(text string, u *url.URL) error {
 	return nil
 }
 
-// hasPlainHost tells whether a URL, which is ASCII, has its host as it stands. One in percent-encoding is another text once it is
-// read, such as one of letters that look like another host's, and people are shown the host.
+// hasPlainHost reports whether the host of an ASCII URL is written without percent-encoding. Decoded, it could look like another
+// host on the pages that show it.
 func hasPlainHost(text string, u *url.URL) bool {
 	return strings.HasPrefix(text, u.Scheme+"://"+u.Host)
 }
 
-// matchesRedirect compares character by character, but for the port of a loopback host.
+// matchesRedirect compares character by character, except for the port of a loopback host.
 func matchesRedirect(allowed []string, uri string) bool {
 	withoutPort, isLoopback := cutLoopback(uri)
 	for _, one := range allowed {
@@ -72,8 +72,8 @@ func matchesRedirect(allowed []string, uri string) bool {
 	return false
 }
 
-// cutLoopback takes the port out of a URI with a loopback host. It parses nothing: what stands between // and the next
-// delimiter must be such a host, letter for letter, and a port.
+// cutLoopback removes the port from a URI with a loopback host. It does not use a URL parser: the text between // and the next
+// delimiter must be exactly such a host, with or without a port.
 func cutLoopback(uri string) (withoutPort string, isLoopback bool) {
 	scheme, rest, found := strings.Cut(uri, "://")
 	if !found || scheme != "http" && scheme != "https" {
@@ -97,14 +97,14 @@ func isPort(text string) bool {
 	return err == nil && n > 0 && text[0] != '0'
 }
 
-// AnotherDevice is what Host says of a program that asks by the device flow, and so has no redirect.
+// AnotherDevice is what Host returns for a program that uses the device flow and so has no redirect URI.
 const AnotherDevice = "another device"
 
-// ThisDevice is what HostOf says of a redirect to a program on the person's own machine.
+// ThisDevice is what HostOf returns for a program on the person's own machine.
 const ThisDevice = "this device"
 
-// HostOf returns what to call the place that a redirect URI leads to: its host, with the port where it has one, or
-// [ThisDevice] for a loopback host and for a private scheme.
+// HostOf returns the name of a redirect URI's destination: its host, with the port if it has one, or [ThisDevice] for a loopback
+// host and for a private scheme.
 func HostOf(redirectURI string) string {
 	u, err := url.Parse(redirectURI)
 	if _, isLoopback := cutLoopback(redirectURI); isLoopback || err != nil || u.Scheme != "https" {
@@ -113,7 +113,7 @@ func HostOf(redirectURI string) string {
 	return u.Host
 }
 
-// Host returns what to call the client's place on a page: the host of its metadata document, else that of the redirect.
+// Host returns how a page names the client's location: the host of its metadata document, else that of the redirect URI.
 func (c *Client) Host(redirectURI string) string {
 	if c.Source == Document {
 		if u, err := url.Parse(c.ID); err == nil {

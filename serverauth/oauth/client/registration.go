@@ -20,17 +20,16 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// keepRegistration is how long a registration is kept without being used.
+// keepRegistration is how long an unused registration is kept.
 const keepRegistration = 30 * 24 * time.Hour
 
-// maxRegistration bounds what is kept of a registration in bytes: anybody may make many.
+// maxRegistration is the maximum size of a stored registration in bytes, because anybody may make many.
 const maxRegistration = 16 << 10
 
-// Registration is the endpoint by which programs make themselves known (RFC 7591). Its errors are *Error, but for those of
-// the store.
+// Registration is the endpoint where programs register themselves (RFC 7591). Its errors are *Error, except those of the store.
 type Registration struct {
 	Registry *Registry
-	Token    string // of those who may; empty: everybody
+	Token    string // that allows to register; empty: everybody may
 	Realm    string // of WWW-Authenticate
 	Log      *slog.Logger
 }
@@ -60,7 +59,7 @@ func (f *Registration) Register(c echo.Context) error {
 	return app.WriteJSON(c.Response(), http.StatusCreated, registered{made, f.Registry.now().Unix()})
 }
 
-// allow compares the registration token.
+// allow checks the registration token.
 func (f *Registration) allow(authorization []string) error {
 	if f.Token == "" {
 		return nil
@@ -79,7 +78,7 @@ func (f *Registration) allow(authorization []string) error {
 		Header: http.Header{"Www-Authenticate": {`Bearer realm="` + f.Realm + `", error="invalid_token"`}}}
 }
 
-// unreadable makes an error of OAuth of one that says why a body is no JSON object.
+// unreadable turns the error for a body that is not a JSON object into an OAuth error.
 func unreadable(err error) error {
 	var problem *app.Problem
 	if !errors.As(err, &problem) {
@@ -88,7 +87,7 @@ func unreadable(err error) error {
 	return &Error{Code: "invalid_client_metadata", Description: printable(problem.Detail), Status: problem.Status}
 }
 
-// register keeps a client that nobody vouches for.
+// register stores a client that describes itself.
 func (r *Registry) register(ctx context.Context, m metadata) (metadata, error) {
 	m.ClientID = rand.Text()
 	if err := m.check(); err != nil {
@@ -110,8 +109,8 @@ func (r *Registry) register(ctx context.Context, m metadata) (metadata, error) {
 	return m, err
 }
 
-// checkRemoteKeys fetches a key set once, by the rules of documents. Why a host cannot be reached is for the log: it says what
-// names and addresses there are in the server's own network.
+// checkRemoteKeys fetches a key set once, with the rules for documents. The reason of a failed connection is only logged, because
+// it would reveal names and addresses in the server's own network.
 func (r *Registry) checkRemoteKeys(ctx context.Context, uri string) error {
 	body, _, err := r.fetcher.get(ctx, uri)
 	var status statusError
@@ -125,7 +124,7 @@ func (r *Registry) checkRemoteKeys(ctx context.Context, uri string) error {
 	return err
 }
 
-// Used notes that a client was used: of a registration, this keeps it for another while. It writes once a day at most.
+// Used records that a client was used, which keeps a registration for another keepRegistration. It writes once a day at most.
 func (r *Registry) Used(ctx context.Context, c *Client) error {
 	until := r.now().Add(keepRegistration)
 	if c.until == 0 || until.UnixMilli()-c.until < (24*time.Hour).Milliseconds() {
@@ -134,18 +133,18 @@ func (r *Registry) Used(ctx context.Context, c *Client) error {
 	return r.store.Keep(ctx, c.ID, until.UnixMilli())
 }
 
-// pruneEvery is how often what need not be kept is removed, pruneAtOnce how many rows at once.
+// pruneEvery is how often expired rows are removed, pruneAtOnce how many at once.
 const (
 	pruneEvery  = 5 * time.Minute
 	pruneAtOnce = 1000
 )
 
-// Run removes registrations that were not used, and the marks of what served once, until the context ends.
+// Run removes unused registrations and expired rows of used, until the context ends.
 func (r *Registry) Run(ctx context.Context, used store.UsedStore) {
 	every.Interval(ctx, pruneEvery, func() { r.Prune(ctx, used) })
 }
 
-// Prune does what Run does, once.
+// Prune does once what Run does repeatedly.
 func (r *Registry) Prune(ctx context.Context, used store.UsedStore) {
 	now := r.now()
 	_, err := r.store.Prune(ctx, now.UnixMilli(), pruneAtOnce)

@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	// ErrUnknown is returned for a client_id that is no client's.
+	// ErrUnknown is returned for a client_id that no client has.
 	ErrUnknown = errors.New("no such client")
 	// ErrTaken is returned for a client_id that another client has.
 	ErrTaken = errors.New("there is a client with this id")
@@ -35,15 +35,15 @@ type Registry struct {
 	log        *slog.Logger
 }
 
-// RegistryConfig is what a Registry knows clients from.
+// RegistryConfig configures a Registry.
 type RegistryConfig struct {
-	Settings Settings // Validate has no fault to find
+	Settings Settings // must be valid
 	Known    Known
-	// Store has the clients that are added while the server runs; nil: none. Secret authenticates its rows, and is asked for
-	// at every use.
+	// Store has the clients that are added while the server runs; nil: none. Secret authenticates its rows, and is called for every
+	// use.
 	Store  store.ClientStore
 	Secret func() []byte
-	Clock  app.Clock // nil: the system's
+	Clock  app.Clock // nil: the system clock
 	Log    *slog.Logger
 }
 
@@ -74,8 +74,8 @@ func NewRegistry(c RegistryConfig) (*Registry, error) {
 	return r, nil
 }
 
-// Find returns the client with an id. The error is ErrUnknown where there is none, and another where that cannot be said now:
-// ErrUnreachable where it depends on a document that cannot be had.
+// Find returns the client with an id. The error is ErrUnknown if there is none, ErrUnreachable if its metadata document cannot be
+// fetched now, or an error of the store.
 func (r *Registry) Find(ctx context.Context, id string) (*Client, error) {
 	if found, ok := r.configured[id]; ok {
 		return found, nil
@@ -104,7 +104,7 @@ func (r *Registry) Find(ctx context.Context, id string) (*Client, error) {
 	return made, err
 }
 
-// forged logs and removes a row that no server with the same secret has written.
+// forged logs and removes a row that was not written by a server with the same secret.
 func (r *Registry) forged(ctx context.Context, id string) error {
 	r.log.ErrorContext(ctx, events.ClientForged, "event", events.ClientForged, "client_id", id)
 	if _, err := r.store.Delete(ctx, id); err != nil {
@@ -113,8 +113,8 @@ func (r *Registry) forged(ctx context.Context, id string) error {
 	return ErrUnknown
 }
 
-// Add keeps a client in the store. Where it authenticates with a secret the server makes one, of 256 random bits, and returns
-// it this once; only its SHA-256 is kept. The error is ErrTaken, an *app.ConfigError for what cannot work, or that of the store.
+// Add stores a client. If it authenticates with a secret, the server makes one of 256 random bits and returns it, only here: the
+// store has its SHA-256. The error is ErrTaken, an *app.ConfigError for a fault of the configuration, or that of the store.
 func (r *Registry) Add(ctx context.Context, c Config) (secret string, err error) {
 	if c.AuthMethod == "" {
 		c.AuthMethod = AuthSecretBasic
@@ -135,7 +135,7 @@ func (r *Registry) Add(ctx context.Context, c Config) (secret string, err error)
 	return secret, r.keep(ctx, kept, 0)
 }
 
-// keep adds a record to the store. Until, in Unix milliseconds, is when it is forgotten; 0: never.
+// keep adds a record to the store. until is when it expires, in Unix milliseconds; 0: never.
 func (r *Registry) keep(ctx context.Context, c record, until int64) error {
 	if _, taken := r.configured[c.ID]; taken {
 		return ErrTaken
@@ -155,7 +155,7 @@ func (r *Registry) keep(ctx context.Context, c record, until int64) error {
 	}
 }
 
-// Delete removes a client from the store. Its sessions cannot be refreshed any more. It reports false where there is none.
+// Delete removes a client from the store. Its sessions cannot be refreshed any more. It reports false if there is no such client.
 func (r *Registry) Delete(ctx context.Context, id string) (bool, error) {
 	if len(id) > maxID {
 		return false, nil
@@ -167,7 +167,8 @@ func (r *Registry) Delete(ctx context.Context, id string) (bool, error) {
 	return deleted, err
 }
 
-// List returns up to limit clients of the store whose ids come after the given one, and whether there may be more.
+// List returns up to limit clients of the store whose ids come after the given one. next is the id to continue after; empty: there
+// are no more.
 func (r *Registry) List(ctx context.Context, after string, limit int) (all []Config, next string, err error) {
 	rows, err := r.store.List(ctx, after, limit+1)
 	if err != nil {
@@ -190,7 +191,7 @@ func (r *Registry) List(ctx context.Context, after string, limit int) (all []Con
 	return all, next, nil
 }
 
-// shown is a client as the list has it, with the defaults written out.
+// shown returns a client as the list shows it, including the defaults.
 func (c record) shown() Config {
 	made := c.Config.client(c.Source)
 	shown := c.Config

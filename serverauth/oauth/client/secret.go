@@ -12,11 +12,12 @@ import (
 	"github.com/picoauth/picoauth/serverauth/internal/password"
 )
 
-// secret compares what a client sends, in a time that does not depend on what it is.
+// secret verifies the secret that a client sends. The time that it takes does not reveal the right one.
 type secret struct {
 	check  password.Check
-	costly bool // it is a hash that takes long to compute
-	// right is the MAC, under a key of this process, of what a costly check has found right. The same is right from then on.
+	costly bool // it is a password hash, which takes long to compute
+	// right is the MAC, with a key of this process, of the secret that a costly check has accepted. It is accepted from then on
+	// without that check.
 	right atomic.Pointer[[sha256.Size]byte]
 }
 
@@ -24,12 +25,12 @@ type secret struct {
 func configuredSecret(text string) *secret {
 	check, err := password.New(text)
 	if err != nil {
-		return nil // Settings.Validate refuses it; no secret is right
+		return nil // Settings.Validate refuses it; no secret matches
 	}
 	return &secret{check: check, costly: password.IsHash(text)}
 }
 
-// digestSecret compares with the SHA-256 of a secret that this server made: random, so that nobody finds it by guessing.
+// digestSecret compares with the SHA-256 of a secret that this server made, which is random and cannot be guessed.
 func digestSecret(digest [sha256.Size]byte) *secret {
 	return &secret{check: func(text string) bool {
 		got := sha256.Sum256([]byte(text))
@@ -37,8 +38,8 @@ func digestSecret(digest [sha256.Size]byte) *secret {
 	}}
 }
 
-// matches tells whether a secret is the right one. Few costly checks run at once; the error is that of a server which is too
-// busy, for whom there is a right answer later.
+// matches reports whether a secret is the right one. Few costly checks run at once. If the server is too busy, the error is a
+// too_many_requests, and the client can try again later.
 func (s *secret) matches(ctx context.Context, gate password.Gate, text string) (bool, error) {
 	if s == nil {
 		return false, nil

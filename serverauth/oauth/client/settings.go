@@ -10,7 +10,7 @@ import (
 	"github.com/picoauth/picoauth/app"
 )
 
-// Values of the settings for clients that the operator does not know.
+// Values of the settings for clients that describe themselves.
 const (
 	DocumentsOff = "off"
 	DocumentsOn  = "on"
@@ -20,28 +20,29 @@ const (
 	RegistrationToken = "token"
 )
 
-// minRegistrationToken is the length of the registration token in characters: what is shorter can be guessed.
+// minRegistrationToken is the minimum length of the registration token in characters: a shorter one could be guessed.
 const minRegistrationToken = 32
 
-// Settings are the keys of the configuration section oauth that say which clients there are.
+// Settings are the keys of the configuration section oauth that describe clients.
 type Settings struct {
 	Clients []Config `koanf:"clients"`
-	// ClientMetadataDocuments lets every program in whose client_id is the https URL of its metadata (off or on).
+	// ClientMetadataDocuments accepts every client whose client_id is the https URL of its metadata document (off or on).
 	ClientMetadataDocuments string `koanf:"client_metadata_documents"`
-	// InsecureClientHosts, each host[:port], may be private or on loopback, and http, where documents and keys are fetched. It
-	// is for development.
+	// InsecureClientHosts, each host[:port], may have private or loopback addresses and use http when documents and keys are
+	// fetched. It is for development.
 	InsecureClientHosts []string `koanf:"insecure_client_hosts"`
-	// DynamicRegistration lets programs register themselves (RFC 7591): off, open, or token for those that have RegistrationToken.
+	// DynamicRegistration allows programs to register themselves (RFC 7591): off, open, or token for those that have
+	// RegistrationToken.
 	DynamicRegistration string `koanf:"dynamic_registration"`
 	RegistrationToken   string `koanf:"registration_token"`
 }
 
-// DefaultSettings returns the settings that hold where the configuration says nothing: no client is known.
+// DefaultSettings returns the default settings, in which there are no clients.
 func DefaultSettings() Settings {
 	return Settings{ClientMetadataDocuments: DocumentsOff, DynamicRegistration: RegistrationOff}
 }
 
-// Validate reports every value that the server cannot run with, each with its key in the section.
+// Validate returns every value that the server cannot run with, each with its key in the section.
 func (s Settings) Validate(known Known) error {
 	var token error
 	switch {
@@ -60,7 +61,7 @@ func (s Settings) Validate(known Known) error {
 	)
 }
 
-// checkInsecureHosts refuses what no URL's host can be.
+// checkInsecureHosts refuses what cannot be the host of a URL.
 func (s Settings) checkInsecureHosts() error {
 	var all []error
 	for i, text := range s.InsecureClientHosts {
