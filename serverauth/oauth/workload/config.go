@@ -12,42 +12,42 @@ import (
 	"github.com/picoauth/picoauth/serverauth/oauth/client"
 )
 
-// Config is an item of oauth.workloads: which assertions of an issuer are taken, and what their bearers become.
+// Config is an item of oauth.workloads: which assertions of an issuer are accepted, and for which tokens.
 type Config struct {
 	// Issuer is the claim iss, compared exactly.
 	Issuer string `koanf:"issuer"`
-	// JWKSURL is where the issuer's keys are. Without it, or with Discovery, the issuer's metadata says that.
+	// JWKSURL is the URL of the issuer's keys. Without it, or with Discovery, the issuer's metadata has that URL.
 	JWKSURL   string `koanf:"jwks_url"`
 	Discovery bool   `koanf:"discovery"`
-	// CAFile holds authorities (PEM) to trust beside the system's when the keys are fetched.
+	// CAFile has certificate authorities (PEM) to trust in addition to the system's when the keys are fetched.
 	CAFile string `koanf:"ca_file"`
-	// Audience must be the claim aud: one of these, and nobody else.
+	// Audience has the accepted values of the claim aud. An assertion must not have any others.
 	Audience app.TextOrList `koanf:"audience"`
-	// Subject is the claim sub, in which "*" stands for any text, ":" and "/" too.
+	// Subject is the claim sub. "*" in it stands for any text, including ":" and "/".
 	Subject string `koanf:"subject"`
-	// Claims must be there too, each by its name or path (kubernetes.io.namespace), with the value that it must have.
+	// Claims are required too: each by its name or path (kubernetes.io.namespace), with the value that it must have.
 	Claims map[string]any `koanf:"claims"`
 
-	// Client is the claim client_id of its tokens.
+	// Client is the claim client_id of the workload's tokens.
 	Client string `koanf:"client"`
-	// Sub is the claim sub of its tokens; empty is the issuer, a space and the assertion's own sub.
+	// Sub is the claim sub of its tokens; empty: the issuer, a space and the assertion's own sub.
 	Sub  string `koanf:"sub"`
 	Role string `koanf:"role"` // empty: service
-	// Scope is what it may ask for, and gets where a request names none.
+	// Scope is what it may ask for, and what it gets if a request has no scope.
 	Scope app.TextOrList `koanf:"scope"`
-	// Resources are those that it may ask for beside the ones that are open to all.
+	// Resources are those that it may ask for in addition to the ones that are open to all.
 	Resources []string `koanf:"resources"`
 }
 
-// maxWorkloads bounds the list.
+// maxWorkloads is the maximum length of the list.
 const maxWorkloads = 1000
 
-// scopes are the names in Scope.
+// scopes returns the names in Scope.
 func (c Config) scopes() []string { return strings.Fields(strings.Join(c.Scope, " ")) }
 
-// Check returns what keeps a list of workloads from working: each fault as an *app.ConfigError whose key begins with key. It
-// opens no file and makes no request. resources are the server's; scopes returns those of its scopes that can be asked for
-// beside some of them.
+// Check returns the faults of a list of workloads: each is an *app.ConfigError whose key begins with key. It opens no file and
+// makes no request. resources are the server's. scopes returns the server's scopes that can be requested by a workload with these
+// resources.
 func Check(key string, all []Config, resources []string, scopes func(resources []string) []string) error {
 	var faults []error
 	if len(all) > maxWorkloads {
@@ -73,12 +73,12 @@ func Check(key string, all []Config, resources []string, scopes func(resources [
 	return errors.Join(faults...)
 }
 
-// checkIssuer makes sure that keys can be asked for.
+// checkIssuer checks that the issuer's keys can be requested.
 func (c Config) checkIssuer(prefix string) error {
 	switch {
 	case c.Issuer == "":
 		return app.CheckNotEmpty(prefix+"issuer", "")
-	case strings.ContainsFunc(c.Issuer, unicode.IsSpace): // a space ends it in the sub that is made of it
+	case strings.ContainsFunc(c.Issuer, unicode.IsSpace): // in the sub of tokens, a space ends the issuer
 		return &app.ConfigError{Key: prefix + "issuer", Reason: "has white space in it"}
 	case c.Discovery && c.JWKSURL != "":
 		return &app.ConfigError{Key: prefix + "jwks_url", Reason: "is set beside discovery; one says where the keys are"}
@@ -94,7 +94,7 @@ func (c Config) checkIssuer(prefix string) error {
 	}
 }
 
-// keySet says where the keys are.
+// keySet returns where the keys are.
 func (c Config) keySet() verify.RemoteKeySetConfig {
 	if c.JWKSURL == "" {
 		return verify.RemoteKeySetConfig{Issuer: c.Issuer}
@@ -126,7 +126,7 @@ func (c Config) checkResources(prefix string, known []string) error {
 	return errors.Join(faults...)
 }
 
-// checkScope refuses what no request could ever get.
+// checkScope refuses scopes that no request could get.
 func (c Config) checkScope(prefix string, known []string) error {
 	var faults []error
 	for i, scope := range c.scopes() {
@@ -146,8 +146,8 @@ func (c Config) checkScope(prefix string, known []string) error {
 	return errors.Join(faults...)
 }
 
-// checkBeside compares with an item before. The keys of an issuer are those of one place: otherwise two clusters that call
-// themselves alike would make tokens for the same subjects.
+// checkBeside compares with an earlier item. All keys of an issuer must come from one place: otherwise two clusters with the same
+// issuer name would get tokens for the same subjects.
 func (c Config) checkBeside(prefix, at string, earlier Config) error {
 	const reason = "is not that of %s, which has the same issuer"
 	switch {

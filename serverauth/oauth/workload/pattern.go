@@ -2,8 +2,8 @@ package workload
 
 import "strings"
 
-// matches reports whether a text is that of a pattern, in which "*" stands for any text, also none. It takes a time that grows
-// with the product of their lengths at most.
+// matches reports whether a text matches a pattern, in which "*" stands for any text, also none. The time is at most proportional
+// to the product of their lengths.
 func matches(pattern, text string) bool {
 	parts := strings.Split(pattern, "*")
 	first, last := parts[0], parts[len(parts)-1]

@@ -19,32 +19,32 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// Bounds of an assertion, whose size in bytes jose.MaxTokenBytes bounds.
+// Limits of an assertion, whose maximum size in bytes is jose.MaxTokenBytes.
 const (
-	// maxLife is how far ahead the expiry of an assertion may lie: for so long it must be remembered.
+	// maxLife is the maximum time until an assertion expires. Its use is stored for that long.
 	maxLife = 24 * time.Hour
-	// maxSubject bounds its sub in bytes: a SPIFFE ID has at most so many.
+	// maxSubject is the maximum length of its sub in bytes, which is that of a SPIFFE ID.
 	maxSubject = 2048
 )
 
-// Registry knows which assertions are taken. It is safe for concurrent use.
+// Registry validates assertions of workloads. It is safe for concurrent use.
 type Registry struct {
 	issuers map[string][]*rule // in the order of the configuration
 	uses    *assertion.Uses
 }
 
-// RegistryConfig is what a Registry is made of.
+// RegistryConfig configures a Registry.
 type RegistryConfig struct {
-	Workloads []Config // checked
+	Workloads []Config // valid, see Check
 	Key       string   // of the list, for errors: oauth.workloads
-	Own       string   // the name of this server, which is no issuer of workloads
+	Own       string   // this server's issuer, which no workload may have
 	ClockSkew time.Duration
-	Used      store.UsedStore // of the assertions
+	Used      store.UsedStore // of assertions
 	Clock     app.Clock
 	Log       *slog.Logger
 }
 
-// rule is an item of the configuration with what judges its assertions.
+// rule is an item of the configuration with the validator of its assertions.
 type rule struct {
 	subject   string
 	audience  []string
@@ -53,21 +53,21 @@ type rule struct {
 	sub       string
 }
 
-// Identity is who an assertion says that its bearer is, and what that is here.
+// Identity is the workload that an assertion identifies, and what it may do at this server.
 type Identity struct {
-	// Name is who it is at its issuer: the issuer, a space and the subject.
+	// Name identifies it at its issuer: the issuer, a space and the subject.
 	Name string
 	// Subject is the claim sub of its tokens.
 	Subject string
-	// Client is what it may ask for, as a client of the server.
+	// Client is the workload as a client of this server: what it may ask for.
 	Client *client.Client
-	// Expires is when the assertion does: no token of it lives longer.
+	// Expires is when the assertion expires. No token for it is valid longer.
 	Expires time.Time
 
-	id []string // what it is remembered by
+	id []string // identifies the assertion in the store
 }
 
-// NewRegistry returns the registry. It makes no request. The error is an *app.ConfigError with a key of the list.
+// NewRegistry returns a registry. It makes no request. The error is an *app.ConfigError with a key of the list.
 func NewRegistry(c RegistryConfig) (*Registry, error) {
 	r := &Registry{issuers: make(map[string][]*rule), uses: assertion.NewUses(c.Used, c.ClockSkew, c.Clock)}
 	sets := make(map[string]verify.KeySet)
@@ -116,9 +116,9 @@ func (r *Registry) rule(c Config, keys verify.KeySet, skew time.Duration) (*rule
 	}, err
 }
 
-// Identify returns who an assertion speaks for: the first item of the configuration that takes it decides. Whoever is refused is
-// told nothing of the configuration: the error is a *client.Error whose Reason is for the log. Another error says that it cannot
-// be judged now: the issuer's keys are not to be had.
+// Identify returns the workload of an assertion, by the first item of the configuration that accepts it. The error is a
+// *client.Error, which reveals nothing of the configuration; its Reason is for the log. Any other error means that the assertion
+// cannot be validated now, because the issuer's keys are not available.
 func (r *Registry) Identify(ctx context.Context, text string) (*Identity, error) {
 	issuer, subject, err := unverified(text)
 	if err != nil {
@@ -147,7 +147,7 @@ func (r *Registry) Identify(ctx context.Context, text string) (*Identity, error)
 	return nil, Refused(err)
 }
 
-// unverified returns what an assertion claims to be: it says which rules are asked, and nothing more.
+// unverified returns the issuer and subject of an assertion before it is verified. They only select the rules to check.
 func unverified(text string) (issuer, subject string, err error) {
 	parts, err := jose.ParseCompact(text)
 	if err != nil {
@@ -162,7 +162,7 @@ func unverified(text string) (issuer, subject string, err error) {
 	return issuer, subject, nil
 }
 
-// identity makes of a verified assertion what its bearer becomes.
+// identity returns the workload of a verified assertion, and checks aud, sub and exp once more.
 func (r *Registry) identity(of *rule, found *verify.SecurityContext, text string) (*Identity, error) {
 	switch life := found.ExpiresAt.Sub(r.uses.Now()); {
 	case slices.ContainsFunc(found.Audience, func(aud string) bool { return !slices.Contains(of.audience, aud) }):
@@ -180,8 +180,8 @@ func (r *Registry) identity(of *rule, found *verify.SecurityContext, text string
 	}, nil
 }
 
-// known is what an assertion is remembered by: its jti, or else what is signed, of which there is one text only, as there may
-// be several signatures.
+// known returns what identifies a used assertion: its jti, or else a hash of what is signed, because the same content may have
+// several valid signatures.
 func known(found *verify.SecurityContext, text string) []string {
 	if found.TokenID != "" {
 		return []string{"workload jti", found.Issuer, found.TokenID}
@@ -190,7 +190,7 @@ func known(found *verify.SecurityContext, text string) []string {
 	return []string{"workload assertion", string(signed[:])}
 }
 
-// Spend uses an assertion up. The error is a *client.Error where it was used before.
+// Spend marks an assertion as used. The error is a *client.Error if it was used before.
 func (r *Registry) Spend(ctx context.Context, i *Identity) error {
 	first, err := r.uses.First(ctx, i.Expires, i.id...)
 	if err == nil && !first {
@@ -199,7 +199,7 @@ func (r *Registry) Spend(ctx context.Context, i *Identity) error {
 	return err
 }
 
-// Refused is the error for whoever has presented an assertion that is not taken. The reason is for the log.
+// Refused returns the error for an assertion that is not accepted. The reason is for the log.
 func Refused(reason error) *client.Error {
 	return &client.Error{Code: "invalid_grant", Description: "the assertion is refused; the server's log says why", Reason: reason.Error()}
 }
