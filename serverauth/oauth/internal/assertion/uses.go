@@ -1,4 +1,4 @@
-// Package assertion has what all JWTs need that stand for a credential at the token endpoint: each serves once.
+// Package assertion makes sure that JWTs that serve as credentials at the token endpoint are used only once.
 package assertion
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// Uses knows which assertions were used, in all processes that share the store. It is safe for concurrent use.
+// Uses records which assertions were used, in all processes that share the store. It is safe for concurrent use.
 type Uses struct {
 	store  store.UsedStore
 	skew   time.Duration
@@ -20,12 +20,13 @@ type Uses struct {
 	latest atomic.Int64 // the highest time seen, Unix milliseconds
 }
 
-// NewUses returns what remembers each assertion until it has expired, by clocks that may differ by skew.
+// NewUses returns a Uses. It keeps each use until the assertion has expired. skew is by how much clocks may differ.
 func NewUses(used store.UsedStore, skew time.Duration, clock app.Clock) *Uses {
 	return &Uses{store: used, skew: skew, clock: clock}
 }
 
-// Now is the time to judge assertions by. It never falls: an assertion that was forgotten is never good again.
+// Now returns the time for validating assertions. It never goes back, so that an assertion whose use is no longer stored cannot
+// become valid again.
 func (u *Uses) Now() time.Time {
 	now := u.clock()
 	for {
@@ -39,8 +40,8 @@ func (u *Uses) Now() time.Time {
 	}
 }
 
-// First reports whether an assertion that is known by these texts is used for the first time. An error says that it cannot be
-// remembered now.
+// First reports whether an assertion with this identification is used for the first time. An error means that its use cannot be
+// stored now.
 func (u *Uses) First(ctx context.Context, expires time.Time, known ...string) (bool, error) {
 	return u.store.Use(ctx, sha256.Sum256(mac.Fields{}.Texts(known...)), nil, expires.Add(u.skew).UnixMilli())
 }
