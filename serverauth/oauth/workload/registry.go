@@ -162,7 +162,7 @@ func unverified(text string) (issuer, subject string, err error) {
 	return issuer, subject, nil
 }
 
-// identity returns the workload of a verified assertion, and checks aud, sub and exp once more.
+// identity returns the workload of a verified assertion.
 func (r *Registry) identity(of *rule, found *verify.SecurityContext, text string) (*Identity, error) {
 	switch life := found.ExpiresAt.Sub(r.uses.Now()); {
 	case slices.ContainsFunc(found.Audience, func(aud string) bool { return !slices.Contains(of.audience, aud) }):

@@ -25,8 +25,7 @@ func NewUses(used store.UsedStore, skew time.Duration, clock app.Clock) *Uses {
 	return &Uses{store: used, skew: skew, clock: clock}
 }
 
-// Now returns the time for validating assertions. It never goes back, so that an assertion whose use is no longer stored cannot
-// become valid again.
+// Now returns the time for validating assertions. It never goes back, so that an expired assertion stays expired.
 func (u *Uses) Now() time.Time {
 	now := u.clock()
 	for {
