@@ -13,8 +13,8 @@ import (
 	"github.com/picoauth/picoauth/serverauth/wallet"
 )
 
-// authorize is GET /authorize: it redirects at once where a browser session and a known consent allow it, and otherwise
-// answers the page.
+// authorize is GET /authorize. It redirects at once if there is a browser session and a consent for the request. Otherwise it shows
+// the page.
 func (s *Server) authorize(c echo.Context) error {
 	r, err := s.readRequest(c.Request().Context(), c.Request().URL.RawQuery)
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *Server) authorize(c echo.Context) error {
 	return s.showRequest(c, http.StatusOK, r, b, "")
 }
 
-// repost is POST /authorize. The browser did not send its cookie with a POST of another site, so it is sent on by GET.
+// repost is POST /authorize. It redirects to GET, because the browser does not send its cookie with a POST from another site.
 func (s *Server) repost(c echo.Context) error {
 	query, err := formText(c, maxRequest)
 	if err != nil {
@@ -50,7 +50,7 @@ func (s *Server) repost(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, s.base+"/authorize?"+query)
 }
 
-// isKnown tells whether the browser's session answers who the person is, as the request wants to know it.
+// isKnown reports whether the browser's session authenticates the person in the way that the request asks for.
 func (s *Server) isKnown(r *request, b *browser) bool {
 	if !b.signedIn() || r.asks(promptLogin) || r.asks(promptSelect) || r.Hint != "" && r.Hint != b.session.Subject.ID {
 		return false
@@ -63,13 +63,13 @@ func (s *Server) isKnown(r *request, b *browser) bool {
 		b.session.Subject.WalletID != "" && hint.WalletID() == b.session.Subject.WalletID
 }
 
-// isAnybodys tells whether another program of the person's device could ask in the client's name and get the answer: then what was
-// allowed before is asked again, by a button (RFC 8252, section 8.6).
+// isAnybodys reports whether another program on the person's device could use the client_id and get the response. Then the person
+// must confirm an earlier consent with a button (RFC 8252, section 8.6).
 func (r *request) isAnybodys() bool {
 	return r.client.IsPublic() && client.HostOf(r.RedirectURI) == client.ThisDevice
 }
 
-// consented returns the id of the request by which the person allowed what is asked.
+// consented returns the id of the request in which the person allowed what this request asks for.
 func (s *Server) consented(r *request, b *browser) (requestID string, ok bool) {
 	if r.asks(promptConsent) {
 		return "", false
@@ -80,7 +80,8 @@ func (s *Server) consented(r *request, b *browser) (requestID string, ok bool) {
 	return r.id, r.client.Consent == client.ConsentImplied
 }
 
-// allow answers a request with a code. byForm says that a form of ours was sent, whose reply must not redirect to elsewhere.
+// allow answers a request with a code. byForm means that a form of this server was sent, whose reply must not redirect to another
+// site.
 func (s *Server) allow(c echo.Context, r *request, b *browser, requestID string, byForm bool) error {
 	if r.Device != "" {
 		if err := s.allowDevice(c, r, b); err != nil {
@@ -99,7 +100,7 @@ func (s *Server) allow(c echo.Context, r *request, b *browser, requestID string,
 	return s.respond(c, r, url.Values{"code": {text}}, byForm)
 }
 
-// refuse answers a request that fails: with a redirect where it is known where to, else with a page.
+// refuse answers a request that fails: with a redirect if the redirect URI is known to be valid, else with a page.
 func (s *Server) refuse(c echo.Context, r *request, err error) error {
 	return s.refuseBy(c, r, err, false)
 }
@@ -129,8 +130,8 @@ func (s *Server) refuseBy(c echo.Context, r *request, err error, byForm bool) er
 	return s.respond(c, r, errorValues(own), byForm)
 }
 
-// leadsAstray tells whether a redirect could take a person from this server's address to a site that nobody vouches for, before
-// anybody has signed in (RFC 9700, section 4.11.2): a client that describes itself could lead there by any wrong request.
+// leadsAstray reports whether a redirect could send a person who is not signed in from this server to an untrusted site (RFC 9700,
+// section 4.11.2). A client that describes itself could cause that with any invalid request.
 func (s *Server) leadsAstray(c echo.Context, r *request) bool {
 	if !r.client.DescribesItself() || client.HostOf(r.RedirectURI) == client.ThisDevice {
 		return false
@@ -143,13 +144,13 @@ func errorValues(e *Error) url.Values {
 	return url.Values{"error": {e.Code}, "error_description": {e.Description}}
 }
 
-// logConsent writes who allowed which client what.
+// logConsent logs who allowed which client what.
 func (s *Server) logConsent(c echo.Context, r *request, b *browser, requestID string) {
 	events.Log(c.Request().Context(), s.log, events.OAuthConsent, "subject", b.session.Subject.ID, "client_id", r.ClientID,
 		"scope", joined(r.Scope), "resource", joined(r.Resources), "consent", requestID, "client", app.ClientIP(c))
 }
 
-// refused writes that an authorization request was refused.
+// refused logs that an authorization request was refused.
 func (s *Server) refused(c echo.Context, r *request, code, reason string) {
 	id := c.QueryParam("client_id")
 	if r != nil && r.ClientID != "" {
@@ -159,7 +160,7 @@ func (s *Server) refused(c echo.Context, r *request, code, reason string) {
 		"endpoint", c.Path(), "client", app.ClientIP(c))
 }
 
-// location is the redirect URI with a response.
+// location returns the redirect URI with the parameters of a response.
 func (s *Server) location(r *request, values url.Values) string {
 	values.Set("iss", s.issuer)
 	if r.State != "" {
@@ -168,12 +169,12 @@ func (s *Server) location(r *request, values url.Values) string {
 	return appendQuery(r.RedirectURI, values)
 }
 
-// respond answers the client, by way of the browser.
+// respond sends the response to the client through the browser.
 func (s *Server) respond(c echo.Context, r *request, values url.Values, byForm bool) error {
 	switch location := s.location(r, values); {
 	case r.Mode == modeFormPost:
 		return s.showFormPost(c, r, values)
-	case byForm: // form-action of browsers covers redirects, and where the client redirects to is for the client to say
+	case byForm: // browsers apply form-action to redirects, and the client may redirect to any site
 		return s.showContinue(c, location)
 	default:
 		noStore(c)
@@ -182,7 +183,7 @@ func (s *Server) respond(c echo.Context, r *request, values url.Values, byForm b
 	}
 }
 
-// decide is POST /authorize/decide: a button of the page.
+// decide is POST /authorize/decide: the buttons of the page.
 func (s *Server) decide(c echo.Context) error {
 	form, err := readForm(c)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/oauth/client"
 )
 
-// readParameters reads everything else.
+// readParameters reads the other parameters.
 func (s *Server) readParameters(ctx context.Context, r *request, values url.Values) (err error) {
 	if r.Mode = values.Get("response_mode"); r.Mode == "" || r.Mode != modeFormPost {
 		r.Mode = modeQuery

@@ -8,7 +8,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// signedByPassword is POST /authorize/password: the administrator signs in, and allows what the page says.
+// signedByPassword is POST /authorize/password: the administrator signs in, and allows the request.
 func (s *Server) signedByPassword(c echo.Context) error {
 	began := s.now()
 	form, err := readForm(c)

@@ -12,19 +12,19 @@ import (
 )
 
 const (
-	// maxRequest bounds an authorization request in bytes, of its query.
+	// maxRequest is the maximum length of an authorization request's query in bytes.
 	maxRequest = 8 << 10
 	// requestTTL is how long a person may take to answer a page.
 	requestTTL = time.Hour
-	// maxResources bounds the resources of a request, maxGrant their bytes together with those of the scope: refresh tokens
-	// hold them.
+	// maxResources is the maximum number of resources. maxGrant is the maximum of their and the scope's bytes: refresh tokens
+	// contain them.
 	maxResources = 8
 	maxGrant     = 1500
-	// maxNonce bounds a nonce in bytes: codes hold it.
+	// maxNonce is the maximum length in bytes: codes contain it.
 	maxNonce = 512
 )
 
-// The prompts of OpenID Connect Core, section 3.1.2.1.
+// Values of prompt (OpenID Connect Core, section 3.1.2.1).
 const (
 	promptNone    = "none"
 	promptLogin   = "login"
@@ -37,7 +37,7 @@ const (
 	modeFormPost = "form_post"
 )
 
-// request is an authorization request as the server keeps it: in the page, authenticated. No two are alike.
+// request is an authorization request. The server does not store it: it is in the page, with a MAC. Each has a random value.
 type request struct {
 	ClientID    string   `json:"client_id"`
 	RedirectURI string   `json:"redirect_uri"`
@@ -50,36 +50,36 @@ type request struct {
 	LoginHint   string   `json:"login_hint"`
 	// KeyThumbprint is `dpop_jkt` (RFC 9449, section 10).
 	KeyThumbprint string `json:"dpop_jkt"`
-	// Prompt, MaxAge and Hint hold for the button of the page too.
+	// Prompt, MaxAge and Hint are checked again when the button of the page is pressed.
 	Prompt   []string `json:"prompt"`
 	MaxAge   int64    `json:"max_age"` // seconds; -1: any
 	Hint     string   `json:"hint"`    // the subject of id_token_hint
 	IssuedAt int64    `json:"iat"`     // Unix seconds
 	Random   string   `json:"random"`
-	Device   string   `json:"device,omitempty"` // of the device flow, which has no redirect: the id of the device
+	Device   string   `json:"device,omitempty"` // id of the device, in the device flow, which has no redirect
 
 	client *client.Client
 	sealed string
-	id     string // SHA-256 of what is sealed, base64url
+	id     string // SHA-256 of the sealed JSON, base64url
 }
 
-// asks tells whether the request has a prompt.
+// asks reports whether the request has a prompt.
 func (r *request) asks(prompt string) bool { return slices.Contains(r.Prompt, prompt) }
 
-// singleParameters are those of an authorization request that are there once.
+// singleParameters are the parameters of an authorization request that must not be repeated.
 var singleParameters = []string{
 	"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method", "nonce", "prompt",
 	"max_age", "login_hint", "response_mode", "request", "request_uri", "registration", "id_token_hint", "dpop_jkt",
 }
 
-// errPage is why a request is answered with a page and never by a redirect: nobody knows yet where it may lead.
+// errPage is an error that is shown on a page and never sent by a redirect, because the redirect URI is not verified.
 type errPage struct{ title, text string }
 
 // Error implements error.
 func (e *errPage) Error() string { return e.title + ": " + e.text }
 
-// readRequest reads an authorization request. Its error is an *errPage, or, with a request that says where to, an *Error to
-// redirect with.
+// readRequest reads an authorization request. The error is an *errPage, or an *Error together with a request that has the redirect
+// URI for it.
 func (s *Server) readRequest(ctx context.Context, query string) (*request, error) {
 	if len(query) > maxRequest {
 		return nil, &errPage{"The request is too long", "An authorization request has at most 8192 bytes."}
@@ -98,7 +98,7 @@ func (s *Server) readRequest(ctx context.Context, query string) (*request, error
 	return r, s.keep(r)
 }
 
-// readClient reads what must be known to be good before anything is redirected.
+// readClient reads client_id and redirect_uri, which must be valid before anything is redirected.
 func (s *Server) readClient(ctx context.Context, r *request, values url.Values) error {
 	for _, name := range []string{"client_id", "redirect_uri"} {
 		if len(values[name]) > 1 {
@@ -126,7 +126,7 @@ func (s *Server) readClient(ctx context.Context, r *request, values url.Values) 
 	return nil
 }
 
-// keep seals the request, which gives it its id.
+// keep seals the request and sets its id.
 func (s *Server) keep(r *request) error {
 	sealed, payload, err := s.requests.seal(r)
 	r.sealed, r.id = sealed, requestID(payload)
@@ -140,7 +140,7 @@ func requestID(payload []byte) string {
 
 var errRequestGone = &errPage{"This page is too old", "Go back to the program that sent you here, and sign in anew."}
 
-// reopen reads a request that a page sends back. The client may have changed meanwhile, or be gone.
+// reopen reads a request that a page sends back. The client may have changed or been removed in the meantime.
 func (s *Server) reopen(ctx context.Context, sealed string) (*request, error) {
 	r := new(request)
 	payload, ok := s.requests.open(sealed, r)

@@ -11,15 +11,15 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// challengeRequest is what the page asks a message with.
+// challengeRequest is the page's request for a message to sign.
 type challengeRequest struct {
-	Request   string `json:"request"` // as the page holds it
+	Request   string `json:"request"` // sealed, from the page
 	Address   string `json:"address"`
 	Algorithm string `json:"algorithm"`
 	ChainID   string `json:"chain_id"`
 }
 
-// challenge is POST /authorize/challenge: the message by whose signature a person allows the request.
+// challenge is POST /authorize/challenge. It returns the message that a person signs to allow the request.
 func (s *Server) challenge(c echo.Context) error {
 	var asked challengeRequest
 	if err := app.DecodeJSON(c.Response(), c.Request(), &asked); err != nil {
@@ -39,24 +39,24 @@ func (s *Server) challenge(c echo.Context) error {
 	return app.WriteJSON(c.Response(), http.StatusOK, made)
 }
 
-// consentText is what makes the message of a request its own: the nonce is bound to it.
+// consentText is the content of the message that is specific to a request. The nonce is bound to it.
 func (s *Server) consentText(r *request) serverauth.Consent {
 	return serverauth.Consent{Statement: s.statement(r), RequestID: r.id, Resources: r.Resources}
 }
 
-// signedRequest is a signed message, as POST /sign-in takes it, with the request that it allows.
+// signedRequest is a signed message, as in POST /sign-in, with the request that it allows.
 type signedRequest struct {
 	Request string `json:"request"`
 	serverauth.SignedConsent
 }
 
-// nextReply says where the page goes on: to a location, or by a form that it makes and sends.
+// nextReply is where the page continues: at a location, or with a form that it sends there.
 type nextReply struct {
 	Location string            `json:"location"`
 	Fields   map[string]string `json:"fields,omitempty"`
 }
 
-// signed is POST /authorize/sign-in: the wallet's signature under the message of the request.
+// signed is POST /authorize/sign-in: the wallet's signature of the request's message.
 func (s *Server) signed(c echo.Context) error {
 	began := s.now()
 	if !isOwnPage(c.Request()) {
@@ -82,7 +82,7 @@ func (s *Server) signed(c echo.Context) error {
 	return s.next(c, r, b)
 }
 
-// next tells the page where to go on.
+// next tells the page where to continue.
 func (s *Server) next(c echo.Context, r *request, b *browser) error {
 	if r.Device != "" {
 		if err := s.allowDevice(c, r, b); err != nil {
@@ -116,7 +116,7 @@ func (s *Server) next(c echo.Context, r *request, b *browser) error {
 
 var errForeignPage = app.NewProblem(http.StatusForbidden, "foreign_page", "only a page of this server may do this")
 
-// pageProblem turns what a page of ours shows into what its script gets.
+// pageProblem turns an error that is shown on a page into one for the page's script.
 func pageProblem(err error) error {
 	if page, ok := err.(*errPage); ok { //nolint:errorlint // reopen wraps none
 		problem := app.NewProblem(http.StatusBadRequest, "invalid_request", page.title)

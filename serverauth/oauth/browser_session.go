@@ -16,28 +16,28 @@ import (
 	"github.com/picoauth/picoauth/serverauth/web"
 )
 
-// browserCookie is what a browser keeps: which session is its own, and what the person allowed in it. The session's row is
-// like any other; whatever ends it ends this.
+// browserCookie is the content of the cookie: the browser's session, and what the person allowed in it. The session has a row like
+// all others, and ends like them.
 type browserCookie struct {
 	SID      string    `json:"sid"`
 	Consents []consent `json:"consents,omitempty"`
 }
 
-// maxCookie is the longest cookie value in bytes: browsers keep 4096 with the name and the attributes.
+// maxCookie is the maximum length of the cookie value in bytes: browsers allow 4096 with the name and the attributes.
 const maxCookie = 3800
 
-// browser is who is signed in at a browser.
+// browser is the session of a browser and its consents.
 type browser struct {
 	cookie  browserCookie
-	session store.Session // zero where nobody is
+	session store.Session // zero: nobody is signed in
 }
 
 func (b *browser) signedIn() bool { return b.session.ID != "" }
 
-// authTime is when the person proved who it is, in Unix seconds.
+// authTime is the time when the person authenticated, in Unix seconds.
 func (b *browser) authTime() int64 { return b.session.StartedAt / 1000 }
 
-// consent returns what the person allowed before, if it covers the request.
+// consent returns an earlier consent that covers the request.
 func (b *browser) consent(r *request) (consent, bool) {
 	for _, known := range b.cookie.Consents {
 		if known.covers(r) {
@@ -47,11 +47,11 @@ func (b *browser) consent(r *request) (consent, bool) {
 	return consent{}, false
 }
 
-// cookieName is that of the browser's session.
+// cookieName is the name of the session cookie.
 const cookieName = "picoauth"
 
-// browserOf returns who is signed in at the browser of a request. It is nobody where the session has ended, or its subject
-// is refused; an error is the fault of what had to be asked.
+// browserOf returns the session of a request's browser. It returns an empty one if the session has ended or its subject is refused.
+// An error means that this cannot be determined now.
 func (s *Server) browserOf(c echo.Context) (*browser, error) {
 	none := &browser{}
 	kept, err := c.Cookie(web.CookieName(cookieName, s.secure))
@@ -73,7 +73,7 @@ func (s *Server) browserOf(c echo.Context) (*browser, error) {
 	}
 }
 
-// signIn begins the session of a browser. The one that it had before is over.
+// signIn begins the session of a browser, and ends the one that the browser had before.
 func (s *Server) signIn(
 	c echo.Context, subject store.Subject, proof store.WalletProof, r *request, began time.Time, settle func() error,
 ) (*browser, error) {
@@ -133,13 +133,13 @@ func (s *Server) newCookie(value string, seconds int) *http.Cookie {
 	return cookie
 }
 
-// isOwnForm tells whether a form came from a page of this server in the same browser.
+// isOwnForm reports whether a form came from a page of this server in the same browser.
 func (s *Server) isOwnForm(c echo.Context, form url.Values) bool {
 	c.Request().PostForm = form
 	return s.forms.Check(c) == nil
 }
 
-// isOwnPage tells whether a page of the server's own sent a request: another site could sign somebody in as somebody else.
+// isOwnPage reports whether a page of this server sent a request. Another site could sign people in as somebody else (login CSRF).
 func isOwnPage(r *http.Request) bool { return sameOrigin.Check(r) == nil }
 
 var sameOrigin = http.NewCrossOriginProtection()

@@ -6,7 +6,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/oauth/client"
 )
 
-// registerClients adds the endpoints by which clients are added, listed and removed, and add themselves.
+// registerClients adds the endpoints for operators to add, list and remove clients, and for dynamic registration.
 func (s *Server) registerClients(e *echo.Echo) {
 	admin := &client.Admin{Registry: s.clients, Log: s.log, Operator: func(c echo.Context) (string, error) {
 		caller, err := s.core.Operator(c)

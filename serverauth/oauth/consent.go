@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// statement is what a person reads in the wallet, and allows by signing: it names the client, its host and what it may do.
+// statement is the text that a person reads in the wallet and signs: it names the client, its host and what it may do.
 func (s *Server) statement(r *request) string {
 	text := "Sign in to " + shownName(r) + " (" + r.client.Host(r.RedirectURI) + ")"
 	if allowed := s.allowed(r); len(allowed) > 0 {
@@ -15,7 +15,7 @@ func (s *Server) statement(r *request) string {
 	return text + "."
 }
 
-// allowed says what a request is for, a text for each thing that its scopes allow.
+// allowed returns a text for each thing that the scopes of a request allow.
 func (s *Server) allowed(r *request) []string {
 	var all []string
 	for _, scope := range r.Scope {
@@ -25,7 +25,7 @@ func (s *Server) allowed(r *request) []string {
 	return all
 }
 
-// shownName is what the client calls itself. One that describes itself may not write what looks like the rest of the
+// shownName is the client's name as people see it. If the client describes itself, the name must not look like the rest of the
 // sentence.
 func shownName(r *request) string {
 	name := r.client.Name
@@ -46,32 +46,32 @@ func shownName(r *request) string {
 	return r.client.Host(r.RedirectURI)
 }
 
-// consent is what a person allowed a client, as the browser keeps it for the server.
+// consent is what a person allowed a client. It is in the cookie of the browser.
 type consent struct {
 	Client    string   `json:"c"` // digest of the client_id
-	RequestID string   `json:"r"` // by which it was allowed
+	RequestID string   `json:"r"` // in which it was allowed
 	Scope     []string `json:"s"`
 	Resources []string `json:"u,omitempty"`
 }
 
-// maxConsents bounds how many a browser keeps; the oldest go first.
+// maxConsents is the maximum number of consents in a cookie; the oldest are removed first.
 const maxConsents = 12
 
 func clientDigest(id string) string { return digest(id)[:22] }
 
-// covers tells whether a request asks for no more than was allowed.
+// covers reports whether a request asks for no more than was allowed.
 func (c consent) covers(r *request) bool {
 	_, scope := narrowed(r.Scope, c.Scope)
 	_, resources := narrowed(r.Resources, c.Resources)
-	// without a resource the token is for the server's own audience, which is more than one for a resource
+	// without a resource the token is for the server's own audience, which allows more than a resource
 	return c.Client == clientDigest(r.ClientID) && scope && resources && (len(r.Resources) > 0) == (len(c.Resources) > 0)
 }
 
-// withConsent returns the consents with that of a request before the others. What was allowed before to the same client
-// stays allowed, if it was for the same kind of audience.
+// withConsent returns the consents with that of a request before the others. It replaces those that it includes, of the same client
+// and for the same kind of audience.
 func withConsent(all []consent, r *request) []consent {
 	if r.Device != "" {
-		return all // it was for that device
+		return all // the consent was for that device
 	}
 	added := consent{Client: clientDigest(r.ClientID), RequestID: r.id, Scope: r.Scope, Resources: r.Resources}
 	rest := slices.DeleteFunc(slices.Clone(all), func(c consent) bool {

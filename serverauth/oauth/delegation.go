@@ -19,7 +19,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/token"
 )
 
-// delegated returns what the agent gets of what it asks for: by the first rule for people of this role that allows all of it.
+// delegated returns scope and audience for the agent, by the first rule for the person's role that allows everything it asks for.
 func (s *Server) delegated(t *tokenRequest, p parties) (scope, audience []string, err error) {
 	asked := targetsOf(t.form)
 	names := splitScope(t.form.Get("scope"))
@@ -40,7 +40,7 @@ func (s *Server) delegated(t *tokenRequest, p parties) (scope, audience []string
 	return nil, nil, refusal
 }
 
-// targetsOf are the resources (RFC 8707) and audiences (RFC 8693) that a request names, each once.
+// targetsOf returns the resources (RFC 8707) and audiences (RFC 8693) of a request without duplicates.
 func targetsOf(form url.Values) []string {
 	asked := nonEmpty(slices.Concat(form["resource"], form["audience"]))
 	slices.Sort(asked)
@@ -49,7 +49,7 @@ func targetsOf(form url.Values) []string {
 
 var errTooMuch = errors.New("more than is allowed")
 
-// delegatedAudience is what the token of an agent is for: what it asks for, or else the same as the person's own.
+// delegatedAudience returns the audience of an agent's token: what it asks for, or else that of the person's own token.
 func (s *Server) delegatedAudience(asked []string, rule client.MayAct, person *clientauth.SecurityContext) ([]string, error) {
 	if len(asked) == 0 {
 		return person.Audience, nil
@@ -64,8 +64,8 @@ func (s *Server) delegatedAudience(asked []string, rule client.MayAct, person *c
 	return asked, nil
 }
 
-// delegatedScope is the scope of an agent's token: what it asks for, or else all that it may have. At a resource that the person's
-// own token is not for, a scope means nothing unless that resource has it.
+// delegatedScope returns the scope of an agent's token: what it asks for, or else all that it may have. If the audience has a
+// resource that the person's own token is not for, only scopes that the audience defines are allowed.
 func (s *Server) delegatedScope(asked, audience []string, rule client.MayAct, p parties) ([]string, error) {
 	limits := [][]string{p.person.Scopes, rule.Scopes}
 	if p.agent.Claims["agent_id"] != nil {
@@ -87,11 +87,11 @@ func (s *Server) delegatedScope(asked, audience []string, rule client.MayAct, p 
 	return asked, nil
 }
 
-// revocationReach is how far behind the time at which it is known the revocation of a subject may reach, besides the clock skew.
+// revocationReach is how far back from when it becomes known a revocation of a subject may apply, in addition to the clock skew.
 const revocationReach = 2 * time.Second
 
-// acting is the token of an agent. Whatever revokes one of the two tokens from now on hits it too: its `iat` lies a little in the
-// past, since a revocation by another process reaches to a moment before it is known here, but not before both tokens.
+// acting returns the content of an agent's token. A later revocation of one of the two tokens must apply to it too: its `iat` is a
+// little in the past, since a revocation by another process may apply from before it is known here, but not before the older token.
 func (s *Server) acting(t *tokenRequest, p parties, scope, audience []string) (token.Request, error) {
 	free, err := freeClaims(t.form.Get("subject_token"))
 	if err != nil {
@@ -122,7 +122,7 @@ func earlierOf(a, b time.Time) time.Time {
 	return b
 }
 
-// personal is what the token of an agent says of the person: what the person's own does, as far as the scope allows it.
+// personal returns the claims about the person in an agent's token: those of the person's own token that the scope includes.
 func personal(person *clientauth.SecurityContext, scope string) token.Request {
 	text := func(name string) string {
 		value, _ := person.Claims[name].(string)
@@ -152,7 +152,7 @@ func personal(person *clientauth.SecurityContext, scope string) token.Request {
 	return request
 }
 
-// freeClaims are the claims of a good token that the app has added, as they are written there.
+// freeClaims returns the claims of a valid token that the app has added, unchanged.
 func freeClaims(text string) (map[string]any, error) {
 	parts, err := jose.ParseCompact(text)
 	if err != nil {

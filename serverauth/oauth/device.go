@@ -18,22 +18,22 @@ import (
 	"github.com/picoauth/picoauth/serverauth/oauth/client"
 )
 
-// The device authorization grant (RFC 8628): a program without a browser shows a code, the person enters it at a browser
-// elsewhere and allows there what the wallet signs, and the program asks meanwhile whether that has happened.
+// The device authorization grant (RFC 8628): a program without a browser shows a code. The person enters it in a browser on another
+// device, and allows the request there with the wallet's signature. Meanwhile the program polls the token endpoint.
 //
-// Two things are kept, each until the code expires: under the user code what the program asks for, and under the device's
-// id what the person answered. Both are authenticated, and each is written once.
+// Two records are kept until the code expires: the program's request under the user code, and the person's answer under the
+// device's id. Both have a MAC, and each is written once.
 const (
 	deviceTTL = 10 * time.Minute
-	// devicePause is the least time between two questions of a program.
+	// devicePause is the minimum time between two polls of a program.
 	devicePause = 5 * time.Second
-	// userCodeLetters have no vowel, so that no code is a word, and userCodeSize of them are 34 bits.
+	// userCodeLetters has no vowels, so that no code is a word. userCodeSize of these letters have 34 bits.
 	userCodeLetters = "BCDFGHJKLMNPQRSTVWXZ"
 	userCodeSize    = 8
-	maxDeviceCode   = 8 << 10 // bytes of what is sealed
+	maxDeviceCode   = 8 << 10 // bytes of a sealed text
 )
 
-// deviceRequest is what a program asks for, kept under the user code.
+// deviceRequest is a program's request, kept under the user code.
 type deviceRequest struct {
 	ID        string   `json:"id"` // random, known to the program and the server
 	UserCode  string   `json:"user_code"`
@@ -43,7 +43,7 @@ type deviceRequest struct {
 	ExpiresAt int64    `json:"exp"` // Unix milliseconds
 }
 
-// deviceCode is what the program has, sealed.
+// deviceCode is the content of the device_code, which is sealed.
 type deviceCode struct {
 	ID        string `json:"id"`
 	ClientID  string `json:"client_id"`
@@ -59,7 +59,7 @@ type deviceReply struct {
 	Interval                int64  `json:"interval"`   // seconds
 }
 
-// registerDevice adds the endpoints of the device flow. Both are limited by address: a user code is short.
+// registerDevice adds the endpoints of the device flow. POST is limited by address, because a user code is short.
 func (s *Server) registerDevice(e *echo.Echo) {
 	s.post(e, "/device_authorization", s.core.Anonymous("/oauth/device_authorization", s.deviceAuthorization))
 	s.get(e, "/device", s.core.Handler(s.devicePage))
@@ -112,10 +112,10 @@ func (s *Server) readDeviceRequest(of *client.Client, form url.Values) (asked *d
 	return asked, nil
 }
 
-// userCodeTries bounds how often a user code is drawn anew that another program has.
+// userCodeTries is how many user codes are tried until one is not in use.
 const userCodeTries = 5
 
-// keepDevice gives a request its user code.
+// keepDevice stores a request under a new user code.
 func (s *Server) keepDevice(ctx context.Context, asked *deviceRequest) error {
 	for range userCodeTries {
 		asked.UserCode = newUserCode()
@@ -139,7 +139,7 @@ func newUserCode() string {
 	return string(code)
 }
 
-// readUserCode takes what a person typed: letter case, white space and dashes do not matter.
+// readUserCode reads what a person typed: letter case, spaces and dashes do not matter.
 func readUserCode(text string) (code string, ok bool) {
 	if len(text) > 4*userCodeSize {
 		return "", false
@@ -156,12 +156,12 @@ func readUserCode(text string) (code string, ok bool) {
 	return code, true
 }
 
-// deviceKey is what the store knows something of a device by.
+// deviceKey is the key of a device's record in the store.
 func deviceKey(kind string, texts ...string) [32]byte {
 	return sha256.Sum256(mac.Fields{}.Texts(append([]string{"device " + kind}, texts...)...))
 }
 
-// deviceOf finds the request of a user code that can still be answered, or nil.
+// deviceOf returns the request of a user code if it can still be answered, or nil.
 func (s *Server) deviceOf(ctx context.Context, userCode string) (*deviceRequest, error) {
 	note, used, err := s.used.Note(ctx, deviceKey("user code", userCode))
 	if err != nil || !used {
@@ -177,16 +177,16 @@ func (s *Server) deviceOf(ctx context.Context, userCode string) (*deviceRequest,
 	return asked, nil
 }
 
-// deviceAnswer is what a person answered, kept under the device's id.
+// deviceAnswer is the person's answer, kept under the device's id.
 type deviceAnswer struct {
 	ID   string `json:"id"`
 	Code *code  `json:"code"` // what was allowed; nil: nothing
 }
 
-// errDeviceAnswered is for whoever answers second.
+// errDeviceAnswered is for the second answer to a request.
 var errDeviceAnswered = &errPage{"This code was used already", "Start again at your device."}
 
-// answerDevice keeps an answer.
+// answerDevice stores an answer.
 func (s *Server) answerDevice(ctx context.Context, r *request, allowed *code) error {
 	note, _, err := s.deviceAnswers.seal(deviceAnswer{r.Device, allowed})
 	if err != nil {
@@ -199,7 +199,7 @@ func (s *Server) answerDevice(ctx context.Context, r *request, allowed *code) er
 	return err
 }
 
-// isDeviceRequest tells whether a client may still be answered in this way.
+// isDeviceRequest reports whether a client may still use this device request.
 func (r *request) isDeviceRequest(of *client.Client) bool {
 	return r.Device != "" && r.RedirectURI == "" && slices.Contains(of.Grants, client.GrantDevice)
 }

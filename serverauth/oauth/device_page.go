@@ -10,7 +10,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/web"
 )
 
-// devicePage is GET /device: the person enters the code that the program shows, or finds it entered.
+// devicePage is GET /device: the page where the person enters the code, or finds it filled in.
 func (s *Server) devicePage(c echo.Context) error {
 	if c.QueryParam("done") != "" {
 		return s.showDeviceDone(c)
@@ -28,8 +28,8 @@ func (s *Server) askUserCode(c echo.Context, status int, code, alert string) err
 	return s.pages.device.Render(c, status, frame)
 }
 
-// deviceEntered is POST /device: the page of the request. Whoever is signed in at the browser signs anew, so that nobody is led
-// to allow with a click what somebody else's device asks.
+// deviceEntered is POST /device: the page of the request. The person must sign in again, so that nobody can be tricked into
+// allowing another person's device with a single click.
 func (s *Server) deviceEntered(c echo.Context) error {
 	form, err := readForm(c)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *Server) deviceEntered(c echo.Context) error {
 
 var errUserCode = &errPage{"The code is wrong", "This code is wrong, expired or used already. Look at your device again."}
 
-// deviceConsent makes of a user code the request that the person is asked to allow.
+// deviceConsent returns the request of a user code that the person is asked to allow.
 func (s *Server) deviceConsent(c echo.Context, text string) (*request, error) {
 	code, ok := readUserCode(text)
 	if !ok {
@@ -87,7 +87,7 @@ func (s *Server) showDeviceDone(c echo.Context) error {
 	return s.showMessage(c, http.StatusOK, "Done", "Your device goes on by itself in a few seconds. You can close this page.")
 }
 
-// allowDevice lets the device have what the person allowed.
+// allowDevice stores for the device that the person allowed the request.
 func (s *Server) allowDevice(c echo.Context, r *request, b *browser) error {
 	allowed := s.codeOf(r, b, r.id)
 	if err := s.answerDevice(c.Request().Context(), r, &allowed); err != nil {
@@ -100,7 +100,7 @@ func (s *Server) allowDevice(c echo.Context, r *request, b *browser) error {
 	return nil
 }
 
-// refuseDevice tells the device that the person did not allow it, or the person what failed.
+// refuseDevice tells the device that the person did not allow it, or shows the person another error.
 func (s *Server) refuseDevice(c echo.Context, r *request, err error) error {
 	own, isOwn := isError(err)
 	if isOwn && own.Code == "access_denied" {

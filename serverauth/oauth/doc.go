@@ -1,11 +1,11 @@
-// Package oauth makes the auth server an OAuth 2.1 authorization server and an OpenID Provider: any program that speaks
-// OpenID Connect or MCP signs its users in with a wallet.
+// Package oauth makes the auth server an OAuth 2.1 authorization server and an OpenID Provider: any program that supports
+// OpenID Connect or MCP can sign its users in with a wallet.
 //
 //	app.New(serverauth.Module, oauth.Module)
 //
-// What a person allows is what the wallet signs. The message is the server's own, for one authorization request: it names
-// the program, its host and what it may do, and only that text is taken back. A request that nobody finishes costs no
-// memory: the server gives it to the page, authenticated, and reads it back. So do codes, until they are spent.
+// A person allows a request by signing its message with the wallet. The server writes the message for one authorization request:
+// it names the program, its host and what it may do, and no other text is accepted. A request that nobody finishes needs no memory:
+// the server puts it into the page, with a MAC, and reads it back. Codes need none either, until they are used.
 //
-// No client is known until one is configured, registered or allowed by metadata document (package client).
+// There are no clients until one is configured, registered or accepted by its metadata document (package client).
 package oauth

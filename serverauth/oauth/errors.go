@@ -11,7 +11,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/oauth/client"
 )
 
-// Error is an error as OAuth has it (RFC 6749, sections 4.1.2.1 and 5.2). Status is that of a reply that is no redirect; 0: 400.
+// Error is an OAuth error (RFC 6749, sections 4.1.2.1 and 5.2). Status is for a reply that is not a redirect; 0: 400.
 type Error = client.Error
 
 func errInvalidRequest(description string) *Error {
@@ -64,7 +64,8 @@ func isError(err error) (*Error, bool) {
 	return own, errors.As(err, &own)
 }
 
-// shorten bounds what a reply or the log repeats of a request, and leaves out what RFC 6749 does not allow in a description.
+// shorten limits a text of a request to 64 bytes for a reply or the log, and replaces what RFC 6749 does not allow in a
+// description.
 func shorten(text string) string {
 	const most = 64
 	text = strings.Map(func(r rune) rune {

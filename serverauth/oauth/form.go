@@ -10,10 +10,10 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// maxForm bounds the body of a form in bytes.
+// maxForm is the maximum size of a form in bytes.
 const maxForm = 64 << 10
 
-// formText reads the body of a form.
+// formText returns the body of a form, of at most most bytes.
 func formText(c echo.Context, most int64) (string, error) {
 	kind, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
 	if err != nil || kind != echo.MIMEApplicationForm {
@@ -32,7 +32,7 @@ func formText(c echo.Context, most int64) (string, error) {
 	}
 }
 
-// readForm reads a form of which every parameter is there at most once, but for resource. Parameters of the URL do not count.
+// readForm reads a form. Only the parameter resource may be repeated. Parameters of the URL are ignored.
 func readForm(c echo.Context) (url.Values, error) {
 	text, err := formText(c, maxForm)
 	if err != nil {

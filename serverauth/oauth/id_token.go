@@ -13,7 +13,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// idTokenType is the `typ` of an ID token: no resource server takes it for an access token.
+// idTokenType is the `typ` of an ID token, with which no resource server accepts it as an access token.
 const idTokenType = "JWT"
 
 // idClaims are the claims of an ID token (OpenID Connect Core, section 2).
@@ -30,7 +30,7 @@ type idClaims struct {
 	person
 }
 
-// person is what a client learns of a person, by scope.
+// person is what a client gets to know about a person, depending on the scope.
 type person struct {
 	Subject           string   `json:"sub"`
 	Name              string   `json:"name,omitempty"`
@@ -41,7 +41,7 @@ type person struct {
 	Account           string   `json:"account,omitempty"`
 }
 
-// personOf returns what a scope lets a client see.
+// personOf returns the claims that a scope includes.
 func personOf(subject store.Subject, of claims.Claims, scope string) person {
 	p := person{Subject: subject.ID}
 	if has(scope, scopeProfile) {
@@ -59,7 +59,7 @@ func personOf(subject store.Subject, of claims.Claims, scope string) person {
 	return p
 }
 
-// preferredUsername is what programs call somebody by: what the app's claims say, else the name, else the subject.
+// preferredUsername returns what the app's claims say, else the name, else the subject.
 func preferredUsername(subject store.Subject, of claims.Claims) string {
 	if own, isText := of.Extra["preferred_username"].(string); isText && own != "" {
 		return own
@@ -70,7 +70,7 @@ func preferredUsername(subject store.Subject, of claims.Claims) string {
 	return subject.ID
 }
 
-// idToken makes the ID token that comes with an access token.
+// idToken returns the ID token that belongs to an access token.
 func (s *Server) idToken(ctx context.Context, begun session.Begun, access session.Access, nonce string) (string, error) {
 	subject, expires := begun.Session.Subject, begun.IssuedAt+begun.ExpiresIn
 	return s.tokens.SignAs(ctx, idTokenType, expires, func(algorithm string) ([]byte, error) {
@@ -82,7 +82,7 @@ func (s *Server) idToken(ctx context.Context, begun session.Begun, access sessio
 	})
 }
 
-// methodOf is how somebody has proved who it is (RFC 8176): by possession of a key, or by password.
+// methodOf returns how the person authenticated (RFC 8176): by proof of possession of a key, or by password.
 func methodOf(subject store.Subject) string {
 	if subject.Kind == store.KindAdmin {
 		return "pwd"
@@ -90,8 +90,8 @@ func methodOf(subject store.Subject) string {
 	return "pop"
 }
 
-// accessTokenHash is the left half of the token's hash (OpenID Connect Core, section 3.1.3.6), of that which the signature
-// uses: SHA-512 for EdDSA, and for ML-DSA, which names none.
+// accessTokenHash is the left half of the access token's hash (OpenID Connect Core, section 3.1.3.6), with the signature's hash
+// function: SHA-512 for EdDSA, and for ML-DSA, which names none.
 func accessTokenHash(algorithm, accessToken string) string {
 	if strings.HasSuffix(algorithm, "256") {
 		sum := sha256.Sum256([]byte(accessToken))
@@ -101,7 +101,7 @@ func accessTokenHash(algorithm, accessToken string) string {
 	return base64url.EncodeToString(sum[:sha512.Size/2])
 }
 
-// has tells whether a scope, separated by spaces, holds a name.
+// has reports whether a scope, separated by spaces, contains a name.
 func has(scope, name string) bool {
 	for one := range strings.SplitSeq(scope, " ") {
 		if one == name {

@@ -12,7 +12,7 @@ import (
 	"github.com/picoauth/picoauth/clientauth"
 )
 
-// introspect is POST /introspect (RFC 7662), for clients that may: resource servers.
+// introspect is POST /introspect (RFC 7662), for clients with that right, such as resource servers.
 func (s *Server) introspect(c echo.Context) error {
 	form, err := readForm(c)
 	if err != nil {
@@ -37,7 +37,7 @@ func (s *Server) introspect(c echo.Context) error {
 	return app.WriteJSON(c.Response(), http.StatusOK, answer)
 }
 
-// describe says what is known of an access token. Of one that is not valid that is nothing.
+// describe returns the claims of an access token. For an invalid one it returns only that it is not active.
 func (s *Server) describe(ctx context.Context, text string) (map[string]any, error) {
 	caller, err := s.validator.Validate(ctx, text)
 	if err != nil {
@@ -51,7 +51,7 @@ func (s *Server) describe(ctx context.Context, text string) (map[string]any, err
 	return answer, nil
 }
 
-// unlessInvalid returns why a token cannot be judged now; that it is not valid is no error.
+// unlessInvalid returns the error if a token cannot be validated now. An invalid token is not an error.
 func unlessInvalid(err error) error {
 	if errors.Is(err, clientauth.ErrUnavailable) {
 		return err

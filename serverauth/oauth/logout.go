@@ -20,11 +20,11 @@ import (
 // logoutRequest is a request of OpenID Connect RP-Initiated Logout, section 2.
 type logoutRequest struct {
 	values   url.Values
-	hint     idHint // zero where there is none, or it is not ours
+	hint     idHint // zero: none, or not of this server
 	location string // where to go afterwards; empty: nowhere
 }
 
-// idHint is what is read of an id_token_hint.
+// idHint has the claims of an id_token_hint.
 type idHint struct {
 	Issuer    string `json:"iss"`
 	Audience  string `json:"aud"`
@@ -34,7 +34,8 @@ type idHint struct {
 
 var logoutParameters = []string{"id_token_hint", "client_id", "post_logout_redirect_uri", "state"}
 
-// logout is GET and POST /logout. It asks the person, unless the client shows an ID token of this browser's session.
+// logout is GET and POST /logout. It asks the person for confirmation, unless the client sends an ID token of this browser's
+// session.
 func (s *Server) logout(c echo.Context) error {
 	text, err := c.Request().URL.RawQuery, error(nil)
 	isForm := c.Request().Method == http.MethodPost
@@ -45,7 +46,7 @@ func (s *Server) logout(c echo.Context) error {
 	if err != nil || unreadable != nil || len(text) > maxForm {
 		return s.showError(c, http.StatusBadRequest, &errPage{"The request cannot be read", "It is not what a log-out consists of."})
 	}
-	if isForm && values.Get(web.FormField) == "" { // of another site: the browser did not send its cookie with it
+	if isForm && values.Get(web.FormField) == "" { // from another site: the browser did not send its cookie
 		return c.Redirect(http.StatusSeeOther, s.base+"/logout?"+text)
 	}
 	r, err := s.readLogout(c.Request().Context(), values)
@@ -113,7 +114,7 @@ func appendState(target, state string) string {
 	return appendQuery(target, url.Values{"state": {state}})
 }
 
-// readHint reads an ID token of ours, an expired one too.
+// readHint reads an ID token of this server, even an expired one.
 func (s *Server) readHint(ctx context.Context, text string) (hint idHint) {
 	if text == "" {
 		return idHint{}
@@ -132,7 +133,7 @@ func (s *Server) readHint(ctx context.Context, text string) (hint idHint) {
 	return hint
 }
 
-// end ends the session of the browser, and that of the client that asked, with its tokens.
+// end ends the session of the browser, and of the client if its ID token is of this browser, with its tokens.
 func (s *Server) end(c echo.Context, r *logoutRequest, b *browser) error {
 	ctx := context.WithoutCancel(c.Request().Context())
 	if s.isOfBrowser(r.hint.SessionID, b.session.ID) {

@@ -112,7 +112,7 @@ type registerParams struct {
 	Used      store.UsedStore
 }
 
-// register adds the routes, marks them anonymous for a validator in front of them, and runs what forgets clients.
+// register adds the routes, marks them anonymous for a validator in front of them, and removes unused clients in the background.
 func register(p registerParams) {
 	serverauth.Background(p.Lifecycle, func(ctx context.Context) { p.Clients.Run(ctx, p.Used) })
 	p.Server.Register(p.Echo)

@@ -40,7 +40,7 @@ func newPages(base string) (p pages, err error) {
 	return p, nil
 }
 
-// registerScripts adds the scripts of the pages.
+// registerScripts adds the routes of the pages' scripts.
 func registerScripts(e *echo.Echo, path string) (routes []*echo.Route) {
 	for _, name := range []string{"page.js", "send.js"} {
 		content, err := pageFiles.ReadFile("page/" + name)
@@ -52,7 +52,7 @@ func registerScripts(e *echo.Echo, path string) (routes []*echo.Route) {
 	return routes
 }
 
-// requestPage is what the page of a request shows.
+// requestPage is the data of a request's page.
 type requestPage struct {
 	Base             string // of the endpoints
 	Name, Target     string
@@ -69,8 +69,8 @@ type requestPage struct {
 // field is a hidden field of a form.
 type field struct{ Name, Value string }
 
-// formTargets are where the forms of a request's page lead beside the server. With form_post that is the client, which may
-// redirect to wherever it likes, and browsers hold that against the policy too.
+// formTargets returns where else the forms of a request's page may lead. With form_post they lead to the client, which may redirect
+// to any site, and browsers apply the policy to such redirects too.
 func formTargets(r *request) []string {
 	if r.Mode == modeFormPost {
 		return []string{"https:", "http:"}
@@ -78,7 +78,7 @@ func formTargets(r *request) []string {
 	return nil
 }
 
-// showRequest writes the page of a request: for whoever is signed in a button, for others their wallets.
+// showRequest shows the page of a request: a button if somebody is signed in, else the wallets.
 func (s *Server) showRequest(c echo.Context, status int, r *request, b *browser, alert string) error {
 	host := r.client.Host(r.RedirectURI)
 	data := requestPage{
@@ -101,14 +101,14 @@ func (s *Server) showRequest(c echo.Context, status int, r *request, b *browser,
 	return s.pages.request.Render(c, status, frame)
 }
 
-// anew is the same request, which asks who the person is whoever is signed in.
+// anew returns the URL of the same request with prompt=login, so that the person must sign in.
 func (s *Server) anew(c echo.Context) string {
 	values, _ := url.ParseQuery(c.Request().URL.RawQuery) // it was read before
 	values.Set("prompt", promptLogin)
 	return s.path + "/authorize?" + values.Encode()
 }
 
-// showRefusal writes the page anew for a sign-in that was refused, with why.
+// showRefusal shows the page again after a sign-in was refused, with the reason.
 func (s *Server) showRefusal(c echo.Context, r *request, err error) error {
 	var problem *app.Problem
 	switch {
@@ -129,7 +129,7 @@ func (s *Server) showError(c echo.Context, status int, e *errPage) error {
 	return s.showMessage(c, status, e.title, e.text+" Nobody was signed in. Close this page, or go back to where you came from.")
 }
 
-// showContinue leads on to the client.
+// showContinue shows a page that leads to the client.
 func (s *Server) showContinue(c echo.Context, location string) error {
 	c.Response().Header().Set("Refresh", "0; url="+location)
 	return s.pages.next.Render(c, http.StatusOK, web.Frame{
@@ -137,7 +137,7 @@ func (s *Server) showContinue(c echo.Context, location string) error {
 	})
 }
 
-// showGoBack has the person decide whether to go back to the client with an error.
+// showGoBack lets the person decide whether to go back to the client with an error.
 func (s *Server) showGoBack(c echo.Context, r *request, e *Error) error {
 	return s.pages.next.Render(c, http.StatusBadRequest, web.Frame{
 		Title: "Go back to " + client.HostOf(r.RedirectURI) + "?", Narrow: true,
@@ -161,7 +161,7 @@ func (s *Server) showFormPost(c echo.Context, r *request, values url.Values) err
 	})
 }
 
-// fields are a response as fields of a form.
+// fields returns a response as fields of a form.
 func (s *Server) fields(r *request, values url.Values) map[string]string {
 	all := map[string]string{"iss": s.issuer}
 	for name := range values {
@@ -173,7 +173,7 @@ func (s *Server) fields(r *request, values url.Values) map[string]string {
 	return all
 }
 
-// askLogout writes the page that asks.
+// askLogout shows the page that asks for confirmation.
 func (s *Server) askLogout(c echo.Context, r *logoutRequest, b *browser) error {
 	data := struct {
 		Base, SignedInAs, CSRF string

@@ -9,7 +9,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/oauth/client"
 )
 
-// readers are the clients that read what services read, so that a resource server needs no fleet secret.
+// readers gives clients the read rights of services, so that a resource server needs no fleet secret.
 type readers struct{ auth *client.Authenticator }
 
 // Authenticate implements serverauth.ClientReaders.
@@ -28,7 +28,7 @@ func (a readers) Authenticate(r *http.Request, address string, right serverauth.
 	}
 }
 
-// readerProblem says at an endpoint of serverauth what the error of OAuth says.
+// readerProblem returns the problem for an OAuth error, at an endpoint of serverauth.
 func readerProblem(refused *client.Error) error {
 	problem := app.NewProblem(http.StatusUnauthorized, "invalid_client", "the client's id or secret is wrong")
 	if refused.Status == http.StatusTooManyRequests {

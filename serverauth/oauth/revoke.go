@@ -14,7 +14,8 @@ import (
 
 var errTokenOfAnother = errInvalidGrant("the token was issued to another client")
 
-// revoke is POST /revoke (RFC 7009). A refresh token ends its session with all of its tokens, an access token itself alone.
+// revoke is POST /revoke (RFC 7009). A refresh token ends its session with all of its tokens. For an access token, only that one is
+// revoked.
 func (s *Server) revoke(c echo.Context) error {
 	form, err := readForm(c)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/oauth/client"
 )
 
-// The scopes of OpenID Connect, and ours.
+// The scopes of OpenID Connect, and of this server.
 const (
 	scopeOpenID  = "openid"
 	scopeProfile = "profile"
@@ -20,7 +20,7 @@ const (
 	scopeOffline = "offline_access"
 )
 
-// openIDScopes says what the scopes allow that every server knows. What follows "which may:" in a message is made of it.
+// openIDScopes describes the scopes that every server has. The texts follow "which may:" in a message.
 var openIDScopes = map[string]string{
 	scopeOpenID:  "",
 	scopeProfile: "read your profile",
@@ -31,7 +31,7 @@ var openIDScopes = map[string]string{
 }
 
 const (
-	// maxScope bounds the scope of a request in bytes.
+	// maxScope is the maximum length of a request's scope in bytes.
 	maxScope       = 1024
 	maxDescription = 100 // characters
 )
@@ -71,7 +71,7 @@ func (s Scopes) validate(key string) error {
 	return nil
 }
 
-// isScope goes by RFC 6749, section 3.3.
+// isScope checks a scope-token of RFC 6749, section 3.3.
 func isScope(name string) bool {
 	return name != "" && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
 }
@@ -80,7 +80,7 @@ func isOneLine(text string, most int) bool {
 	return len([]rune(text)) <= most && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// scopes reads the scope of a request: each name once, in the order in which they were asked.
+// splitScope returns the names in the scope of a request without duplicates, in their order.
 func splitScope(text string) []string {
 	var names []string
 	for name := range strings.SplitSeq(text, " ") {
@@ -91,7 +91,7 @@ func splitScope(text string) []string {
 	return names
 }
 
-// catalogue is what can be asked for.
+// catalogue has all scopes and resources.
 type catalogue struct {
 	scopes    map[string]string
 	resources map[string]catalogueItem
@@ -115,7 +115,7 @@ func newCatalogue(s Settings) *catalogue {
 	return c
 }
 
-// names are all scopes, sorted.
+// names returns all scopes, sorted.
 func (c *catalogue) names() []string {
 	var names []string
 	for name := range c.scopes {
@@ -130,8 +130,8 @@ func (c *catalogue) names() []string {
 	return slices.Compact(names)
 }
 
-// describe says what a scope allows, as a person reads it: by the server, and by each of the resources, which may mean something
-// else by the name. It reports false for a scope that none of them has.
+// describe returns what a scope allows, for people: at the server, and at each of the resources, where the same name may mean
+// something else. It reports false for a scope that none of them has.
 func (c *catalogue) describe(scope string, resources []string) (texts []string, known bool) {
 	add := func(scopes map[string]string) {
 		text, has := scopes[scope]
@@ -149,7 +149,7 @@ func (c *catalogue) describe(scope string, resources []string) (texts []string, 
 	return texts, known
 }
 
-// scope reads the scope of a client's request for resources; without one it is the client's default.
+// scope returns the scope of a client's request for resources, or the client's default if the request has none.
 func (c *catalogue) scope(asked string, of *client.Client, resources []string) ([]string, error) {
 	names := of.DefaultScopes
 	if asked != "" {
@@ -170,14 +170,14 @@ func (c *catalogue) scope(asked string, of *client.Client, resources []string) (
 	return allowed, nil
 }
 
-// allowsScope tells whether a client may ask for a scope with some resources.
+// allowsScope reports whether a client may ask for a scope with some resources.
 func (c *catalogue) allowsScope(scope string, of *client.Client, resources []string) bool {
 	_, known := c.describe(scope, resources)
 	return known && (of.AllowsScope(scope) || c.isOfOpenResource(scope, of, resources))
 }
 
-// isOfOpenResource tells whether a scope belongs to a resource that is asked for and the client may have it with the
-// resource: who describes itself has no list of scopes that an operator wrote.
+// isOfOpenResource reports whether a scope belongs to a requested resource, for clients that describe themselves: no operator has
+// listed scopes for them.
 func (c *catalogue) isOfOpenResource(scope string, of *client.Client, resources []string) bool {
 	if of.Source == client.Configured || of.Source == client.Stored {
 		return false
@@ -188,7 +188,7 @@ func (c *catalogue) isOfOpenResource(scope string, of *client.Client, resources 
 	})
 }
 
-// targets checks the resources of a client's request.
+// targets checks and returns the resources of a client's request.
 func (c *catalogue) targets(asked []string, of *client.Client) ([]string, error) {
 	resources := []string{}
 	for _, uri := range asked {
@@ -207,14 +207,15 @@ func (c *catalogue) allowsResource(uri string, of *client.Client) bool {
 	return known && (resource.Open || of.ListsResource(uri))
 }
 
-// still returns what of a grant its client may ask for now: the operator may have taken something away since then.
+// still returns the part of a grant that its client may still ask for. The operator may have removed a right since then.
 func (c *catalogue) still(scope, resources []string, of *client.Client) (stillScope, stillResources []string) {
 	stillResources = slices.DeleteFunc(slices.Clone(resources), func(uri string) bool { return !c.allowsResource(uri, of) })
 	stillScope = slices.DeleteFunc(slices.Clone(scope), func(name string) bool { return !c.allowsScope(name, of, stillResources) })
 	return stillScope, stillResources
 }
 
-// narrowed returns what is asked of what was granted: all of it where nothing is asked, and false for what was not granted.
+// narrowed returns the requested part of what was granted, or all of it if nothing is requested. It reports false if something was
+// not granted.
 func narrowed(asked, granted []string) ([]string, bool) {
 	if len(asked) == 0 {
 		return granted, true

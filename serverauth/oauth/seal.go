@@ -12,13 +12,13 @@ import (
 	"github.com/picoauth/picoauth/serverauth/internal/mac"
 )
 
-// secretName is the name of the ring's secret that authenticates what this package hands out.
+// secretName is the name of the key ring's secret for the MACs of this package.
 const secretName = "oauth"
 
 var base64url = base64.RawURLEncoding.Strict()
 
-// sealer authenticates what the server gives away and reads back, so that it need not remember it. Each purpose has a key
-// of its own.
+// sealer adds a MAC to data that the server gives away and reads back, so that the server need not store it. Each purpose has its
+// own key.
 type sealer struct {
 	rows mac.Row
 	most int // the longest text, in bytes
@@ -28,7 +28,7 @@ func newSealer(secret func() []byte, purpose string, most int) sealer {
 	return sealer{mac.NewRow(secret, "oauth "+purpose), most}
 }
 
-// seal returns v as text, with a MAC, and what was sealed.
+// seal returns v as text with a MAC, and its JSON. It is not encrypted.
 func (s sealer) seal(v any) (text string, payload []byte, err error) {
 	payload, err = json.Marshal(v, json.OmitZeroStructFields(true))
 	if err != nil {
@@ -40,7 +40,7 @@ func (s sealer) seal(v any) (text string, payload []byte, err error) {
 	return string(base64url.AppendEncode(sealed, sum[:])), payload, nil
 }
 
-// open reads a sealed text into v and returns what it was sealed from. It reports false for what the server did not make.
+// open reads a sealed text into v and returns its JSON. It reports false if the server did not make it.
 func (s sealer) open(text string, v any) (payload []byte, ok bool) {
 	encoded, tag, found := strings.Cut(text, ".")
 	if !found || len(text) > s.most {
@@ -55,7 +55,7 @@ func (s sealer) open(text string, v any) (payload []byte, ok bool) {
 	return payload, err == nil && hmac.Equal(given, sum[:]) && json.Unmarshal(payload, v) == nil
 }
 
-// digest is SHA-256 as base64url, of texts that are told apart by their lengths.
+// digest is the SHA-256 of texts as base64url. Each text is length-prefixed.
 func digest(texts ...string) string {
 	sum := sha256.Sum256(mac.Fields{}.Texts(texts...))
 	return base64url.EncodeToString(sum[:])

@@ -32,7 +32,7 @@ const Prefix = serverauth.Prefix + "/oauth"
 type Server struct {
 	settings  Settings
 	issuer    string
-	audience  string // of access tokens that are for no resource
+	audience  string // of access tokens without a resource
 	base      string // of the endpoints, absolute
 	path      string // of the endpoints, as browsers see it
 	secure    bool   // the issuer is https
@@ -65,18 +65,18 @@ type Server struct {
 	routes                                     []*echo.Route
 }
 
-// own is what the server is to its tokens.
+// own has this server's settings for its own tokens.
 type own struct {
 	clientID        string
 	accessTTL, skew time.Duration
 }
 
-// Config is what a Server is made of.
+// Config configures a Server.
 type Config struct {
 	Settings   Settings
 	Issuer     string
-	ClientID   string        // that of tokens which no client asked for
-	AccessTTL  time.Duration // the longest life of an access token
+	ClientID   string        // of tokens that no client asked for
+	AccessTTL  time.Duration // the maximum lifetime of an access token
 	Skew       time.Duration // by which clocks may differ
 	Core       *serverauth.AuthController
 	Clients    *client.Registry
@@ -89,13 +89,13 @@ type Config struct {
 	Ring       *keys.Ring
 	Local      *clientauth.LocalIssuer
 	Proofs     *dpop.Proofs
-	// Secret authenticates what the server hands out and reads back; it is asked for at every use.
+	// Secret returns the key for the MACs of what the server gives away and reads back. It is called for every use.
 	Secret func() []byte
 	Clock  app.Clock // nil: time.Now
 	Log    *slog.Logger
 }
 
-// NewServer returns the server. Its routes exist once it is registered.
+// NewServer returns a server. Register adds its routes.
 func NewServer(c Config) (*Server, error) {
 	issuer, err := url.Parse(c.Issuer)
 	if err != nil {
@@ -160,8 +160,8 @@ func (s *Server) post(e *echo.Echo, path string, h echo.HandlerFunc) {
 	s.routes = append(s.routes, e.POST(Prefix+path, h))
 }
 
-// Routes returns what Register added: routes that are anonymous to a validator in front of them, since those that need
-// credentials check them on their own.
+// Routes returns the routes that Register added. A validator in front of them must let them pass as anonymous, because those that
+// need credentials check them.
 func (s *Server) Routes() []*echo.Route { return s.routes }
 
 // authenticate returns the client of a request.
@@ -169,7 +169,7 @@ func (s *Server) authenticate(c echo.Context, form url.Values) (*client.Client, 
 	return s.clientAuth.Authenticate(c.Request(), form, app.ClientIP(c))
 }
 
-// appendQuery adds parameters to a URI that may have some.
+// appendQuery adds parameters to a URI that may already have some.
 func appendQuery(uri string, values url.Values) string {
 	separator := "?"
 	if strings.Contains(uri, "?") {

@@ -22,45 +22,45 @@ const SettingsSection = "oauth"
 type Settings struct {
 	client.Settings
 
-	// Resources are what access tokens can be for beside the server's own audience (RFC 8707).
+	// Resources are audiences that access tokens can have in addition to the server's own (RFC 8707).
 	Resources []Resource `koanf:"resources"`
-	// Scopes are those that clients may ask for beside the OpenID ones, name to description. The description follows "which
-	// may:" in what a person signs, such as "read your calendar".
+	// Scopes are those that clients may ask for in addition to the OpenID scopes, by name with a description. The description
+	// follows "which may:" in the message that a person signs, such as "read your calendar".
 	Scopes Scopes `koanf:"scopes"`
-	// Workloads are the programs that prove by an assertion of their platform who they are (RFC 7523).
+	// Workloads are the programs that authenticate with an assertion of their platform (RFC 7523).
 	Workloads []workload.Config `koanf:"workloads"`
-	// FleetMayAct lets agents of a fleet act for people (RFC 8693), by the role of their token.
+	// FleetMayAct allows agents of a fleet to act for people (RFC 8693), by the role of their token.
 	FleetMayAct map[string][]client.MayAct `koanf:"fleet_may_act"`
-	// BrowserSessionMinutes is for how long a browser is known after a person signed in there; 0: not at all.
+	// BrowserSessionMinutes is how long a browser stays signed in; 0: not at all.
 	BrowserSessionMinutes int `koanf:"browser_session_minutes"`
 }
 
-// Resource is an API that access tokens can be for.
+// Resource is an API for which access tokens can be issued.
 type Resource struct {
 	URI  string `koanf:"uri"`
 	Name string `koanf:"name"`
-	// Scopes are those of this resource, name to description.
+	// Scopes are those of this resource, by name with a description.
 	Scopes Scopes `koanf:"scopes"`
-	// Open lets every client ask for it. Otherwise only those may whose configuration lists it.
+	// Open allows every client to ask for it. Otherwise only clients that list it may.
 	Open bool `koanf:"open"`
 }
 
-// Scopes are scopes with what they allow. A name may have dots, which a configuration reads as levels.
+// Scopes are scopes with their descriptions. A name may contain dots, which the configuration reads as levels.
 type Scopes map[string]any
 
 const maxBrowserSessionMinutes = 30 * 24 * 60
 
-// DefaultSettings returns the settings that hold where the configuration says nothing.
+// DefaultSettings returns the default settings.
 func DefaultSettings() Settings {
 	return Settings{Settings: client.DefaultSettings(), BrowserSessionMinutes: 480}
 }
 
-// BrowserSession is for how long a browser is known.
+// BrowserSession is how long a browser stays signed in.
 func (s Settings) BrowserSession() time.Duration {
 	return time.Duration(s.BrowserSessionMinutes) * time.Minute
 }
 
-// known is what clients can be configured to ask for.
+// known returns what clients can be configured to ask for.
 func (s Settings) known() client.Known {
 	known := client.Known{Scopes: slices.Collect(maps.Keys(s.Scopes.described()))}
 	for _, resource := range s.Resources {
@@ -70,7 +70,7 @@ func (s Settings) known() client.Known {
 	return known
 }
 
-// Validate reports every value that the server cannot run with, each with its key.
+// Validate returns every value that the server cannot run with, each with its key.
 func (s Settings) Validate() error {
 	return errors.Join(
 		app.CheckRange("browser_session_minutes", s.BrowserSessionMinutes, 0, maxBrowserSessionMinutes),
@@ -82,7 +82,7 @@ func (s Settings) Validate() error {
 	)
 }
 
-// scopesBeside are the scopes that can be asked for by whoever lists some resources.
+// scopesBeside returns the scopes that a client which lists these resources can ask for.
 func (s Settings) scopesBeside(resources []string) []string {
 	scopes := slices.Collect(maps.Keys(s.Scopes.described()))
 	for _, resource := range s.Resources {
@@ -101,8 +101,8 @@ func (s Settings) checkFleetMayAct(prefix string, known client.Known) error {
 	return errors.Join(faults...)
 }
 
-// checkWith reports what cannot work with the settings of the server beside: rules for an audience that does not exist, and for
-// agents of a role that no fleet may give. Keys have the section before them.
+// checkWith returns faults in combination with the server's own settings: rules for an audience that does not exist, or for agents
+// with a role that no fleet may give. The keys begin with the section.
 func (s Settings) checkWith(auth serverauth.ServerAuthSettings) error {
 	const section = SettingsSection + "."
 	known := s.known()
@@ -139,10 +139,10 @@ func (s Settings) validateResources() error {
 	return errors.Join(faults...)
 }
 
-// maxResourceURI bounds a resource URI in bytes.
+// maxResourceURI is the maximum length of a resource URI in bytes.
 const maxResourceURI = 512
 
-// isResourceURI goes by RFC 8707, section 2.
+// isResourceURI checks a URI as in RFC 8707, section 2.
 func isResourceURI(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && u.IsAbs() && !strings.Contains(text, "#") && len(text) <= maxResourceURI && (u.Host != "" || u.Opaque != "") &&

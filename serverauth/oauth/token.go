@@ -35,25 +35,25 @@ type tokenReply struct {
 	Scope           string `json:"scope"`
 }
 
-// tokenRequest is a request to /token of a client that has authenticated.
+// tokenRequest is a request to /token from an authenticated client.
 type tokenRequest struct {
 	c      echo.Context
 	form   url.Values
 	client *client.Client
-	proof  dpop.Proof // of the key that the tokens are bound to; there may be none
+	proof  dpop.Proof // DPoP proof of the key that the tokens are bound to; may be none
 	began  time.Time
 
-	workload *workload.Identity // who an assertion says that the client is; nil where there is none
+	workload *workload.Identity // the workload of an assertion; nil: none
 }
 
-// origin is from where a session of the client begins.
+// origin returns the origin of a session that the request begins.
 func (t *tokenRequest) origin(requestID string) session.Origin {
 	from := serverauth.OriginOf(t.c, t.began)
 	from.ClientID, from.RequestID, from.KeyThumbprint = t.client.ID, requestID, t.proof.Key()
 	return from
 }
 
-// grantFlows are what /token can do, by grant_type.
+// grantFlows has the function for each grant_type.
 var grantFlows = map[string]func(*Server, *tokenRequest) (*granted, error){
 	client.GrantCode:              (*Server).exchangeCode,
 	client.GrantRefresh:           (*Server).exchangeRefresh,
@@ -63,19 +63,19 @@ var grantFlows = map[string]func(*Server, *tokenRequest) (*granted, error){
 	client.GrantExchange:          (*Server).tokenExchange,
 }
 
-// access is what an access token of a client is for. The server's own audience may be a resource too.
+// access returns the scope and audience of a client's access token. The server's own audience may be among the resources.
 func (s *Server) access(of *client.Client, scope string, resources []string) session.Access {
 	isForServer := len(resources) == 0 || slices.Contains(resources, s.audience)
 	return session.Access{Scope: scope, Resources: resources, WithoutRole: of.DescribesItself() && isForServer}
 }
 
-// granted is what a grant gave, and whom.
+// granted is a token response, with attributes for the log.
 type granted struct {
 	reply     tokenReply
 	subject   string
 	sid       string
 	requestID string
-	actors    []string // who act for the subject, the one who acts now first
+	actors    []string // who act for the subject, the current one first
 }
 
 var errProofMissing = &Error{Code: "invalid_dpop_proof", Description: "the client gets bound tokens only: the header DPoP is missing"}
@@ -101,7 +101,7 @@ func (s *Server) token(c echo.Context) error {
 		err = errInvalidRequest("grant_type is missing")
 	case !exists:
 		err = &Error{Code: "unsupported_grant_type", Description: "the grant_type " + shorten(kind) + " is unknown"}
-	case asserted != nil: // it is allowed by its workload's rule, whatever the grant is called
+	case asserted != nil: // the rule of its workload allows it, with either grant_type
 	case !known.AllowsGrant(kind) && !(kind == client.GrantRefresh && known.AllowsScope(scopeOffline)):
 		err = errUnauthorizedClient("the client may not use this grant_type")
 	}
@@ -138,7 +138,7 @@ func (s *Server) token(c echo.Context) error {
 	return app.WriteJSON(c.Response(), http.StatusOK, given.reply)
 }
 
-// tokenError answers what fails, and logs it.
+// tokenError sends an error response and logs it.
 func (s *Server) tokenError(c echo.Context, clientID string, err error) error {
 	own := s.oauthError(c, err)
 	if own.Status < http.StatusInternalServerError && own != errDevicePending {
@@ -148,14 +148,14 @@ func (s *Server) tokenError(c echo.Context, clientID string, err error) error {
 	return writeError(c, own)
 }
 
-// oauthError is the error that a failure is answered with.
+// oauthError returns the OAuth error for a failure.
 func (s *Server) oauthError(c echo.Context, err error) *Error {
 	if own, ok := isError(err); ok {
 		return own
 	}
 	var problem *app.Problem
 	switch {
-	case errors.As(err, &problem) && problem.Status == http.StatusBadRequest: // of a DPoP proof, the only one there is
+	case errors.As(err, &problem) && problem.Status == http.StatusBadRequest: // only the DPoP proof causes one
 		return &Error{Code: problem.Code, Description: strings.TrimSuffix(problem.Detail+": "+problem.Hint, ": ")}
 	case errors.As(err, &problem):
 		return &Error{Code: "temporarily_unavailable", Status: problem.Status, Description: problem.Detail, Header: problem.Header}
@@ -175,14 +175,14 @@ func (s *Server) oauthError(c echo.Context, err error) *Error {
 
 var retryLater = http.Header{"Retry-After": {"1"}}
 
-// failed logs what is the server's own fault.
+// failed logs an error of the server itself.
 func (s *Server) failed(c echo.Context, err error) {
 	if leftOut, ok := s.failures.Allow(time.Now()); ok && c.Request().Context().Err() == nil {
 		s.log.ErrorContext(c.Request().Context(), "request failed", "route", c.Path(), "error", err, "left_out", leftOut)
 	}
 }
 
-// reply is the token response of a session.
+// reply returns the token response of a session.
 func (s *Server) reply(ctx context.Context, begun session.Begun, access session.Access, nonce string) (*granted, error) {
 	reply := tokenReply{
 		AccessToken: begun.AccessToken, TokenType: begun.TokenType, ExpiresIn: begun.ExpiresIn, RefreshToken: begun.RefreshToken,

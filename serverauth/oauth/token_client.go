@@ -7,7 +7,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/token"
 )
 
-// kindClient is the kind of token, in the mint audit, that a client got for itself.
+// kindClient is the kind, in the mint audit, of a token that a client got for itself.
 const kindClient = "client"
 
 // clientCredentials is the grant client_credentials (RFC 6749, section 4.4): a token for the client itself, without a
@@ -21,7 +21,7 @@ func (s *Server) clientCredentials(t *tokenRequest) (*granted, error) {
 	return s.issueAlone(t, asked, nil)
 }
 
-// askedAlone reads scope and resource of a request for a token without a person.
+// askedAlone reads scope and resources of a request for a token that is not about a person.
 func (s *Server) askedAlone(t *tokenRequest) (asked token.Request, err error) {
 	asked.Audience, err = s.catalogue.targets(nonEmpty(t.form["resource"]), t.client)
 	if err != nil {
@@ -41,8 +41,8 @@ func (s *Server) askedAlone(t *tokenRequest) (asked token.Request, err error) {
 	return asked, nil
 }
 
-// issueAlone makes the access token of a client that acts for nobody: without a session. settle spends what was presented for
-// it, after all that can be refused; nil is nothing.
+// issueAlone issues the access token of a client that acts for nobody, without a session. settle marks what was presented for it as
+// used, after all checks; it may be nil.
 func (s *Server) issueAlone(t *tokenRequest, asked token.Request, settle func(context.Context) error) (*granted, error) {
 	ctx := t.c.Request().Context()
 	asked.Role, asked.ClientID, asked.IssuedAt, asked.KeyThumbprint = t.client.Role, t.client.ID, t.began, t.proof.Key()

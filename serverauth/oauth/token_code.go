@@ -70,7 +70,7 @@ func (s *Server) exchangeCode(t *tokenRequest) (*granted, error) {
 	return s.reply(ctx, begun, access, k.Nonce)
 }
 
-// spoil spends the code that was presented with something else than it was made for: whoever has it has not asked for it.
+// spoil marks a code as used if it was presented with another client, redirect URI, verifier or key: its holder did not request it.
 func (s *Server) spoil(ctx context.Context, t *tokenRequest, k code) error {
 	spent, err := s.spend(ctx, k)
 	switch {
@@ -83,9 +83,10 @@ func (s *Server) spoil(ctx context.Context, t *tokenRequest, k code) error {
 	}
 }
 
-// endReused ends the session that a code began before, if it did: one of the two who had the code has stolen it.
+// endReused ends the session that an earlier use of the code began, if there was one, because one of the two users has stolen the
+// code.
 func (s *Server) endReused(ctx context.Context, t *tokenRequest, k code, refusal *Error) error {
-	if refusal == errCodeInvalid { // expired, and so no more remembered as spent: the session tells
+	if refusal == errCodeInvalid { // expired, so its use is no longer stored: check its session
 		if began, err := s.sessions.Exists(ctx, k.SID); err != nil || !began {
 			return orRefusal(err, refusal)
 		}
@@ -96,7 +97,7 @@ func (s *Server) endReused(ctx context.Context, t *tokenRequest, k code, refusal
 	return orRefusal(err, refusal)
 }
 
-// byIssuer is the `revoked_by` of what the server ends on its own.
+// byIssuer is the `revoked_by` of revocations by the server itself.
 const byIssuer = "issuer"
 
 func orRefusal(err error, refusal *Error) error {

@@ -53,7 +53,7 @@ func (s *Server) exchangeDevice(t *tokenRequest) (*granted, error) {
 	return s.startDevice(ctx, t, device, answer.Code)
 }
 
-// pace refuses a program that asks more often than it was told to.
+// pace refuses a program that polls more than once in an interval of devicePause.
 func (s *Server) pace(ctx context.Context, device deviceCode, now time.Time) error {
 	slot := strconv.FormatInt(now.UnixMilli()/devicePause.Milliseconds(), 10)
 	first, err := s.used.Use(ctx, deviceKey("question", device.ID, slot), nil, now.Add(2*devicePause).UnixMilli())
@@ -63,7 +63,7 @@ func (s *Server) pace(ctx context.Context, device deviceCode, now time.Time) err
 	return err
 }
 
-// startDevice begins the session that was allowed, once.
+// startDevice begins the session that the person allowed, only once.
 func (s *Server) startDevice(ctx context.Context, t *tokenRequest, device deviceCode, k *code) (*granted, error) {
 	access := s.access(t.client, k.Scope, k.Resources)
 	begun, err := s.sessions.StartGranted(ctx, session.Granted{

@@ -17,22 +17,22 @@ import (
 )
 
 const (
-	// typeAccessToken is the type of token (RFC 8693, section 3) that is exchanged, and that comes of it.
+	// typeAccessToken is the type of the exchanged and of the issued tokens (RFC 8693, section 3).
 	typeAccessToken = "urn:ietf:params:oauth:token-type:access_token" //nolint:gosec // it is a name
-	// typeJWT is that of the assertion of a workload, which acts for nobody.
+	// typeJWT is the type of a workload's assertion, which acts for nobody.
 	typeJWT = "urn:ietf:params:oauth:token-type:jwt"
-	// kindExchange is the kind of token, in the mint audit, by which an agent acts for a person.
+	// kindExchange is the kind, in the mint audit, of a token with which an agent acts for a person.
 	kindExchange = "exchange"
 )
 
-// parties are those of an exchange.
+// parties are the two tokens of an exchange.
 type parties struct {
 	person, agent *clientauth.SecurityContext
 }
 
-// tokenExchange is the grant urn:ietf:params:oauth:grant-type:token-exchange (RFC 8693): an agent gets a token by which it acts
-// for a person. It allows no more than each of them may, and ends with the session of the person, with the person, and with every
-// agent of the chain.
+// tokenExchange is the grant urn:ietf:params:oauth:grant-type:token-exchange (RFC 8693): an agent gets a token with which it acts
+// for a person. The token allows no more than each of them may. It is revoked with the person's session, with the person, and with
+// every agent of the chain.
 func (s *Server) tokenExchange(t *tokenRequest) (*granted, error) {
 	if t.workload != nil {
 		return s.exchangeAssertion(t)
@@ -57,7 +57,7 @@ func (s *Server) tokenExchange(t *tokenRequest) (*granted, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.parties(t); err != nil { // revoked meanwhile
+	if _, err := s.parties(t); err != nil { // revoked in the meantime?
 		return nil, err
 	}
 	if s.revoker.Lists(ctx, mint.Ref()) {
@@ -72,13 +72,13 @@ func (s *Server) tokenExchange(t *tokenRequest) (*granted, error) {
 	}, nil
 }
 
-// errNotExchanged is the error for a token that is no good, or not for this exchange (RFC 8693, section 2.2.2).
+// errNotExchanged is the error for a token that is invalid, or unsuitable for this exchange (RFC 8693, section 2.2.2).
 func errNotExchanged(parameter, reason string) *Error {
 	return errInvalidRequest(parameter + " is refused: " + reason)
 }
 
-// revokedLately is the error for a person or an agent that was revoked a moment ago and has proved itself anew, while the other's
-// token is older: the token of the exchange would count as of before. See acting.
+// revokedLately is the error if the person or an agent was revoked a moment ago and has a new token since, but the other token is
+// older: the revocation would apply to the new token too. See acting.
 func (s *Server) revokedLately() *Error {
 	wait := strconv.Itoa(int((s.own.skew + revocationReach) / time.Second))
 	return &Error{
@@ -87,7 +87,7 @@ func (s *Server) revokedLately() *Error {
 	}
 }
 
-// exchangeAssertion is the grant of an assertion of a workload (RFC 7523) by the name of an exchange.
+// exchangeAssertion is a token exchange of a workload's assertion. It does the same as the grant of RFC 7523.
 func (s *Server) exchangeAssertion(t *tokenRequest) (*granted, error) {
 	if err := checkRequested(t.form); err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func checkRequested(form url.Values) error {
 	return nil
 }
 
-// parties reads the two tokens, of which the denylist knows what every process has revoked until now.
+// parties validates the two tokens, after the denylist has read the revocations of all processes.
 func (s *Server) parties(t *tokenRequest) (p parties, err error) {
 	if err := checkRequested(t.form); err != nil {
 		return p, err
@@ -126,7 +126,7 @@ func (s *Server) parties(t *tokenRequest) (p parties, err error) {
 	return p, nil
 }
 
-// subjectOf returns whom subject_token is of, by its type.
+// subjectOf returns the person of subject_token.
 func (s *Server) subjectOf(t *tokenRequest) (*clientauth.SecurityContext, error) {
 	person, err := s.presented(t, "subject_token")
 	switch {
@@ -141,9 +141,9 @@ func (s *Server) subjectOf(t *tokenRequest) (*clientauth.SecurityContext, error)
 	}
 }
 
-// actorOf returns the agent that actor_token is of. It must be the client's: a token that the client got itself, one of the
-// client's people, or one of a plain sign-in whose key the request proves to hold. That of somebody who has merely called the
-// client names another agent.
+// actorOf returns the agent of actor_token. The token must belong to the client: one that was issued to this client, for itself or
+// for a person, or one of a plain sign-in with a DPoP proof of its key. Otherwise a client could use the token of anybody who calls
+// it, and act as another agent.
 func (s *Server) actorOf(t *tokenRequest) (*clientauth.SecurityContext, error) {
 	agent, err := s.presented(t, "actor_token")
 	if err != nil {
@@ -162,8 +162,7 @@ func (s *Server) actorOf(t *tokenRequest) (*clientauth.SecurityContext, error) {
 	}
 }
 
-// presented returns what one of our access tokens says, which a parameter holds. One that is bound to a key needs the proof of
-// this key.
+// presented validates the access token in a parameter. A token that is bound to a key needs the DPoP proof of that key.
 func (s *Server) presented(t *tokenRequest, parameter string) (*clientauth.SecurityContext, error) {
 	text, kind := t.form.Get(parameter), t.form.Get(parameter+"_type")
 	switch {
@@ -187,14 +186,14 @@ func (s *Server) presented(t *tokenRequest, parameter string) (*clientauth.Secur
 	}
 }
 
-// keyOf is the thumbprint of the key that a token is bound to, or empty.
+// keyOf returns the thumbprint of the key that a token is bound to, or an empty text.
 func keyOf(caller *clientauth.SecurityContext) string {
 	confirmation, _ := caller.Claims["cnf"].(map[string]any)
 	thumbprint, _ := confirmation["jkt"].(string)
 	return thumbprint
 }
 
-// exchanger returns the client of an exchange. The agent of a fleet has no other credentials than its token.
+// exchanger returns the client of an exchange. An agent of a fleet has no credentials except its token.
 func (s *Server) exchanger(c echo.Context, form url.Values) (*client.Client, error) {
 	if form.Get("actor_token") == "" || form.Get("client_id") != "" || client.Authenticates(c.Request().Header, form) {
 		return s.authenticate(c, form)
@@ -202,7 +201,7 @@ func (s *Server) exchanger(c echo.Context, form url.Values) (*client.Client, err
 	return s.fleetAgent(c.Request().Context(), form.Get("actor_token"))
 }
 
-// fleetAgent returns the client that the agent of a fleet is by its token.
+// fleetAgent returns an agent of a fleet as a client, by its token.
 func (s *Server) fleetAgent(ctx context.Context, text string) (*client.Client, error) {
 	agent, err := s.validator.Validate(ctx, text)
 	if errors.Is(err, clientauth.ErrUnavailable) {

@@ -7,9 +7,9 @@ import (
 	"github.com/picoauth/picoauth/serverauth/token"
 )
 
-// exchangeRefresh is the grant refresh_token (RFC 6749, section 6). The refresh token rotates as that of POST /refresh does.
-// A request may have less scope and fewer resources than were granted; the next refresh token is for all of them again. What the
-// client may not ask for any more is left out.
+// exchangeRefresh is the grant refresh_token (RFC 6749, section 6). The refresh token rotates as in POST /refresh. A request may
+// ask for less scope and fewer resources than were granted; the next refresh token has all of them again. What the client may not
+// ask for any more is left out.
 func (s *Server) exchangeRefresh(t *tokenRequest) (*granted, error) {
 	text := t.form.Get("refresh_token")
 	if text == "" {
@@ -21,7 +21,7 @@ func (s *Server) exchangeRefresh(t *tokenRequest) (*granted, error) {
 			return access, errInvalidGrant("the refresh token is not one of this client")
 		}
 		scope, resources := s.catalogue.still(strings.Fields(grant.Scope), grant.Resources, t.client)
-		if len(resources) == 0 && len(grant.Resources) > 0 { // without one it would be for the server
+		if len(resources) == 0 && len(grant.Resources) > 0 { // without one the token would be for the server itself
 			return access, errInvalidTarget("the client may not ask for the resource any more")
 		}
 		scope, ok := narrowed(splitScope(t.form.Get("scope")), scope)

@@ -13,15 +13,16 @@ import (
 )
 
 const (
-	// kindWorkload is the kind of token, in the mint audit, that a workload got for an assertion.
+	// kindWorkload is the kind, in the mint audit, of a token that a workload got for an assertion.
 	kindWorkload = "workload"
-	// maxWorkloadLife bounds such a token, whatever access_token_expire_minutes says: a new one needs no person.
+	// maxWorkloadLife is the maximum lifetime of such a token, whatever access_token_expire_minutes says: a new one needs no
+	// person.
 	maxWorkloadLife = time.Hour
 )
 
 var errAssertionMissing = errInvalidRequest("assertion is missing")
 
-// asker returns the client of a request to /token: of one with an assertion (RFC 7523, section 2.1) what the workload is here.
+// asker returns the client of a request to /token. For an assertion (RFC 7523, section 2.1) it also returns the workload.
 func (s *Server) asker(c echo.Context, form url.Values) (*client.Client, *workload.Identity, error) {
 	kind := form.Get("grant_type")
 	switch {
@@ -38,8 +39,8 @@ func (s *Server) asker(c echo.Context, form url.Values) (*client.Client, *worklo
 	}
 }
 
-// asserted returns what the bearer of an assertion is. It needs no other credentials; a request that has some must be of the
-// client that the workload is (RFC 7523, section 3.1).
+// asserted returns the client and workload of an assertion. It needs no other credentials. If there are any, they must be those of
+// the workload's client (RFC 7523, section 3.1).
 func (s *Server) asserted(c echo.Context, form url.Values, assertion string) (*client.Client, *workload.Identity, error) {
 	ctx, named := c.Request().Context(), form.Get("client_id")
 	if client.Authenticates(c.Request().Header, form) {
@@ -66,7 +67,7 @@ func (s *Server) asserted(c echo.Context, form url.Values, assertion string) (*c
 	return known, found, err
 }
 
-// likeConfigured is a workload's client with what holds for the client of that id, if there is one.
+// likeConfigured returns a workload's client. It needs DPoP if the client with the same id does.
 func (s *Server) likeConfigured(ctx context.Context, of *client.Client) (*client.Client, error) {
 	known, err := s.clients.Find(ctx, of.ID)
 	switch {
@@ -80,7 +81,7 @@ func (s *Server) likeConfigured(ctx context.Context, of *client.Client) (*client
 	return &bound, nil
 }
 
-// jwtBearer is the grant urn:ietf:params:oauth:grant-type:jwt-bearer: a token for a workload, without a session. It ends with
+// jwtBearer is the grant urn:ietf:params:oauth:grant-type:jwt-bearer: a token for a workload, without a session. It expires with
 // the assertion at the latest.
 func (s *Server) jwtBearer(t *tokenRequest) (*granted, error) {
 	asked, err := s.askedAlone(t)

@@ -19,7 +19,8 @@ func noOpenID() *app.Problem {
 	return p
 }
 
-// userinfo is GET and POST /userinfo (OpenID Connect Core, section 5.3): what the token lets its holder see of the person.
+// userinfo is GET and POST /userinfo (OpenID Connect Core, section 5.3): the claims about the person that the token's scope
+// includes.
 func (s *Server) userinfo(c echo.Context) error {
 	ctx, err := s.bearer.Authenticate(c.Request())
 	if err != nil {
