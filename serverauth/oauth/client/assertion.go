@@ -16,15 +16,14 @@ const (
 	maxAssertionID  = 256 // bytes of a `jti`
 )
 
-// assertions validates JWTs with which clients authenticate (RFC 7523, section 3; OpenID Connect Core, section 9).
+// assertions validates JWTs that authenticate clients (RFC 7523, section 3; OpenID Connect Core, section 9).
 type assertions struct {
 	audiences []string
 	skew      time.Duration
 	uses      *assertion.Uses
 }
 
-// check returns an *Error unless the client has signed the assertion for this server, it is valid now, and it is used for the first
-// time.
+// check returns an *Error unless the client signed the assertion for this server, it is valid now, and this is its first use.
 func (a *assertions) check(ctx context.Context, c *Client, text string) error {
 	if c.keys == nil {
 		return &Error{Code: "invalid_client", Description: "the client has no keys"}

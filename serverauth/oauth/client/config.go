@@ -33,8 +33,8 @@ type Config struct {
 	MayAct []MayAct `koanf:"may_act" json:"may_act,omitempty"`
 }
 
-// asksPeople reports whether the client sends people to /authorize. A client needs no grant if it has no redirect URIs and may
-// introspect, read the denylist or act for people.
+// asksPeople reports whether the client sends people to /authorize. One without redirect URIs that may introspect, read the
+// denylist or act for people needs no grant.
 func (c Config) asksPeople() bool {
 	if len(c.Grants) > 0 {
 		return slices.Contains(c.Grants, GrantCode)

@@ -21,14 +21,14 @@ import (
 const (
 	fetchTimeout = 5 * time.Second
 	maxDocument  = 64 << 10 // bytes
-	// maxFetches is the maximum number of requests that wait for a response at the same time.
+	// maxFetches is how many requests may wait for a response at once.
 	maxFetches = 16
-	// fetchesPerHost is the maximum number of documents and key sets fetched from one host per minute.
+	// fetchesPerHost is the maximum number of fetches from one host per minute.
 	fetchesPerHost = 60
 )
 
-// fetcher fetches documents whose URLs come from untrusted clients. It connects to public addresses only. It checks the address of
-// the connection itself, because a host name can resolve to another address at any time. It follows no redirect.
+// fetcher gets documents whose URLs come from untrusted clients. It connects to public addresses only, and checks the address of
+// the connection, because a host name can change its address at any time. It follows no redirect.
 type fetcher struct {
 	insecure []string // hosts, each with or without a port, that may have private addresses and use http
 	client   *http.Client
@@ -176,7 +176,7 @@ var special = func() (all []netip.Prefix) {
 	return all
 }()
 
-// publicIPv6 contains all public IPv6 addresses. An address in nat64 is public if the IPv4 address in it is.
+// publicIPv6 has all public IPv6 addresses. One in nat64 is public if its IPv4 address is.
 var publicIPv6, nat64 = netip.MustParsePrefix("2000::/3"), netip.MustParsePrefix("64:ff9b::/96")
 
 // isPublic reports whether an address belongs to the public internet.

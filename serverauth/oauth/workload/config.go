@@ -21,7 +21,7 @@ type Config struct {
 	Discovery bool   `koanf:"discovery"`
 	// CAFile has certificate authorities (PEM) to trust in addition to the system's when the keys are fetched.
 	CAFile string `koanf:"ca_file"`
-	// Audience has the accepted values of the claim aud. An assertion must not have any others.
+	// Audience has the values that the claim aud may have, and no others.
 	Audience app.TextOrList `koanf:"audience"`
 	// Subject is the claim sub. "*" in it stands for any text, including ":" and "/".
 	Subject string `koanf:"subject"`
@@ -146,8 +146,8 @@ func (c Config) checkScope(prefix string, known []string) error {
 	return errors.Join(faults...)
 }
 
-// checkBeside compares with an earlier item. All keys of an issuer must come from one place: otherwise two clusters with the same
-// issuer name would get tokens for the same subjects.
+// checkBeside compares with an earlier item. An issuer's keys come from one place: otherwise two clusters with the same issuer name
+// would get tokens for the same subjects.
 func (c Config) checkBeside(prefix, at string, earlier Config) error {
 	const reason = "is not that of %s, which has the same issuer"
 	switch {
