@@ -72,14 +72,13 @@ var singleParameters = []string{
 	"max_age", "login_hint", "response_mode", "request", "request_uri", "registration", "id_token_hint", "dpop_jkt",
 }
 
-// errPage is an error that is shown on a page and never sent by a redirect, because the redirect URI is not verified.
+// errPage is an error that is shown on a page, never sent by a redirect: the redirect URI is not verified.
 type errPage struct{ title, text string }
 
 // Error implements error.
 func (e *errPage) Error() string { return e.title + ": " + e.text }
 
-// readRequest reads an authorization request. The error is an *errPage, or an *Error together with a request that has the redirect
-// URI for it.
+// readRequest reads an authorization request. The error is an *errPage, or an *Error with a request that has its redirect URI.
 func (s *Server) readRequest(ctx context.Context, query string) (*request, error) {
 	if len(query) > maxRequest {
 		return nil, &errPage{"The request is too long", "An authorization request has at most 8192 bytes."}

@@ -65,7 +65,7 @@ func (s *Server) delegatedAudience(asked []string, rule client.MayAct, person *c
 }
 
 // delegatedScope returns the scope of an agent's token: what it asks for, or else all that it may have. If the audience has a
-// resource that the person's own token is not for, only scopes that the audience defines are allowed.
+// resource that the person's own token is not for, the scope must be one of the server or of the audience.
 func (s *Server) delegatedScope(asked, audience []string, rule client.MayAct, p parties) ([]string, error) {
 	limits := [][]string{p.person.Scopes, rule.Scopes}
 	if p.agent.Claims["agent_id"] != nil {

@@ -13,7 +13,7 @@ import (
 // maxForm is the maximum size of a form in bytes.
 const maxForm = 64 << 10
 
-// formText returns the body of a form, of at most most bytes.
+// formText reads a form's body, up to most bytes.
 func formText(c echo.Context, most int64) (string, error) {
 	kind, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
 	if err != nil || kind != echo.MIMEApplicationForm {
