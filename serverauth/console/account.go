@@ -35,7 +35,7 @@ type list[T any] struct {
 	Next  string `json:"next"`
 }
 
-// listOf reads a list as a person.
+// listOf gets a list from the API with the token of a person.
 func listOf[T any](p *Pages, c echo.Context, who *person, path string) (found list[T], err error) {
 	err = p.api.call(c, http.MethodGet, path, who.token, nil, &found)
 	return found, err
@@ -43,12 +43,12 @@ func listOf[T any](p *Pages, c echo.Context, who *person, path string) (found li
 
 type accountView struct {
 	Sessions, Applications []session
-	More                   bool // than are shown
+	More                   bool // there are more sessions than these
 	Wallets                []wallet
-	HasWallets             bool // the server can link several
+	HasWallets             bool // the person can use GET /wallets
 }
 
-// account is GET /account: what the person has, and can end.
+// account handles GET /account: the person's sessions, applications and wallets.
 func (p *Pages) account(c echo.Context, who *person) error {
 	query := url.Values{"limit": {"100"}, "sub": {who.Subject}}
 	found, err := listOf[session](p, c, who, "/sessions?"+query.Encode())
@@ -72,7 +72,7 @@ func (p *Pages) account(c echo.Context, who *person) error {
 	return p.show(c, who, "account", "My account", own)
 }
 
-// endOwn is the form of an end button of the account.
+// endOwn handles the form of an end button on the account page.
 func (p *Pages) endOwn(c echo.Context, who *person) (next, said string, err error) {
 	if id := c.FormValue("wallet"); id != "" {
 		err := p.api.call(c, http.MethodDelete, "/wallets/"+url.PathEscape(id), who.token, nil, nil)

@@ -12,10 +12,10 @@ import (
 	"github.com/picoauth/picoauth/serverauth"
 )
 
-// api is the server's HTTP interface, called in this process.
+// api calls the HTTP API of the server in this process.
 type api struct{ echo *echo.Echo }
 
-// refusal is an answer that is no success, a problem document.
+// refusal is a reply that is not a success: a problem document (RFC 9457).
 type refusal struct {
 	Status int    `json:"status"`
 	Code   string `json:"code"`
@@ -30,8 +30,8 @@ func isStatus(err error, status int) bool {
 	return errors.As(err, &refused) && refused.Status == status
 }
 
-// call sends a request below the prefix for whoever sent the request of c: from the same address, by the same proxies. body
-// and into may be nil.
+// call sends a request to a path below the prefix, with the address and the proxy headers of the request of c. body and
+// into may be nil. It returns a refusal for a status other than 2xx.
 func (a api) call(c echo.Context, method, path, token string, body, into any) error {
 	var content []byte
 	if body != nil {
@@ -60,7 +60,7 @@ func (a api) call(c echo.Context, method, path, token string, body, into any) er
 	a.echo.ServeHTTP(reply, request)
 	if reply.status < 200 || reply.status > 299 {
 		refused := &refusal{}
-		_ = json.Unmarshal(reply.body.Bytes(), refused) // what is no problem document has no detail
+		_ = json.Unmarshal(reply.body.Bytes(), refused) // a reply that is not a problem document has no detail
 		refused.Status = reply.status
 		return refused
 	}
@@ -70,7 +70,7 @@ func (a api) call(c echo.Context, method, path, token string, body, into any) er
 	return json.Unmarshal(reply.body.Bytes(), into)
 }
 
-// recorder keeps a reply.
+// recorder is a ResponseWriter that keeps the reply in memory.
 type recorder struct {
 	header http.Header
 	status int

@@ -18,7 +18,7 @@ import (
 // cookieName is the cookie with the refresh token of a browser.
 const cookieName = "picoauth-account"
 
-// person is who is signed in at a browser, by the server's own access token.
+// person is the user who is signed in at a browser, from the claims of the server's own access token.
 type person struct {
 	Subject string `json:"sub"`
 	Role    string `json:"role"`
@@ -36,17 +36,17 @@ type tokens struct {
 	ExpiresIn    int64  `json:"expires_in"`
 }
 
-// browsers remembers access tokens, so that a page does not need a new one, and what the next page is to say. Another
-// process makes a new token from the same cookie.
+// browsers caches access tokens, so that a page does not need a new one, and the notice for the next page. Another process
+// gets a new token with the refresh token of the cookie.
 type browsers struct {
 	now    app.Clock
 	mu     *sync.Mutex
-	people map[[32]byte]kept     // by refresh token
-	say    map[string]web.Notice // by session
+	people map[[32]byte]kept     // by SHA-256 of the refresh token
+	say    map[string]web.Notice // by session ID
 }
 
-// kept is who a refresh token is of, and the one that came after it: a browser that broke off may not have heard of that,
-// and would look like a thief.
+// kept has the person of a refresh token, and the session's newest refresh token. A browser that disconnected may not have
+// received the newest one; its older one would look stolen.
 type kept struct {
 	who     *person
 	refresh string
@@ -61,7 +61,8 @@ func newBrowsers(now app.Clock) browsers {
 	return browsers{now, &sync.Mutex{}, make(map[[32]byte]kept), make(map[string]web.Notice)}
 }
 
-// find returns the newest refresh token that is known for the one of a cookie, and whose it is if that one's access token lives.
+// find returns the newest known refresh token for the one of a cookie, and its person if the access token is still valid
+// for tokenMargin.
 func (b browsers) find(refresh string) (newest string, who *person) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -97,7 +98,7 @@ func (b browsers) tell(sid, text string, bad bool) {
 	}
 }
 
-// told returns what a page is to say, once.
+// told returns the notice for the next page of a session, once.
 func (b browsers) told(sid string) *web.Notice {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -109,7 +110,7 @@ func (b browsers) told(sid string) *web.Notice {
 	return &notice
 }
 
-// person returns who is signed in at the browser of a request; nil for nobody.
+// person returns the user who is signed in at the browser of a request, or nil.
 func (p *Pages) person(c echo.Context) (*person, error) {
 	cookie, err := c.Cookie(web.CookieName(cookieName, p.forms.Secure))
 	if err != nil || cookie.Value == "" {
@@ -134,7 +135,8 @@ func (p *Pages) person(c echo.Context) (*person, error) {
 	return p.remember(c, fresh, cookie.Value, newest)
 }
 
-// remember sets the cookie of a browser that has signed in, or has got new tokens for earlier ones.
+// remember stores new tokens and sets the cookie of a browser, after a sign-in or a refresh. earlier are the refresh tokens
+// that the new one replaces.
 func (p *Pages) remember(c echo.Context, fresh tokens, earlier ...string) (*person, error) {
 	who := &person{token: fresh.AccessToken, expires: p.now().Add(time.Duration(fresh.ExpiresIn) * time.Second)}
 	parts, err := jose.ParseCompact(fresh.AccessToken)
@@ -155,7 +157,7 @@ func (p *Pages) forget(c echo.Context) {
 	c.SetCookie(cookie)
 }
 
-// drop has the next page ask for another token.
+// drop expires a cached access token, so that the next page gets a new one.
 func (b browsers) drop(who *person) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

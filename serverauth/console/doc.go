@@ -1,8 +1,8 @@
-// Package console has two groups of pages: the console, on which operators see and end what goes on, and the account, on which
+// Package console has two groups of pages. On the console, operators see what goes on and end it. On the account pages,
 // everybody sees their own wallets, sessions and applications.
 //
-// The pages are a client of the server's own HTTP interface, which they call in this process with the token of whoever is
-// signed in: they can do nothing that the interface does not let that person do, and what they do is limited, logged and
-// counted like any request. A browser has the person's refresh token in a cookie that no script reads; access tokens do not
-// leave the process.
+// The pages are a client of the server's own HTTP API. They call it in this process with the token of the signed-in user,
+// so that they can do only what the API allows that user. Every call is rate-limited, logged and counted like any request.
+// The browser has the refresh token in an HttpOnly cookie, which scripts cannot read; access tokens do not leave the
+// process.
 package console

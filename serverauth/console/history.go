@@ -20,10 +20,10 @@ const (
 	success       = "success"
 )
 
-// counted are the metrics of those who sign in, or are refused.
+// counted are the metrics of sign-ins and refreshes, successful or refused.
 var counted = []string{"picoauth_sign_ins_total", "picoauth_logins_total", "picoauth_refreshes_total"}
 
-// metrics are what was gathered, by name.
+// metrics are the gathered metrics by name.
 type metrics map[string]*dto.MetricFamily
 
 func readMetrics(from prometheus.Gatherer) metrics {
@@ -31,14 +31,14 @@ func readMetrics(from prometheus.Gatherer) metrics {
 	if from == nil {
 		return all
 	}
-	families, _ := from.Gather() // what could be gathered; a number that is missing is shown as none
+	families, _ := from.Gather() // after an error, use what was gathered; a missing metric is 0
 	for _, family := range families {
 		all[family.GetName()] = family
 	}
 	return all
 }
 
-// sum adds the series of a metric, of those with a label if one is given.
+// sum adds up the series of a metric: all, or those with a label, given as name and value.
 func (m metrics) sum(name string, label ...string) (total float64) {
 	for _, series := range m[name].GetMetric() {
 		if len(label) == 0 || labelOf(series, label[0]) == label[1] {
@@ -57,7 +57,8 @@ func labelOf(series *dto.Metric, name string) string {
 	return ""
 }
 
-// outcomes are the sums of all that were counted, by outcome. A refresh that succeeded is no sign-in.
+// outcomes returns the sums of the counted metrics by outcome. A successful refresh has the outcome "refresh", because it
+// is not a sign-in.
 func (m metrics) outcomes() map[string]float64 {
 	sums := make(map[string]float64)
 	for _, name := range counted {
@@ -72,7 +73,7 @@ func (m metrics) outcomes() map[string]float64 {
 	return sums
 }
 
-// history remembers the counters of this process, every five minutes of six hours.
+// history keeps samples of this process's counters: one every five minutes, for six hours.
 type history struct {
 	metrics prometheus.Gatherer
 	now     app.Clock
@@ -109,7 +110,7 @@ func (h *history) since() time.Time {
 	return h.samples[0].at
 }
 
-// charts returns what signed in and what was refused in each step, up to now.
+// charts returns the successes and the refusals of each step, up to now.
 func (h *history) charts(now metrics) (good, bad chart) {
 	h.mu.Lock()
 	samples := append(slices.Clone(h.samples), sample{h.now(), now.outcomes()})
@@ -136,11 +137,11 @@ func (h *history) charts(now metrics) (good, bad chart) {
 type chart struct {
 	From, To time.Time
 	Most     float64
-	Series   []series // the greatest first
+	Series   []series // largest total first
 	Bars     []bar
 }
 
-// series is one outcome. Class is its colour's.
+// series is one outcome. Class is the CSS class of its colour.
 type series struct {
 	Name  string
 	Class string
@@ -155,7 +156,7 @@ type bar struct {
 
 const (
 	chartWidth, chartHeight = 720.0, 160.0
-	maxSeries               = 5 // the rest is one
+	maxSeries               = 5 // with a colour of their own; the others share one
 )
 
 func newChart(steps []map[string]float64, from, to time.Time, wanted func(string) bool) chart {

@@ -14,7 +14,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth"
 )
 
-// Module adds the account, and the console where server_auth.console_enabled is true, to an app with serverauth.Module.
+// Module adds the account pages to an app with serverauth.Module, and the console if server_auth.console_enabled is true.
 var Module fx.Option = fx.Module("console", fx.Invoke(register))
 
 type params struct {
@@ -49,7 +49,7 @@ func register(p params) error {
 	return nil
 }
 
-// gatherer returns what the metrics of the app can be read from; nil where that is not known.
+// gatherer returns the source of the app's metrics, or nil if it is not known.
 func gatherer(t app.Telemetry) prometheus.Gatherer {
 	if own, ok := t.Registerer.(prometheus.Gatherer); ok {
 		return own

@@ -33,7 +33,7 @@ type sessionsView struct {
 	MoreTokens   bool
 }
 
-// sessions is GET /console/sessions: the sessions that live and the tokens, of a subject or of all.
+// sessions handles GET /console/sessions: the live sessions and valid tokens of one subject, or of all.
 func (p *Pages) sessions(c echo.Context, who *person) error {
 	own := sessionsView{Subject: strings.TrimSpace(c.QueryParam("sub"))}
 	query := url.Values{"limit": {"100"}}
@@ -57,7 +57,7 @@ func (p *Pages) sessions(c echo.Context, who *person) error {
 	return p.show(c, who, "sessions", "Sessions and tokens", own)
 }
 
-// end is the form of an end button of the console.
+// end handles the form of an end button on the console.
 func (p *Pages) end(c echo.Context, who *person) (next, said string, err error) {
 	next = consolePath + "/sessions"
 	if sub := c.FormValue("shown"); sub != "" {
@@ -96,11 +96,11 @@ type key struct {
 type keysView struct {
 	Keys  []key
 	Line  timeline
-	Next  string // when another key signs; empty: nobody knows
-	Every int    // days; 0: by hand
+	Next  string // when the next key starts to sign; empty: not known
+	Every int    // days between rotations; 0: manual
 }
 
-// keys is GET /console/keys.
+// keys handles GET /console/keys.
 func (p *Pages) keys(c echo.Context, who *person) error {
 	found, err := listOf[key](p, c, who, "/keys")
 	if err != nil {
@@ -115,7 +115,7 @@ func (p *Pages) keys(c echo.Context, who *person) error {
 	return p.show(c, who, "keys", "Signing keys", own)
 }
 
-// changeKeys is the form of the keys: rotate, or a stolen one.
+// changeKeys handles the form of the keys page: rotate, or mark a key compromised.
 func (p *Pages) changeKeys(c echo.Context, who *person) (next, said string, err error) {
 	next = consolePath + "/keys"
 	if kid := c.FormValue("stolen"); kid != "" {
@@ -140,10 +140,10 @@ type clientsView struct {
 	Known   bool // the server can list them
 }
 
-// clients is GET /console/clients.
+// clients handles GET /console/clients.
 func (p *Pages) clients(c echo.Context, who *person) error {
 	if err := p.api.call(c, http.MethodGet, "/keys", who.token, nil, nil); err != nil {
-		return err // the page is for operators, also where there is no list of clients to refuse others
+		return err // GET /keys refuses non-operators, also if the server has no list of clients
 	}
 	found, err := listOf[oauthClient](p, c, who, "/oauth/clients")
 	if err != nil && !isStatus(err, http.StatusNotFound) && !isStatus(err, http.StatusMethodNotAllowed) {
@@ -152,7 +152,7 @@ func (p *Pages) clients(c echo.Context, who *person) error {
 	return p.show(c, who, "clients", "Clients", clientsView{found.Items, err == nil})
 }
 
-// changeClients is the form of a remove button.
+// changeClients handles the form of a remove button.
 func (p *Pages) changeClients(c echo.Context, who *person) (next, said string, err error) {
 	err = p.api.call(c, http.MethodDelete, "/oauth/clients/"+url.PathEscape(c.FormValue("id")), who.token, nil, nil)
 	return consolePath + "/clients", "The client is removed: it signs nobody in any more.", err
@@ -166,20 +166,20 @@ type overviewView struct {
 	Since    time.Time
 }
 
-// fact is a number, and whether it is well.
+// fact is a number on the overview. State is "good", "bad" or empty.
 type fact struct{ Name, Value, State string }
 
-// overview is GET /console: how the server is, and what happens.
+// overview handles GET /console: the state of the server and its sign-ins.
 func (p *Pages) overview(c echo.Context, who *person) error {
 	if err := p.api.call(c, http.MethodGet, "/keys", who.token, nil, nil); err != nil {
-		return err // it is for operators
+		return err // the page is for operators
 	}
 	values := readMetrics(p.metrics)
 	good, bad := p.history.charts(values)
 	return p.show(c, who, "overview", "Overview", overviewView{p.ready(c), facts(values), good, bad, p.history.since()})
 }
 
-// ready asks for readiness as a load balancer does.
+// ready reports whether /readyz replies 200.
 func (p *Pages) ready(c echo.Context) bool {
 	request, err := http.NewRequestWithContext(c.Request().Context(), http.MethodGet, "/readyz", nil)
 	if err != nil {

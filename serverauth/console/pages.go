@@ -21,10 +21,10 @@ import (
 //go:embed page
 var files embed.FS
 
-// Config is what the pages are made of. Metrics, Log and Clock may be nil.
+// Config has what New needs. Metrics, Log and Clock may be nil.
 type Config struct {
 	Settings serverauth.ServerAuthSettings
-	Echo     *echo.Echo // whose HTTP interface the pages call
+	Echo     *echo.Echo // the pages call its HTTP API
 	Metrics  prometheus.Gatherer
 	Log      *slog.Logger
 	Clock    app.Clock
@@ -36,7 +36,7 @@ type Pages struct {
 	browsers browsers
 	forms    web.Forms
 	settings serverauth.ServerAuthSettings
-	base     string // as browsers see it
+	base     string // path of the API as browsers see it
 	metrics  prometheus.Gatherer
 	history  *history
 	views    map[string]*web.Page
@@ -77,7 +77,7 @@ const (
 	consolePath = "/console"
 )
 
-// Register adds the pages, which are for everyone, as each asks who the person is. It returns their routes.
+// Register adds the pages and returns their routes. The routes need no access token: each page checks who is signed in.
 func (p *Pages) Register(e *echo.Echo) (routes []*echo.Route) {
 	get := func(path string, flow flow) {
 		h := p.page(path, flow)
@@ -110,10 +110,10 @@ func (p *Pages) Register(e *echo.Echo) (routes []*echo.Route) {
 // flow shows a page to a person.
 type flow func(c echo.Context, who *person) error
 
-// action does what a form says, and returns the page that follows with what it says there.
+// action executes a form. It returns the path of the next page and the notice to show there.
 type action func(c echo.Context, who *person) (next, said string, err error)
 
-// page calls a flow for whoever is signed in, and shows the sign-in to others.
+// page calls a flow for a signed-in user, and shows the sign-in page to others.
 func (p *Pages) page(path string, show flow) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		who, err := p.as(c, func(who *person) error { return show(c, who) })
@@ -127,8 +127,8 @@ func (p *Pages) page(path string, show flow) echo.HandlerFunc {
 	}
 }
 
-// as does something as whoever is signed in; nil is nobody. Where the token is refused, as its key was stolen or it was
-// revoked, but the session lives, it does so again with a new one: what was refused has done nothing.
+// as calls do for the signed-in user; it returns nil if there is none. If the access token is refused (revoked, or its key
+// compromised) but the session lives, as calls do again with a new token: the refused call had no effect.
 func (p *Pages) as(c echo.Context, do func(*person) error) (*person, error) {
 	who, err := p.person(c)
 	if err != nil || who == nil {
@@ -144,7 +144,7 @@ func (p *Pages) as(c echo.Context, do func(*person) error) (*person, error) {
 	return who, do(who)
 }
 
-// action runs an action for a form of our own pages.
+// action returns a handler that checks that a form came from our own pages, then runs an action.
 func (p *Pages) action(act action) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if err := p.forms.Check(c); err != nil {
@@ -191,10 +191,10 @@ type view struct {
 	Base, CSRF string
 	Who        *person
 	Text       string
-	Own        any // what the page is about
+	Own        any // data of the specific page
 }
 
-// show renders a page for a person, with what an action before it said.
+// show renders a page for a person, with the notice of the action before it.
 func (p *Pages) show(c echo.Context, who *person, name, title string, own any) error {
 	frame := web.Frame{Title: title, Data: view{Base: p.base, CSRF: p.forms.Token(c), Who: who, Own: own}, Notice: p.browsers.told(who.SID)}
 	places := []web.Place{{Name: "My account", Path: accountPath}}
@@ -210,7 +210,7 @@ func (p *Pages) show(c echo.Context, who *person, name, title string, own any) e
 	return p.views[name].Render(c, http.StatusOK, frame)
 }
 
-// short is the two ends of a text that is too long for a table, such as a public key.
+// short returns both ends of a text that is too long for a table, such as a public key.
 func short(text string) string {
 	const longest, end = 30, 10
 	if len(text) <= longest {
@@ -219,7 +219,7 @@ func short(text string) string {
 	return text[:longest-end-1] + "…" + text[len(text)-end:]
 }
 
-// when is a time as people read it, with how far away it is.
+// when returns a readable time and its distance from now. value is RFC 3339 text, Unix seconds or a time.Time.
 func (p *Pages) when(value any) template.HTML {
 	var at time.Time
 	switch v := value.(type) {

@@ -15,7 +15,7 @@ import (
 // signInView is what the sign-in page shows.
 type signInView struct {
 	Password bool
-	Next     string // path that follows, below the base
+	Next     string // path to go to after the sign-in, below the base
 }
 
 func (p *Pages) showSignIn(c echo.Context, status int, next, refused string) error {
@@ -29,10 +29,10 @@ func (p *Pages) showSignIn(c echo.Context, status int, next, refused string) err
 	return p.views["sign-in"].Render(c, status, frame)
 }
 
-// maxProof bounds the proof of a wallet in bytes, as the HTTP interface bounds a body.
+// maxProof is the largest proof of a wallet in bytes, like the API's limit for a body.
 const maxProof = 64 << 10
 
-// signIn takes the form with a password, or the one that the page's script fills with a wallet's proof.
+// signIn handles the form with a password, or with a wallet's proof that the page's script filled in.
 func (p *Pages) signIn(c echo.Context) error {
 	if err := p.forms.Check(c); err != nil {
 		return p.showMessage(c, http.StatusForbidden, "That form is not known here", "Go back, reload the page, and try again.")
@@ -63,7 +63,7 @@ func (p *Pages) signIn(c echo.Context) error {
 	if err != nil {
 		return p.showError(c, err)
 	}
-	if err := p.logout(c); err != nil { // who was signed in here before
+	if err := p.logout(c); err != nil { // end the session that this browser had before
 		return p.showError(c, err)
 	}
 	if _, err := p.remember(c, fresh); err != nil {
@@ -72,7 +72,7 @@ func (p *Pages) signIn(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, p.base+next)
 }
 
-// isPlace tells whether a path is that of one of these pages: nobody is sent anywhere else.
+// isPlace reports whether a path is one of these pages: the sign-in redirects nowhere else.
 func (p *Pages) isPlace(path string) bool {
 	for _, route := range p.api.echo.Routes() {
 		if route.Method == http.MethodGet && route.Path == serverauth.Prefix+path &&

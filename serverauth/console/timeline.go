@@ -2,7 +2,7 @@ package console
 
 import "time"
 
-// timeline shows from when to when each key is published, signs, and is kept.
+// timeline shows when each key is pending, active and retired.
 type timeline struct {
 	Rows   []timelineRow
 	Height int
@@ -21,7 +21,7 @@ const timelineRowHeight = 28
 
 func newTimeline(keys []key, now time.Time) timeline {
 	t := timeline{From: now.Add(-time.Hour), To: now.Add(24 * time.Hour), Height: timelineRowHeight * len(keys)}
-	times := make([][3]time.Time, len(keys)) // created, signs from, does not from
+	times := make([][3]time.Time, len(keys)) // created, signs from, signs until
 	for i, k := range keys {
 		for j, text := range []string{k.CreatedAt, k.ActivatesAt, k.RetiresAt} {
 			if at, err := time.Parse(time.RFC3339, text); err == nil {
