@@ -1,2 +1,2 @@
-// Package loglimit bounds the records of one cause in the log: ten a second, with the number of those that were left out.
+// Package loglimit limits log records to ten a second for each cause, and counts the others.
 package loglimit

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// logsPerSecond is how many records of one cause a Limit lets through.
+// logsPerSecond is the number of records of one cause that a Limit allows in a second.
 const logsPerSecond = 10
 
-// Limit bounds the records of one cause to ten a second, so that a flood of requests is no flood of records. The zero
-// value is ready, and safe for concurrent use.
+// Limit limits the records of one cause to ten a second, so that a flood of requests does not flood the log. The zero value
+// is ready to use, and safe for concurrent use.
 type Limit struct {
 	mu      sync.Mutex
 	second  int64
@@ -17,7 +17,7 @@ type Limit struct {
 	leftOut int64
 }
 
-// Allow reports whether to log now, and how many records were left out since the last one that was logged.
+// Allow reports whether to log now. leftOut is the number of records that were left out since the last one that was logged.
 func (l *Limit) Allow(now time.Time) (leftOut int64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -33,11 +33,11 @@ func (l *Limit) Allow(now time.Time) (leftOut int64, ok bool) {
 	return leftOut, true
 }
 
-// Limits are a Limit for each cause, of which there must be a fixed number. The zero value is ready, and safe for concurrent
-// use.
+// Limits has a Limit for each cause. The number of causes must be limited, because none is ever removed. The zero value is
+// ready to use, and safe for concurrent use.
 type Limits struct{ causes sync.Map }
 
-// Allow is [Limit.Allow] of the limit of a cause.
+// Allow calls [Limit.Allow] of the limit of a cause.
 func (l *Limits) Allow(cause string, now time.Time) (leftOut int64, ok bool) {
 	limit, known := l.causes.Load(cause)
 	if !known {

@@ -31,7 +31,7 @@ type Problem struct {
 	Code string `json:"code,omitempty"`
 	// Hint tells what was received and what was expected, if that reveals nothing to an attacker; see Detail.
 	Hint string `json:"hint,omitempty"`
-	// Header is added to the header of the reply (WWW-Authenticate, Retry-After).
+	// Header has fields to set in the header of the reply (WWW-Authenticate, Retry-After).
 	Header http.Header `json:"-"`
 }
 
@@ -45,8 +45,8 @@ func (p *Problem) Error() string {
 	return fmt.Sprintf("%d %s: %s", p.Status, p.Code, p.Detail)
 }
 
-// Write writes err as application/problem+json: a *Problem as it is, also if err wraps it; any other error as a 500 that reveals nothing of
-// err.
+// Write writes err as application/problem+json: a *Problem as it is, also if err wraps it; any other error as a 500 that
+// reveals nothing of err.
 //
 // It logs nothing; a caller that replies with a 5xx has to log err itself. The reply must not have begun.
 func Write(w http.ResponseWriter, r *http.Request, err error) {

@@ -13,8 +13,8 @@ type Processor interface {
 	Process(ctx context.Context, cmd redis.Cmder) error
 }
 
-// Do calls a command whose second argument is its key. A missing value is nil. The call is sent once: after an error it is unknown whether
-// it was executed, and most calls must not be executed twice.
+// Do calls a command whose second argument is its key. A missing value is nil. The call is sent once: after an error it is
+// unknown whether it was executed, and most calls must not be executed twice.
 func Do(ctx context.Context, client Processor, arguments ...any) (any, error) {
 	cmd := redis.NewCmd(ctx, arguments...)
 	cmd.SetFirstKeyPos(1)
@@ -35,8 +35,8 @@ func answer(ctx context.Context, cmd *redis.Cmd) (any, error) {
 	return value, Failed(ctx, err)
 }
 
-// Failed wraps an error of Redis, together with the error of ctx if that has ended. Errors of Redis and of its client never contain the
-// arguments of a command.
+// Failed wraps an error of Redis, together with the error of ctx if that has ended. Errors of Redis and of its client never
+// contain the arguments of a command.
 func Failed(ctx context.Context, err error) error {
 	if err == nil {
 		return nil

@@ -13,8 +13,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Connect returns a client after the server has answered. It is a client of the server in the URL, of the master that the sentinels name, or
-// of a cluster, also if the URL names one of its nodes as a single server.
+// Connect returns a client after the server has answered. It is a client of the server in the URL, of the master that the
+// sentinels name, or of a cluster, also if the URL names one of its nodes as a single server.
 func Connect(ctx context.Context, o *redis.UniversalOptions, log *slog.Logger) (redis.UniversalClient, error) {
 	client := newClient(o)
 	all, err := inspect(ctx, client)
@@ -57,8 +57,8 @@ func newClient(o *redis.UniversalOptions) redis.UniversalClient {
 	}
 }
 
-// inspect returns the reply to INFO of the server, or of every master of a cluster. It returns nothing if the user may not call INFO. Masters
-// that do not answer are left out if another one does.
+// inspect returns the reply to INFO of the server, or of every master of a cluster. The reply is empty if the user may not
+// call INFO. Masters that do not answer are left out if another one does.
 func inspect(ctx context.Context, client redis.UniversalClient) (all []map[string]string, err error) {
 	var mu sync.Mutex
 	ask := func(ctx context.Context, server interface {

@@ -19,8 +19,8 @@ import (
 	"github.com/picoauth/picoauth/app/storageurl"
 )
 
-// Time-outs of a call for a connection of the pool, for a new connection, and for a reply. The last one is longer than Redis itself waits for
-// a slow disk.
+// Time-outs of a call for a connection of the pool, for a new connection, and for a reply. The last one is longer than
+// Redis itself waits for a slow disk.
 const (
 	poolTimeout = time.Second
 	dialTimeout = time.Second

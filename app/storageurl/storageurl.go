@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// ErrNotEncoded is returned for an ambiguous URL. Its text contains nothing of the URL, because a password that is not percent-encoded can
-// be in any part of it.
+// ErrNotEncoded is returned for an ambiguous URL. Its text contains nothing of the URL, because a password that is not
+// percent-encoded can be in any part of it.
 var ErrNotEncoded = errors.New("is not scheme://user:password@host:port/…: special characters of a password must be percent-encoded " +
 	"(@ as %40, : as %3A, / as %2F, ? as %3F, # as %23, % as %25, a space as %20)")
 
-// Check returns ErrNotEncoded for a URL whose host is ambiguous: with an @ other than the one after user and password, with a fragment, or
-// with an invalid character. It returns nil for a URL without a host.
+// Check returns ErrNotEncoded for a URL whose host is ambiguous: with an @ other than the one after user and password, with
+// a fragment, or with an invalid character. It returns nil for a URL without a host.
 func Check(text string) error {
 	_, rest, hasHost := strings.Cut(text, "://")
 	if !hasHost {

@@ -9,8 +9,8 @@ import (
 //go:embed client/client.js client/client.d.ts
 var clientFiles embed.FS
 
-// RegisterClient adds client.js and client.d.ts below a path, and returns their routes, which are for everyone: pages of
-// other origins import the module from here.
+// RegisterClient adds client.js and client.d.ts below a path and returns their routes. They need no authentication: pages
+// of other origins import the module from here.
 func RegisterClient(e *echo.Echo, path string) (routes []*echo.Route) {
 	for _, name := range []string{"client.js", "client.d.ts"} {
 		content, err := clientFiles.ReadFile("client/" + name)

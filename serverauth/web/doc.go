@@ -1,7 +1,7 @@
-// Package web has what the auth server shows a browser: the page of its HTTP interface, and client.js, the ES module with
-// which a page signs people in.
+// Package web has the pages and files that the auth server sends to browsers: the page of its HTTP API, and client.js, the
+// ES module with which a page signs people in.
 //
-// [Kit] makes further pages, such as the console: one layout and style for all, and [Forms] protects what they send.
+// [Kit] makes further pages with a common layout and style, such as the console. [Forms] protects their forms.
 //
 // Everything is compiled in and served from the issuer's own origin, with nothing from a CDN. Pages are rendered on the
 // server, have no inline script, and carry a Content-Security-Policy that allows no other origin. The folder client is also

@@ -40,13 +40,13 @@ func NewDocs(document []byte) (*Docs, error) {
 	return &Docs{newFile("docs.html", page.Bytes()), newFile("docs.css", style), newFile("page.css", pageStyle)}, nil
 }
 
-// Register adds the page at a path, beside which openapi.json is, and below that path its style sheet and page.css, that of
-// every [Page]. It returns the routes, which are for everyone.
+// Register adds the page at a path, and below that path docs.css and page.css, the style sheet of every [Page]. The page
+// links to openapi.json in the same folder as itself. Register returns the routes, which need no authentication.
 func (d *Docs) Register(e *echo.Echo, path string) []*echo.Route {
 	return slices.Concat(d.page.register(e, path), d.style.register(e, path+"/docs.css"), d.common.register(e, path+"/page.css"))
 }
 
-// markdown renders a description. Raw HTML in it is left out.
+// markdown renders a description as HTML. Raw HTML in it is left out.
 func markdown(text string) (template.HTML, error) {
 	var out bytes.Buffer
 	if err := goldmark.Convert([]byte(text), &out); err != nil {

@@ -11,11 +11,11 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// contentSecurityPolicy is that of every page.
+// contentSecurityPolicy is the policy of every file. Page.Render replaces its form-action.
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
 	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// contentTypes by extension: not taken from the machine, whose tables differ.
+// contentTypes are the media types by extension. They are not those of the operating system, whose tables differ.
 var contentTypes = map[string]string{
 	".html": "text/html; charset=utf-8",
 	".css":  "text/css; charset=utf-8",
@@ -23,7 +23,7 @@ var contentTypes = map[string]string{
 	".ts":   "text/plain; charset=utf-8",
 }
 
-// file is a file that browsers may keep and must ask about each time.
+// file is a static file that browsers may store and must revalidate each time.
 type file struct {
 	content     []byte
 	contentType string
@@ -36,8 +36,8 @@ func newFile(name string, content []byte) *file {
 	return &file{content: content, contentType: contentTypes[path.Ext(name)], etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`}
 }
 
-// RegisterFile adds a compiled-in file at a path, for GET and HEAD, and returns its routes, which are for everyone. The name
-// tells its type.
+// RegisterFile adds a compiled-in file at a path, for GET and HEAD, and returns its routes, which need no authentication.
+// The extension of name sets the media type: .html, .css, .js or .ts.
 func RegisterFile(e *echo.Echo, path, name string, content []byte) []*echo.Route {
 	return newFile(name, content).register(e, path)
 }
@@ -60,7 +60,7 @@ func (f *file) serve(c echo.Context) error {
 		header.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	}
 	for _, condition := range []string{"Range", "If-Range", "If-Match", "If-Unmodified-Since"} {
-		c.Request().Header.Del(condition) // the whole file, or 304: nothing that could fail
+		c.Request().Header.Del(condition) // reply with the whole file or 304 only, never 206, 412 or 416
 	}
 	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(f.content))
 	return nil

@@ -9,16 +9,16 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// FormField is the name of the field that holds the token of a form.
+// FormField is the name of the form field with the CSRF token.
 const FormField = "csrf"
 
 // ErrForeignForm is returned for a form that did not come from a page of this server in the same browser.
 var ErrForeignForm = errors.New("web: the form is not from a page of this server")
 
-// Forms protects forms against other sites (CSRF): a form carries the token that is in a cookie of its browser, and the
-// browser must not say that another site sends it.
+// Forms protects forms against cross-site request forgery (CSRF): the token in a form must be that of a cookie of the
+// browser, and the browser must not report a request from another origin.
 type Forms struct {
-	// Secure says that browsers reach the server by https, as its cookies then demand.
+	// Secure is set if browsers reach the server by https. Its cookies are then Secure.
 	Secure bool
 }
 
@@ -36,7 +36,7 @@ func (f Forms) Token(c echo.Context) string {
 	return token
 }
 
-// Check returns ErrForeignForm unless the request is a form of a page of this server.
+// Check returns ErrForeignForm unless the request is a form from a page of this server in the same browser.
 func (f Forms) Check(c echo.Context) error {
 	cookie, err := c.Cookie(f.cookieName())
 	if err != nil || sameOrigin.Check(c.Request()) != nil ||
@@ -46,7 +46,8 @@ func (f Forms) Check(c echo.Context) error {
 	return nil
 }
 
-// CookieName is the name of a cookie that no other host and no subdomain can set, where there is https.
+// CookieName returns the full name of a cookie. If secure, it has the prefix __Host-, so that no other host or subdomain
+// can set the cookie.
 func CookieName(name string, secure bool) string {
 	if secure {
 		return "__Host-" + name
@@ -54,7 +55,7 @@ func CookieName(name string, secure bool) string {
 	return name
 }
 
-// NewCookie returns a cookie of the browser's session for this host alone, which no script reads.
+// NewCookie returns a session cookie for this host only, which scripts cannot read (HttpOnly).
 func NewCookie(name, value string, secure bool) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // Secure where there is https
 		Name: CookieName(name, secure), Value: value, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode,

@@ -117,7 +117,7 @@ func readOpenAPI(document []byte) (*openAPI, error) {
 	return api, nil
 }
 
-// resolve puts shared parameters, responses and examples where they are referred to.
+// resolve replaces references to shared parameters, responses and examples by what they refer to.
 func (a *openAPI) resolve(o operation) error {
 	for i := range o.Parameters {
 		if err := resolveRef(&o.Parameters[i], o.Parameters[i].Ref, a.Components.Parameters); err != nil {
@@ -162,18 +162,18 @@ func resolveRef[T any](at *T, ref string, shared map[string]T) error {
 
 func lastPart(ref string) string { return ref[strings.LastIndexByte(ref, '/')+1:] }
 
-// endpoint is an operation with its place.
+// endpoint is an operation with its method and path.
 type endpoint struct {
 	Method, Path string
 	operation
 }
 
-// ID is the anchor of the endpoint.
+// ID returns the anchor of the endpoint in the page.
 func (e endpoint) ID() string {
 	return strings.Trim(strings.NewReplacer("/", "-", "{", "", "}", "", ".", "-").Replace(e.Method+e.Path), "-")
 }
 
-// Callers says who may call the endpoint.
+// Callers returns who may call the endpoint: its security schemes, or "anyone".
 func (e endpoint) Callers() string {
 	var names []string
 	for _, way := range e.Security {
@@ -196,7 +196,7 @@ func (a *openAPI) Of(tag string) (endpoints []endpoint) {
 	return endpoints
 }
 
-// Name is the name of a schema that is described elsewhere, or empty.
+// Name returns the name of a referenced schema, or empty.
 func (s schema) Name() string {
 	if s.Ref == "" {
 		return ""
@@ -204,7 +204,7 @@ func (s schema) Name() string {
 	return lastPart(s.Ref)
 }
 
-// Kind is the type of a schema in words.
+// Kind returns the type of a schema in words.
 func (s schema) Kind() string {
 	if s.Items != nil {
 		return "list of " + cmp.Or(s.Items.Name(), s.Items.Kind())
@@ -216,7 +216,7 @@ func (s schema) Kind() string {
 	return kind
 }
 
-// Requires reports whether a property must be there.
+// Requires reports whether a property must be present.
 func (s schema) Requires(property string) bool {
 	for _, name := range s.Required {
 		if name == property {
@@ -226,7 +226,7 @@ func (s schema) Requires(property string) bool {
 	return false
 }
 
-// example is an example's JSON, indented.
+// example returns an example's JSON, indented.
 func example(value jsontext.Value) (string, error) {
 	indented := value.Clone()
 	err := indented.Indent()

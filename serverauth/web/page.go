@@ -25,8 +25,8 @@ type Kit struct {
 	layout *template.Template
 }
 
-// NewKit returns a kit for pages below a path as browsers see it, such as "/api/v1/auth", where the page of [Docs] is at
-// "/docs" and has the style sheet.
+// NewKit returns a kit for pages below base, a path as browsers see it, such as "/api/v1/auth". The style sheet is that of
+// [Docs], which must be registered at "/docs" below base.
 func NewKit(base string) (*Kit, error) {
 	layout, err := template.New("page.html").Parse(pageLayout)
 	if err != nil {
@@ -35,13 +35,14 @@ func NewKit(base string) (*Kit, error) {
 	return &Kit{strings.TrimSuffix(base, "/"), layout}, nil
 }
 
-// Page is a kind of page: the layout around a template of its own.
+// Page is the layout with the template of one kind of page.
 type Page struct {
 	base string
 	text *template.Template
 }
 
-// Page reads templates. They define "content", and may define "bar" for the end of the bar; in both the dot is a [Frame].
+// Page parses templates. They define "content", and may define "bar" for the end of the navigation bar. The data of both is
+// a [Frame].
 func (k *Kit) Page(files fs.FS, funcs template.FuncMap, names ...string) (*Page, error) {
 	text, err := k.layout.Clone()
 	if err == nil {
@@ -53,29 +54,29 @@ func (k *Kit) Page(files fs.FS, funcs template.FuncMap, names ...string) (*Page,
 	return &Page{k.base, text}, nil
 }
 
-// Frame is what a page is rendered with.
+// Frame is the data that a page is rendered with.
 type Frame struct {
 	Title string // of the document, and its first heading
-	// Narrow is for a page of one question, such as a sign-in.
+	// Narrow is for a page with one question, such as a sign-in.
 	Narrow bool
-	// Places are the links of the bar; none: there is no bar.
+	// Places are the links of the navigation bar; without links there is no bar.
 	Places []Place
-	// Notice tells what has happened.
+	// Notice is shown above the content, if it is not nil.
 	Notice *Notice
-	// Scripts are paths of modules of this origin.
+	// Scripts are the paths of ES modules of this origin.
 	Scripts []string
-	// FormTargets are the other origins that a form may lead to, such as that of a redirect which answers it.
+	// FormTargets are other origins that a form may lead to, such as the target of a redirect after it (CSP form-action).
 	FormTargets []string
-	// Data is the page's own.
+	// Data is the data of the page's own template.
 	Data any
-	// Base is set by the kit: the path that it was made with.
+	// Base is the path of the kit. Render sets it.
 	Base string
 }
 
-// Place is a link of the bar.
+// Place is a link of the navigation bar.
 type Place struct {
 	Name, Path string
-	Current    bool // it is this page
+	Current    bool // it is the page itself
 }
 
 // Notice is a sentence above the content. A bad one is an alert.
@@ -84,7 +85,7 @@ type Notice struct {
 	Bad  bool
 }
 
-// Render answers a request with the page. Nobody keeps it, frames it, or learns its address.
+// Render replies with the page. Its headers forbid caches, frames and the header Referer.
 func (p *Page) Render(c echo.Context, status int, f Frame) error {
 	f.Base = p.base
 	var body bytes.Buffer
