@@ -16,7 +16,7 @@ import (
 // maxMetadataBytes is the largest metadata document that is read.
 const maxMetadataBytes = 256 << 10
 
-// keySource gets the JWKS document. One fetch at a time uses it.
+// keySource gets the JWKS document. It is not safe for concurrent use: one fetch at a time uses it.
 type keySource interface {
 	keys(context.Context) (document []byte, header http.Header, err error)
 	String() string
@@ -60,7 +60,7 @@ func (e *endpointSource) keys(ctx context.Context) ([]byte, http.Header, error) 
 	return e.read(ctx, jose.MaxSetBytes)
 }
 
-// statusError is an answer that is not 200.
+// statusError is a reply with a status other than 200.
 type statusError int
 
 func (s statusError) Error() string { return fmt.Sprintf("status %d", int(s)) }
@@ -78,11 +78,11 @@ func (e *endpointSource) read(ctx context.Context, limit int64) ([]byte, http.He
 	return data, response.Header, err
 }
 
-// discoveredSource finds the document's URL in the issuer's metadata, and again after the URL has failed.
+// discoveredSource reads the URL of the JWKS from the issuer's metadata, and again after a fetch from that URL has failed.
 type discoveredSource struct {
 	issuer    string
 	cfg       RemoteKeySetConfig
-	documents []*endpointSource // where the metadata may be, tried in turn
+	documents []*endpointSource // possible locations of the metadata, tried in this order
 	found     *endpointSource
 }
 
@@ -103,7 +103,7 @@ func (d *discoveredSource) keys(ctx context.Context) ([]byte, http.Header, error
 	return document, header, err
 }
 
-// discover reads the first metadata that is there.
+// discover returns the source that the metadata names. It tries the next location only after a 404.
 func (d *discoveredSource) discover(ctx context.Context) (*endpointSource, error) {
 	for _, document := range d.documents {
 		data, _, err := document.read(ctx, maxMetadataBytes)
@@ -126,19 +126,19 @@ func (d *discoveredSource) discover(ctx context.Context) (*endpointSource, error
 	return nil, statusError(http.StatusNotFound)
 }
 
-// metadataURLs are where an issuer's metadata may be: at OpenID Connect Discovery's place, behind the issuer's path, and at
-// that of RFC 8414 section 3, before it.
+// metadataURLs returns the possible locations of an issuer's metadata: the one of OpenID Connect Discovery, after the
+// issuer's path, and the one of RFC 8414 section 3, before it.
 func metadataURLs(issuer string) []string {
 	openID := strings.TrimRight(issuer, "/") + "/.well-known/openid-configuration"
 	u, err := url.Parse(issuer)
 	if err != nil {
-		return []string{openID} // which is no URL either
+		return []string{openID} // this is not a URL either
 	}
 	u.Path = "/.well-known/oauth-authorization-server" + strings.TrimRight(u.Path, "/")
 	return []string{openID, u.String()}
 }
 
-// parseMetadata returns jwks_uri. Metadata that another issuer wrote is refused (RFC 8414 section 3.3).
+// parseMetadata returns jwks_uri. It refuses metadata of another issuer (RFC 8414 section 3.3).
 func parseMetadata(document []byte, issuer string) (keysURL string, err error) {
 	var metadata struct {
 		Issuer  string `json:"issuer"`

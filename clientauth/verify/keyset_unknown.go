@@ -8,26 +8,26 @@ import (
 	"time"
 )
 
-// Bounds of what is done for a kid that the issuer's set does not have.
+// Limits of what a kid that is not in the key set can cause.
 const (
-	// fetchPause is the least time between two fetches that tokens ask for by an unknown kid, and between two that they
-	// ask for by a bad signature, however many ask.
+	// fetchPause is the shortest time between two fetches because of an unknown kid, and between two because of a bad
+	// signature, whatever the number of tokens.
 	fetchPause = 30 * time.Second
-	// unknownMemory is how long a kid that a fetch did not bring is refused without another one.
+	// unknownMemory is how long a kid is refused without another fetch, after a fetch that did not bring it.
 	unknownMemory = time.Minute
-	// unknownLimit bounds the kids remembered, of at most jose.MaxKeyIDBytes each.
+	// unknownLimit is the largest number of such kids, of at most jose.MaxKeyIDBytes each.
 	unknownLimit = 1000
 )
 
-// unknownKeys decides whether a kid that is not in the set is worth a fetch, since the issuer may have rotated.
+// unknownKeys decides whether a kid that is not in the key set causes a fetch: the issuer may have rotated its keys.
 type unknownKeys struct {
 	fetches pacedFetch
 	mu      sync.Mutex
-	absent  map[string]time.Time // kids that a fetch did not bring, with the end of that memory
+	absent  map[string]time.Time // kids that a fetch did not bring, and until when that is remembered
 }
 
-// lookFor waits for a fetch that may bring kid, or returns at once when the pause is not over or kid was looked for
-// already.
+// lookFor waits for a fetch that may bring kid. It returns at once if the pause is not over, or if a recent fetch did not
+// bring kid.
 func (u *unknownKeys) lookFor(ctx context.Context, s *RemoteKeySet, kid string, now time.Time) {
 	if u.wasAbsent(kid, now) || !u.fetches.await(ctx, &s.refresher, now) {
 		return
@@ -44,7 +44,7 @@ func (u *unknownKeys) wasAbsent(kid string, now time.Time) bool {
 	return now.Before(u.absent[kid])
 }
 
-// remember keeps kid for a minute. A kid for which there is no room is not kept: the pause bounds the fetches anyway.
+// remember keeps kid for a minute, if there is room. If not, fetchPause limits the fetches anyway.
 func (u *unknownKeys) remember(kid string, now time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -59,15 +59,15 @@ func (u *unknownKeys) remember(kid string, now time.Time) {
 	}
 }
 
-// pacedFetch starts at most one fetch in a pause, however many ask for one.
+// pacedFetch starts at most one fetch in fetchPause, whatever the number of requests.
 type pacedFetch struct {
 	mu      sync.Mutex
 	last    time.Time // when the last one began
 	running *flight
 }
 
-// await waits for a fetch and reports whether it brought an answer. It returns at once when the pause since the last one
-// is not over. Requests that come while the fetch runs share it.
+// await waits for a fetch and reports whether it succeeded. It returns at once if the pause since the last one is not over.
+// Requests that come while the fetch runs share it.
 func (p *pacedFetch) await(ctx context.Context, r *refresher, now time.Time) bool {
 	fetch := p.join(r, now)
 	return fetch != nil && r.wait(ctx, fetch) == nil

@@ -2,16 +2,16 @@ package verify
 
 import "time"
 
-// Observer is told what validators, key sets and denylists do, so that a program can count it; clientauth's Instruments
-// are one, for Prometheus. It is called by every request: it must be quick, and safe for concurrent use.
+// Observer receives what validators, key sets and denylists do, for metrics; clientauth's Instruments implement it for
+// Prometheus. Every request calls it: it must be fast, and safe for concurrent use.
 type Observer interface {
-	// Validated gets the error of a validation, or nil; [Code] names it.
+	// Validated receives the error of a validation, or nil. [Code] returns its name.
 	Validated(err error)
-	// LookedUp says whether a token was in the cache of verified tokens.
+	// LookedUp receives whether a token was in the cache of verified tokens.
 	LookedUp(hit bool)
-	// FetchedKeys gets the error of a fetch, or nil.
+	// FetchedKeys receives the error of a fetch, or nil.
 	FetchedKeys(keys *RemoteKeySet, err error)
-	// PolledDenylist gets the error of a fetch, or nil.
+	// PolledDenylist receives the error of a fetch, or nil.
 	PolledDenylist(denylist *RemoteDenylist, err error)
 }
 
@@ -29,10 +29,10 @@ func (unobserved) LookedUp(bool)                         {}
 func (unobserved) FetchedKeys(*RemoteKeySet, error)      {}
 func (unobserved) PolledDenylist(*RemoteDenylist, error) {}
 
-// clock tells the time: the system's when it is nil.
+// clock returns the time. nil is the clock of the system.
 type clock func() time.Time
 
-// Now returns the clock's time.
+// Now returns the time of the clock.
 func (c clock) Now() time.Time {
 	if c == nil {
 		return time.Now()

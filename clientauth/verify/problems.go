@@ -23,16 +23,16 @@ const (
 	codeUnavailable       = "auth_unavailable"
 )
 
-// defaultChallenge stands where the authenticator's own is not known.
+// defaultChallenge is used if the challenge of the authenticator is not known.
 const defaultChallenge = `Bearer realm="api"`
 
-// missing is the answer to a request without credentials: a bare challenge (RFC 6750 section 3.1).
+// missing returns the reply to a request without credentials: a challenge without an error (RFC 6750 section 3.1).
 func missing(scheme, code, detail string) *problem.Problem {
 	return challenge(http.StatusUnauthorized, code, detail, scheme)
 }
 
-// refusal is the answer to a request whose token was refused or could not be judged. The reason is told in the words of
-// its sentinel and a hint; what else wraps it stays in the logs.
+// refusal returns the reply to a request whose token was refused or could not be checked. The reply has the text of the
+// sentinel and a hint; the rest of err is for the log only.
 func refusal(scheme string, err error, ofAgent bool) *problem.Problem {
 	text := "the token was refused"
 	var known *reason
@@ -62,7 +62,7 @@ func refusal(scheme string, err error, ofAgent bool) *problem.Problem {
 	return p
 }
 
-// forbidden is the answer to a caller that is known and may not. scope is what would have been needed, or empty.
+// forbidden returns the reply to an authenticated caller without a permission. scopes are those that it needs, or empty.
 func forbidden(scheme, code, detail string, scopes []string) *problem.Problem {
 	parameters := []string{"error", "insufficient_scope", "error_description", detail}
 	if len(scopes) > 0 {
@@ -71,7 +71,8 @@ func forbidden(scheme, code, detail string, scopes []string) *problem.Problem {
 	return challenge(http.StatusForbidden, code, detail, scheme, parameters...)
 }
 
-// challenge is a problem with a WWW-Authenticate header: the scheme with its own parameters, and pairs of names and values.
+// challenge returns a problem with a WWW-Authenticate header: the scheme with its own parameters, then pairs of names and
+// values.
 func challenge(status int, code, detail, scheme string, parameters ...string) *problem.Problem {
 	var b strings.Builder
 	b.WriteString(cmp.Or(scheme, defaultChallenge))
@@ -83,7 +84,7 @@ func challenge(status int, code, detail, scheme string, parameters ...string) *p
 	return p
 }
 
-// quoted writes a quoted-string of RFC 9110 with the characters that RFC 6750 section 3 allows.
+// quoted returns a quoted-string (RFC 9110). It replaces characters that RFC 6750 section 3 does not allow by "_".
 func quoted(text string) string {
 	return `"` + strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' || r == '"' || r == '\\' {

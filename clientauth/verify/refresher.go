@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// fetchPatience bounds how long a request waits for a fetch, counted from the begin of the fetch.
+// fetchPatience is how long a request waits for a fetch, counted from the start of the fetch.
 const fetchPatience = 5 * time.Second
 
 var errTooSlow = errors.New("the issuer takes too long")
 
-// refresher runs a fetch for everyone who needs it: at most one at a time, in a goroutine of its own that no caller's
-// cancellation ends, and that ends by itself at the time-out.
+// refresher runs a fetch for all callers that need it, at most one at a time, in its own goroutine. The fetch ends at its
+// time-out, but not when a caller is cancelled.
 type refresher struct {
-	// fetch gets the content and puts it in place.
+	// fetch gets the content and stores it.
 	fetch func(ctx context.Context, started time.Time) error
 	clock clock
-	// timeout bounds the fetch, unless it is 0; those who wait for it give up after patience, if that is shorter.
+	// timeout limits the fetch; 0 is no limit. Callers wait no longer than patience, if that is shorter.
 	timeout, patience time.Duration
 
 	mu      sync.Mutex
@@ -28,7 +28,7 @@ type refresher struct {
 	outcome atomic.Pointer[fetchOutcome]
 }
 
-// flight is a running fetch. done is closed at its end, late when waiting for it is over.
+// flight is a running fetch. done is closed when it ends, late when callers must stop waiting for it.
 type flight struct{ done, late chan struct{} }
 
 type fetchOutcome struct {
@@ -36,7 +36,7 @@ type fetchOutcome struct {
 	at  time.Time
 }
 
-// start begins a fetch unless one runs, and returns the one that runs.
+// start begins a fetch unless one is running, and returns the running one.
 func (r *refresher) start() *flight {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -66,7 +66,7 @@ func (r *refresher) run(f *flight) {
 	close(f.done)
 }
 
-// wait waits for the end of a fetch and returns its error; it gives up when patience or ctx ends.
+// wait waits for the end of a fetch and returns its error. It stops waiting when patience or ctx ends.
 func (r *refresher) wait(ctx context.Context, f *flight) error {
 	select {
 	case <-f.done:
@@ -88,7 +88,7 @@ func (f *flight) ended() bool {
 	}
 }
 
-// failure returns the error of the last fetch, or nil, and whether it is more recent than pause.
+// failure returns the error of the last fetch, or nil. recent is true if that fetch ended less than pause ago.
 func (r *refresher) failure(now time.Time, pause time.Duration) (recent bool, err error) {
 	last := r.outcome.Load()
 	if last == nil || last.err == nil {

@@ -15,15 +15,15 @@ import (
 	"time"
 )
 
-// errRedirect ends a request that was sent to another origin.
+// errRedirect is the error of a redirect to another origin, or of more than three redirects.
 var errRedirect = errors.New("redirect to another origin")
 
-// newEndpoint returns the URL and the HTTP client for an issuer's endpoint. The URL is https; http is for loopback
-// hosts, or for any when insecure. A redirect stays on the origin, at most three times, so that neither keys nor
-// credentials move elsewhere.
+// newEndpoint returns the URL and the HTTP client for an issuer's endpoint. The URL must be https; http is allowed for
+// loopback hosts, or for any host if insecure. Redirects must stay on the origin, at most three, so that neither keys nor
+// credentials go elsewhere.
 func newEndpoint(rawURL string, insecure bool, client *http.Client) (*url.URL, *http.Client, error) {
 	u, err := url.Parse(rawURL)
-	if (err != nil || u.User != nil) && strings.Contains(rawURL, "@") { // it is not repeated: it may hold a password
+	if (err != nil || u.User != nil) && strings.Contains(rawURL, "@") { // the error does not repeat the URL, which may have a password
 		return nil, nil, errors.New("clientauth: the URL of an endpoint has no user and password")
 	}
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
@@ -46,8 +46,8 @@ func newEndpoint(rawURL string, insecure bool, client *http.Client) (*url.URL, *
 	return u, own, nil
 }
 
-// newTransport goes through the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name; it keeps at most one idle
-// connection to a host, for a minute and a half.
+// newTransport returns a transport that uses the proxy of HTTPS_PROXY, HTTP_PROXY and NO_PROXY. It keeps at most one idle
+// connection to a host, for 90 seconds.
 func newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -61,8 +61,8 @@ func newTransport() *http.Transport {
 	}
 }
 
-// ClientTrusting returns a client for [RemoteKeySetConfig] and [RemoteDenylistConfig] that trusts the authorities in a
-// PEM file beside the system's. Without a file it is nil, which both take.
+// ClientTrusting returns a client for [RemoteKeySetConfig] and [RemoteDenylistConfig] that trusts the certificate
+// authorities in a PEM file in addition to the system's. If caFile is empty it returns nil, which both accept.
 func ClientTrusting(caFile string) (*http.Client, error) {
 	if caFile == "" {
 		return nil, nil

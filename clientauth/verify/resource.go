@@ -10,18 +10,19 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Resource is what a protected resource says of itself (RFC 9728), so that a client that was answered 401 learns which
-// server gives it a token, and for what.
+// Resource is the metadata of a protected resource (RFC 9728). It tells a client that got a 401 which authorization server
+// issues tokens for it, and with which scopes.
 type Resource struct {
-	// URI names the resource as its clients do: https, or http on a loopback host. Access tokens for it have it as aud (RFC 8707).
+	// URI is the identifier that clients use: https, or http on a loopback host. Access tokens for the resource have it as
+	// aud (RFC 8707).
 	URI string
 	// Name is for people; it may be empty.
 	Name string
 	// AuthorizationServers are the issuers whose tokens are accepted.
 	AuthorizationServers []string
-	// Scopes are those that clients may need; none are listed when it is empty.
+	// Scopes are the scopes that clients may need. If empty, none are listed.
 	Scopes []string
-	// InsecureAllowHTTP allows http on any host, where whoever is between may send clients to a server of their own.
+	// InsecureAllowHTTP allows http on any host. An attacker on the network can then send clients to another server.
 	InsecureAllowHTTP bool
 }
 
@@ -38,7 +39,8 @@ type resourceMetadata struct {
 	ProofsRequired       bool     `json:"dpop_bound_access_tokens_required,omitzero"`
 }
 
-// Validate returns nil for a URL that has a place for its metadata: no fragment, no user, nothing that is encoded.
+// Validate refuses a URI that cannot have metadata: with a fragment, a user, or an encoded character, ':' or '*' in its
+// path. It refuses http where that is not allowed.
 func (r Resource) Validate() error {
 	u, err := url.Parse(r.URI)
 	switch {
@@ -58,8 +60,8 @@ func (r Resource) Validate() error {
 	return nil
 }
 
-// Paths are where the metadata is served: at the place that the resource's path gives (RFC 9728 section 3.1), and at that
-// of the whole host, where older clients look.
+// Paths returns where the metadata is served: at the path for the resource (RFC 9728 section 3.1), and at the path for the
+// whole host, which older clients use.
 func (r Resource) Paths() []string {
 	u, err := url.Parse(r.URI)
 	if err != nil || u.Path == "" || u.Path == "/" {
@@ -68,7 +70,7 @@ func (r Resource) Paths() []string {
 	return []string{resourceWellKnown + u.Path, resourceWellKnown}
 }
 
-// metadataURL is where a client finds the metadata.
+// metadataURL returns the URL of the metadata, or empty if URI is invalid.
 func (r Resource) metadataURL() string {
 	u, err := url.Parse(r.URI)
 	if err != nil {
@@ -78,8 +80,8 @@ func (r Resource) metadataURL() string {
 	return u.String()
 }
 
-// MetadataHandler answers with the metadata of [AuthenticatorConfig.Resource], to pages of any origin too. Serve it without
-// authentication at [Resource.Paths].
+// MetadataHandler replies with the metadata of [AuthenticatorConfig.Resource]. Pages of any origin may read it (CORS).
+// Serve it without authentication at [Resource.Paths].
 func (a *Authenticator) MetadataHandler() http.Handler {
 	r := a.resource
 	document := resourceMetadata{r.URI, r.AuthorizationServers, r.Scopes, []string{"header"}, r.Name, a.proofs.algorithms, a.proofs.required}

@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// RevocationIndex holds the items of a denylist in memory, 32 to 64 bytes each, and is the [Denylist] that reads them.
-// Readers take no lock; a change is seen by every call of Denied that begins after it. Both the in-process denylist of
-// an issuer and [RemoteDenylist] are made of it.
+// RevocationIndex is a [Denylist] in memory, with 32 to 64 bytes for each item. Readers take no lock, and every call of
+// Denied that begins after a change sees it. The denylist of an issuer in the same process and [RemoteDenylist] use it.
 //
-// It keeps seeded 128-bit hashes of the values, not the values: it can say whether a token is hit, not list the items.
+// It keeps seeded 128-bit hashes of the values, not the values: it can tell whether a token is denied, but cannot list the
+// items.
 type RevocationIndex struct {
 	seeds [4][2]maphash.Seed
 	mu    sync.Mutex // held by writers
 	table atomic.Pointer[revocationTable]
 }
 
-// What an item can hit; the number is kept in the low bits of a slot's first word.
+// Kinds of identifiers. The number is in the low bits of the first word of a slot.
 const (
 	byTokenID = iota
 	bySession
@@ -31,18 +31,19 @@ const (
 
 const kindMask = 3
 
-// revocationTable is an open-addressing hash table whose slots are written once by a writer and read without a lock.
+// revocationTable is an open-addressing hash table. A writer fills each slot once; readers take no lock.
 type revocationTable struct {
-	slots    []revocationSlot // a power of two of them
+	slots    []revocationSlot // their number is a power of two
 	used     int
-	earliest uint64          // no item is forgotten before this Unix second
-	kinds    [4]atomic.Int64 // how many items of each kind
+	earliest uint64          // Prune does nothing up to this Unix second
+	kinds    [4]atomic.Int64 // number of items of each kind
 }
 
 // revocationSlot is empty while first is 0; first is written last.
 type revocationSlot struct {
 	first, second atomic.Uint64
-	// reach is the latest iat that is hit, and until the Unix second at which the item is forgotten, 32 bits each.
+	// reach has two times of 32 bits in Unix seconds: in the high bits the latest iat that is denied, in the low bits the
+	// expiry of the item.
 	reach atomic.Uint64
 }
 
@@ -51,7 +52,7 @@ const (
 	pruneSeconds       = 60
 )
 
-// NewRevocationIndex returns an index that hits nothing.
+// NewRevocationIndex returns an empty index.
 func NewRevocationIndex() *RevocationIndex {
 	x := &RevocationIndex{}
 	for kind := range x.seeds {
@@ -87,7 +88,7 @@ func (x *RevocationIndex) hits(t *revocationTable, kind int, value string, issue
 	return slot != nil && issuedAt <= int64(slot.reach.Load()>>32)
 }
 
-// hash never returns 0 as its first word.
+// hash returns the two words for a value. The first one is never 0.
 func (x *RevocationIndex) hash(kind int, value string) (first, second uint64) {
 	first = maphash.String(x.seeds[kind][0], value)&^kindMask | uint64(kind)
 	if first == 0 {
@@ -110,8 +111,8 @@ func (t *revocationTable) find(first, second uint64) *revocationSlot {
 	}
 }
 
-// Apply adds items, all at once or in any order; an item that is there already reaches as far as the later one. Of an
-// item that names several things, each is hit.
+// Apply adds items, in any order. A repeated item keeps the later of both times. An item with several identifiers denies
+// each of them.
 func (x *RevocationIndex) Apply(items ...Revocation) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -141,7 +142,7 @@ func (x *RevocationIndex) add(kind int, value string, reach, until int64) {
 
 func clamp32(seconds int64) uint64 { return uint64(min(max(seconds, 0), math.MaxUint32)) }
 
-// put adds an item or extends the one that is there. There must be an empty slot.
+// put adds an item, or extends the existing one. There must be an empty slot.
 func (t *revocationTable) put(first, second, reach, until uint64) {
 	t.earliest = min(t.earliest, until)
 	mask := uint64(len(t.slots) - 1)
@@ -163,7 +164,7 @@ func (t *revocationTable) put(first, second, reach, until uint64) {
 	}
 }
 
-// copy returns a table of that many slots with the items that are not forgotten before now.
+// copy returns a table with that number of slots and the items that do not expire before now.
 func (t *revocationTable) copy(slots int, now uint64) *revocationTable {
 	next := newRevocationTable(slots)
 	for i := range t.slots {
@@ -176,22 +177,22 @@ func (t *revocationTable) copy(slots int, now uint64) *revocationTable {
 	return next
 }
 
-// sibling returns an empty index whose table can be adopted.
+// sibling returns an empty index with the same seeds, for adopt.
 func (x *RevocationIndex) sibling() *RevocationIndex {
 	next := &RevocationIndex{seeds: x.seeds}
 	next.table.Store(newRevocationTable(minRevocationSlots))
 	return next
 }
 
-// adopt takes over the content of a sibling.
+// adopt replaces the content by that of a sibling.
 func (x *RevocationIndex) adopt(next *RevocationIndex) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.table.Store(next.table.Load())
 }
 
-// Prune forgets the items whose Exp is before now and returns how many. It reads the whole index, so it does that once a
-// minute at most, however often it is called, and only when there is something to forget.
+// Prune removes the items whose Exp is before now and returns their number. It reads the whole index, so it does nothing
+// for a minute after that, unless an item that expires sooner was added.
 func (x *RevocationIndex) Prune(now time.Time) int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -220,7 +221,7 @@ func slotsFor(n int) int {
 	return slots
 }
 
-// Len returns the number of items, a repeated one counted once.
+// Len returns the number of different items.
 func (x *RevocationIndex) Len() int {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -12,24 +12,24 @@ import (
 var errNotDenylist = errors.New("the answer is not a denylist")
 
 const (
-	// revocationBatch is how many items are decoded before they are handed on.
+	// revocationBatch is the number of items that are passed on together.
 	revocationBatch = 256
-	// maxRevocationBytes is the largest item, or member beside the items, that is read.
+	// maxRevocationBytes is the largest size of an item, or of another member of the reply.
 	maxRevocationBytes = 1 << 20
-	// maxRevocations is how many items are read, of all pages of a list together.
+	// maxRevocations is the largest number of items in all pages of a list together.
 	maxRevocations = 10_000_000
 )
 
-// revocationPage is what an answer of /revoked-jtis has beside its items.
+// revocationPage has the members of a reply of /revoked-jtis other than its items.
 type revocationPage struct {
 	seq   *int64 // nil from an issuer that sends none
-	next  string // where the next page begins; empty on the last one, and from an issuer that has no pages
-	items int    // how many there were
+	next  string // position of the next page; empty on the last one, and from an issuer without pages
+	items int    // number of items
 }
 
-// readRevocations decodes an answer of /revoked-jtis, {"items": [...], "seq": n, "next": "..."}, as it comes, and hands
-// the items on in batches. An answer without items is an error, and so is an item that cannot be read: nothing may pass
-// for a shorter list by accident. before is how many items came on earlier pages.
+// readRevocations decodes a reply of /revoked-jtis, {"items": [...], "seq": n, "next": "..."}, as a stream, and passes the
+// items to apply in batches. A reply without items is an error, and so is an unreadable item, so that a broken reply is
+// never taken for a shorter list. before is the number of items on earlier pages.
 func readRevocations(body io.Reader, before int, apply func(...Revocation)) (page revocationPage, err error) {
 	r := newRevocationReader(body, before, apply)
 	if err := r.begin('{'); err != nil {
@@ -66,13 +66,13 @@ func readRevocations(body io.Reader, before int, apply func(...Revocation)) (pag
 	return page, nil
 }
 
-// revocationReader reads an answer with bounded memory: of each member and item only so many bytes.
+// revocationReader reads a reply with bounded memory: at most maxRevocationBytes for each member and item.
 type revocationReader struct {
 	body        io.Reader
 	read, limit int64
 	json        *json.Decoder
 	apply       func(...Revocation)
-	count       int // of items, those of earlier pages included
+	count       int // number of items, with those of earlier pages
 }
 
 func newRevocationReader(body io.Reader, before int, apply func(...Revocation)) *revocationReader {
@@ -91,7 +91,7 @@ func (r *revocationReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// grow allows as many bytes again from where the decoder is.
+// grow allows maxRevocationBytes more from the position of the decoder.
 func (r *revocationReader) grow() { r.limit = r.json.InputOffset() + maxRevocationBytes }
 
 func (r *revocationReader) begin(delimiter json.Delim) error {
@@ -135,7 +135,7 @@ func (r *revocationReader) items() error {
 	return err
 }
 
-// item reads what of an item says what it hits. Issuers of another make send fractions of seconds, and leave members out.
+// item reads the identifiers and times of an item. Other issuers send fractions of seconds and leave members out.
 func (r *revocationReader) item() (Revocation, error) {
 	var wire struct {
 		JTI       string   `json:"jti"`
@@ -163,10 +163,10 @@ func (r *revocationReader) item() (Revocation, error) {
 	return item, nil
 }
 
-// inSeconds brings a number into the range of times that a [RevocationIndex] knows.
+// inSeconds limits a number to the range of times that a [RevocationIndex] knows.
 func inSeconds(n float64) float64 { return min(max(n, 0), math.MaxUint32) }
 
-// seq reads the sequence number. One that is no whole number is none: then lists are read whole.
+// seq reads the sequence number. It ignores one that is not an integer: lists are then read completely.
 func (r *revocationReader) seq() (*int64, error) {
 	var number *json.Number
 	if err := r.json.Decode(&number); err != nil || number == nil {
@@ -179,7 +179,7 @@ func (r *revocationReader) seq() (*int64, error) {
 	return &seq, nil
 }
 
-// next reads the position of the next page, a text or a number.
+// next reads the position of the next page, a string or a number.
 func (r *revocationReader) next() (string, error) {
 	var raw json.RawMessage
 	if err := r.json.Decode(&raw); err != nil {

@@ -5,14 +5,15 @@ import (
 	"slices"
 )
 
-// RoleResolver says which roles a caller has. It is asked on every request after the token was verified, cached or not,
-// so that an answer from a database is never older than the request. An error is answered 503.
+// RoleResolver decides which roles a caller has. Every request calls it after the token was verified, also for a cached
+// token, so that roles from a database are current. An error results in a 503 reply.
 type RoleResolver interface {
 	// ResolveRoles returns the roles of caller, the most important first. It must not change caller.
 	ResolveRoles(ctx context.Context, caller *SecurityContext) ([]string, error)
 }
 
-// ClaimRoles is the default [RoleResolver]: the claim role, then the claim roles; or what is at the issuer's RolePath.
+// ClaimRoles is the default [RoleResolver]: the value at the issuer's RolePath or, without a RolePath, the claim role and
+// then the claim roles.
 type ClaimRoles struct{}
 
 // ResolveRoles implements [RoleResolver].
@@ -20,7 +21,7 @@ func (ClaimRoles) ResolveRoles(_ context.Context, caller *SecurityContext) ([]st
 	return claimSet(caller.Claims).roles(caller.rolePath), nil
 }
 
-// roles returns those at a path, or, without one, those of the claims role and roles.
+// roles returns the roles at a path or, without a path, those of the claims role and roles.
 func (c claimSet) roles(path string) []string {
 	if path != "" {
 		return texts(c.at(path))
@@ -41,7 +42,7 @@ func (s *SecurityContext) setRoles(roles []string) {
 	}
 }
 
-// resolve returns caller with the roles of resolver; nil is the default, whose answer caller has already.
+// resolve returns caller with the roles of resolver. nil is the default resolver, whose roles caller already has.
 func resolve(ctx context.Context, resolver RoleResolver, caller *SecurityContext) (*SecurityContext, error) {
 	if resolver == nil {
 		return caller, nil

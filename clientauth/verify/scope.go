@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// ScopeCovers reports whether a granted scope is enough for a required one. They are equal, or granted is "*", which
-// covers everything, or granted ends in ":*" and required is what stands before it or lies below: "treasury:*" covers
-// "treasury", "treasury:read" and "treasury:write:opex", not "treasuryx". An asterisk anywhere else is a plain character.
+// ScopeCovers reports whether a granted scope is enough for a required one: if both are equal; if granted is "*"; or if
+// granted ends in ":*" and required is the part before that, or below it. "treasury:*" covers "treasury", "treasury:read"
+// and "treasury:write:opex", but not "treasuryx". An asterisk elsewhere is an ordinary character.
 func ScopeCovers(granted, required string) bool {
 	if granted == required || granted == "*" {
 		return true

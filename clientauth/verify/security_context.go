@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// SecurityContext is who a request comes from, as its verified token says. It is shared by all requests with the same
-// token: read it, never change it, nor what its fields point to.
+// SecurityContext is the caller of a request, as its verified token describes it. All requests with the same token share
+// it: never change it, nor what its fields point to.
 type SecurityContext struct {
-	// Subject is the claim sub, or the issuer's SubjectClaim: the account, wallet address, session or e-mail. Authorise by it.
+	// Subject is the claim sub, or the issuer's SubjectClaim: the account, wallet address, session or e-mail. Use it for
+	// authorization.
 	Subject string
 	// Issuer is the claim iss.
 	Issuer string
@@ -19,11 +20,11 @@ type SecurityContext struct {
 	Role string
 	// Roles come from the [RoleResolver]: by default the claim role, then the claim roles.
 	Roles []string
-	// Groups is the claim groups, or what is at the issuer's GroupsPath.
+	// Groups is the claim groups, or the value at the issuer's GroupsPath.
 	Groups []string
-	// Scopes is the claim scope (texts with spaces between), scopes or scp, or what is at the issuer's ScopePath.
+	// Scopes is the claim scope (separated by spaces), scopes or scp, or the value at the issuer's ScopePath.
 	Scopes []string
-	// Actor is who acts for Subject, with those who acted before: the claim act. It is nil when Subject asks for itself.
+	// Actor is who acts for Subject, with the earlier actors: the claim act. It is nil if Subject acts itself.
 	Actor *Actor
 	// SessionID is the claim sid.
 	SessionID string
@@ -39,13 +40,13 @@ type SecurityContext struct {
 	WalletKind string
 	// Account is the claim account: the CAIP-10 id of a wallet that belongs to a chain.
 	Account string
-	// Email is the claim email. Whether it is the subject's own is for the issuer to know.
+	// Email is the claim email. Only the issuer knows whether the address was verified.
 	Email string
 	// OrganisationID is the claim org_id.
 	OrganisationID string
-	// Algorithm is the claim algorithm: what the wallet signed in with. It is not the token's own algorithm.
+	// Algorithm is the claim algorithm: that of the wallet's signature at the sign-in, not that of the token.
 	Algorithm string
-	// IssuedAt is the claim iat; zero when there is none.
+	// IssuedAt is the claim iat, or zero without one.
 	IssuedAt time.Time
 	// ExpiresAt is the claim exp.
 	ExpiresAt time.Time
@@ -69,12 +70,12 @@ func containsAny(have, wanted []string) bool {
 	return slices.ContainsFunc(wanted, func(one string) bool { return slices.Contains(have, one) })
 }
 
-// identity is what a request's context carries, under one key.
+// identity is what the context of a request contains, under one key.
 type identity struct {
 	nonce  string // for the client's next DPoP proofs, if it needs another
 	caller *SecurityContext
 	agent  *AgentContext
-	// challenge begins a WWW-Authenticate: the scheme and its own parameters. Empty is the default.
+	// challenge is the beginning of a WWW-Authenticate header: the scheme and its own parameters. Empty is the default.
 	challenge string
 }
 
@@ -91,14 +92,14 @@ func withIdentity(ctx context.Context, id identity) context.Context {
 	return context.WithValue(ctx, identityKey{}, &id)
 }
 
-// FromContext returns who the request comes from, and false for an anonymous one.
+// FromContext returns the caller of the request, and false for an anonymous request.
 func FromContext(ctx context.Context) (*SecurityContext, bool) {
 	caller := identityOf(ctx).caller
 	return caller, caller != nil
 }
 
-// NewContext returns a context whose [FromContext] is caller. Middleware does this; it is for tests of handlers and
-// for transports other than HTTP. An agent that ctx carries stays.
+// NewContext returns a context for which [FromContext] returns caller. Middleware calls it; it is also for tests of
+// handlers and for transports other than HTTP. An agent in ctx is kept.
 func NewContext(ctx context.Context, caller *SecurityContext) context.Context {
 	id := identityOf(ctx)
 	id.caller = caller

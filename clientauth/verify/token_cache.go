@@ -10,15 +10,15 @@ import (
 // tokenWays is the number of slots that a token can be in.
 const tokenWays = 8
 
-// tokenCache remembers tokens whose signature was verified. It is a fixed table of slots in groups; a token has one
-// group, found by a seeded hash of the whole token, and in it takes the place of an expired or of the least recently
-// used one. Readers and writers take no lock, and the memory is bounded by the number of slots.
+// tokenCache has tokens whose signature was verified. It is a fixed table of slots in groups. A seeded hash of the whole
+// token selects its group, where it replaces an expired token or the least recently used one. Readers and writers take no
+// lock, and the number of slots bounds the memory.
 type tokenCache struct {
 	seed  maphash.Seed
 	slots []atomic.Pointer[verifiedToken]
 }
 
-// newTokenCache holds at least size tokens, or nil for none: a nil cache finds and keeps nothing.
+// newTokenCache returns a cache with at least size slots, or nil if size is 0 or less. A nil cache stores nothing.
 func newTokenCache(size int) *tokenCache {
 	if size <= 0 {
 		return nil
@@ -51,7 +51,7 @@ func (c *tokenCache) get(token string, now int64) *verifiedToken {
 	return nil
 }
 
-// put keeps a token. Of two that are put at the same time into one slot, one is lost, and verified again.
+// put stores a token. If two are put into one slot at the same time, one is lost and will be verified again.
 func (c *tokenCache) put(token string, t *verifiedToken, now int64) {
 	if c == nil {
 		return
@@ -77,7 +77,7 @@ func (c *tokenCache) put(token string, t *verifiedToken, now int64) {
 	group[victim].Store(t)
 }
 
-// drop forgets a token that is no longer good.
+// drop removes a token that is no longer valid.
 func (c *tokenCache) drop(t *verifiedToken) {
 	group, _ := c.group(t.text)
 	for i := range group {

@@ -15,27 +15,28 @@ import (
 
 // ValidatorConfig configures a [TokenValidator].
 type ValidatorConfig struct {
-	// Issuers are the issuers to trust, at least one, each of another name.
+	// Issuers are the trusted issuers: at least one, each with a different name.
 	Issuers []TrustedIssuer
-	// Leeway is how far clocks may differ, for exp, nbf and iat; whole seconds.
+	// Leeway is the tolerated difference of clocks for exp, nbf and iat, in whole seconds.
 	Leeway time.Duration
-	// CacheSize is how many verified tokens are remembered; 0 is none.
+	// CacheSize is how many verified tokens are cached; 0 is none.
 	CacheSize int
-	// RequireTyp accepts only tokens whose header says "typ": "at+jwt" (RFC 9068). Without it "JWT" and none will do.
+	// RequireTyp accepts only tokens with "typ": "at+jwt" in the header (RFC 9068). Without it, "JWT" or no typ is accepted
+	// too.
 	RequireTyp bool
-	// Types are further values of the header's "typ" that will do, in lower case, where RequireTyp is not set: "jose" for SPIFFE's
+	// Types are further accepted values of typ in the header, in lower case, if RequireTyp is not set: "jose" for SPIFFE's
 	// JWT-SVIDs.
 	Types []string
-	// Roles says which roles a caller has; nil is [ClaimRoles].
+	// Roles decides which roles a caller has; nil is [ClaimRoles].
 	Roles RoleResolver
-	// Observer is told of each validation; nil is none.
+	// Observer receives each validation; nil is none.
 	Observer Observer
 	// Clock is for tests; nil is the system's.
 	Clock func() time.Time
 }
 
-// TokenValidator decides whether a text is a valid access token of a trusted issuer. It is safe for concurrent use.
-// The zero value trusts nobody.
+// TokenValidator decides whether a text is a valid access token of a trusted issuer. It is safe for concurrent use. The
+// zero value trusts no issuer.
 type TokenValidator struct {
 	issuers    map[string]*TrustedIssuer // by name or pattern
 	patterns   []*TrustedIssuer          // those with tenants
@@ -49,7 +50,7 @@ type TokenValidator struct {
 	observer   Observer
 }
 
-// NewTokenValidator returns an error that names every issuer that is incomplete, unsafe, or listed twice.
+// NewTokenValidator returns an error for the first issuer that is incomplete, unsafe, or listed twice.
 func NewTokenValidator(cfg ValidatorConfig) (*TokenValidator, error) {
 	if len(cfg.Issuers) == 0 {
 		return nil, errors.New("clientauth: a validator needs a trusted issuer")
@@ -85,9 +86,9 @@ func NewTokenValidator(cfg ValidatorConfig) (*TokenValidator, error) {
 	return v, nil
 }
 
-// Validate returns who a token speaks for. Its errors are [ErrInvalidToken], with the reason as a sentinel below it, and
-// [ErrUnavailable] when that cannot be said now. A token costs one signature verification the first time; while it is
-// in the cache, its times, its key and the denylist are still checked on every call.
+// Validate returns the caller that a token identifies. Its errors are [ErrInvalidToken], with a more specific sentinel as
+// the reason, and [ErrUnavailable] if the token cannot be checked now. The signature of a token in the cache is not
+// verified again, but every call checks its times, its key and the denylist.
 func (v *TokenValidator) Validate(ctx context.Context, token string) (caller *SecurityContext, err error) {
 	t, err := v.validate(ctx, token)
 	if err == nil {
@@ -97,8 +98,8 @@ func (v *TokenValidator) Validate(ctx context.Context, token string) (caller *Se
 	return caller, err
 }
 
-// ValidateAgent returns the agent that a token speaks for, under the rules of Validate. A token that does not say that
-// it is an agent's (by act, agent_id, task_type or scopes) is [ErrNotAnAgent], whoever else it is for.
+// ValidateAgent returns the agent that a token identifies, by the rules of Validate. It refuses a token with none of the
+// claims act, agent_id, task_type and scopes: [ErrNotAnAgent].
 func (v *TokenValidator) ValidateAgent(ctx context.Context, token string) (*AgentContext, error) {
 	t, err := v.validate(ctx, token)
 	if err == nil && t.agent == nil {
@@ -132,7 +133,7 @@ func (v *TokenValidator) validate(ctx context.Context, token string) (*verifiedT
 	return t, t.checkDenylist(ctx)
 }
 
-// verify does everything but the denylist, the signature last.
+// verify does all checks except the denylist. The signature is the last one.
 func (v *TokenValidator) verify(ctx context.Context, token string, now int64) (*verifiedToken, error) {
 	parts, err := jose.ParseCompact(token)
 	if err != nil {

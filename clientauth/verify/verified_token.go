@@ -8,7 +8,7 @@ import (
 	"github.com/picoauth/picoauth/clientauth/jose"
 )
 
-// verifiedToken is a token whose signature is known to be good. It is immutable but for used.
+// verifiedToken is a token whose signature was verified. It is immutable except for used.
 type verifiedToken struct {
 	text string
 	hash uint64
