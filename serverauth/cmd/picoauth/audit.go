@@ -112,10 +112,10 @@ func verifyAudit(ctx context.Context, c *cobra.Command, o offline, heads []audit
 	return nil
 }
 
-// auditSecret is the name of the secret that seals the audit.
+// auditSecret is the name of the secret that is the MAC key of the audit.
 const auditSecret = "mint-audit"
 
-// auditOf verifies the audit in a store, with a bar.
+// auditOf verifies the audit in a store, with a progress bar.
 func auditOf(ctx context.Context, c *cobra.Command, mints audit.Store, secret func() ([]byte, error), heads []audit.Head) (audit.Report, error) {
 	key, err := secret()
 	if err != nil {
@@ -134,7 +134,7 @@ func auditOf(ctx context.Context, c *cobra.Command, mints audit.Store, secret fu
 	return recorder.Verify(ctx, heads...)
 }
 
-// walkedStore tells how far it was read.
+// walkedStore records how far the audit was read.
 type walkedStore struct {
 	audit.Store
 	at atomic.Int64

@@ -26,13 +26,13 @@ const (
 	keysEntry     = "keys/"
 )
 
-// keyFileName is the name of a key's file: nothing that leads out of a folder.
+// keyFileName matches the name of a key file. Such a name cannot lead out of its folder.
 var keyFileName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}\.json$`)
 
-// place is where a server with SQLite keeps everything.
+// place is where a server with SQLite keeps all its data: the path of the database and the folder of the keys.
 type place struct{ database, keys string }
 
-// placeOf refuses storages that have tools of their own.
+// placeOf returns the place of a server. It refuses other storages, which have backup tools of their own.
 func placeOf(s serverauth.ServerAuthSettings) (place, error) {
 	path, isFile := strings.CutPrefix(s.StorageURL(), "sqlite:")
 	if !isFile || s.ChallengeStorage+s.SessionStorage+s.RevocationStorage+s.MintStorage+s.KeyStorage+s.LinkStorage != "" {
@@ -41,7 +41,7 @@ func placeOf(s serverauth.ServerAuthSettings) (place, error) {
 	return place{strings.TrimPrefix(path, "//"), s.KeyFolder()}, nil
 }
 
-// placeIn is the place that a configuration names.
+// placeIn returns the place that a configuration names.
 func placeIn(config string) (place, error) {
 	s, err := settingsOf(config)
 	if err != nil {
@@ -75,7 +75,7 @@ func newBackup() *cobra.Command {
 	return c
 }
 
-// size is that of the database in bytes, which must be there.
+// size returns the size of the database in bytes. The database must exist.
 func (p place) size() (int64, error) {
 	info, err := os.Stat(p.database)
 	if err != nil {
@@ -84,7 +84,7 @@ func (p place) size() (int64, error) {
 	return info.Size(), nil
 }
 
-// backup writes the archive, whole or not at all, and returns its size.
+// backup writes the archive and returns its size in bytes. After an error there is no archive.
 func (p place) backup(c *cobra.Command, path string) (size int64, err error) {
 	all, err := p.size()
 	if err != nil {
@@ -110,7 +110,7 @@ func (p place) backup(c *cobra.Command, path string) (size int64, err error) {
 	}
 	counted := &countingWriter{w: file}
 	archive := tar.NewWriter(counted)
-	// The keys come after the database: one that was made meanwhile is no loss.
+	// The keys are copied after the database: an additional new key does no harm.
 	err = errors.Join(addFile(archive, databaseEntry, snapshot), p.addKeys(archive))
 	if err = errors.Join(err, archive.Close(), file.Sync(), file.Close()); err != nil {
 		_ = os.Remove(path)
@@ -118,7 +118,7 @@ func (p place) backup(c *cobra.Command, path string) (size int64, err error) {
 	return counted.n, err
 }
 
-// copied is the size of a file that may not be there yet.
+// copied returns the size of a file in bytes, 0 if it does not exist yet.
 func copied(path string) float64 {
 	if info, err := os.Stat(path); err == nil {
 		return float64(info.Size())
@@ -126,7 +126,7 @@ func copied(path string) float64 {
 	return 0
 }
 
-// snapshotOf copies a database as of one moment, whatever others write meanwhile.
+// snapshotOf makes a consistent copy of a database, also during writes.
 func snapshotOf(ctx context.Context, from, to string) error {
 	database, err := sql.Open("sqlite", "file:"+filepath.ToSlash(from)+"?mode=rw&_pragma=busy_timeout(10000)")
 	if err != nil {

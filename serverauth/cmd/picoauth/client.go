@@ -23,13 +23,13 @@ const (
 	replyTimeout = 30 * time.Second
 )
 
-// refusal is the server's answer to a request that it did not do.
+// refusal is an error reply of the server.
 type refusal struct {
 	Status int    `json:"status"`
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
 	Hint   string `json:"hint"`
-	// OAuthCode and OAuthDetail stand in for Code and Detail at the endpoints of OAuth (RFC 6749, section 5.2).
+	// OAuthCode and OAuthDetail replace Code and Detail at OAuth endpoints (RFC 6749, section 5.2).
 	OAuthCode   string `json:"error"`
 	OAuthDetail string `json:"error_description"`
 }
@@ -45,7 +45,7 @@ func (r *refusal) Error() string {
 	return text
 }
 
-// hasEnded tells whether a refusal says that a session, or the client that it is of, is no more.
+// hasEnded reports whether a refusal means that a session has ended, or that its client was removed.
 func hasEnded(err error) bool {
 	refused := (*refusal)(nil)
 	return errors.As(err, &refused) && (refused.Status == http.StatusUnauthorized || refused.OAuthCode == "invalid_grant")
@@ -58,7 +58,7 @@ type operator struct {
 	session  session
 }
 
-// newOperator takes the session that login has kept.
+// newOperator reads the session that login has stored.
 func newOperator(c *cobra.Command) (*operator, error) {
 	file, err := sessionFileOf(c)
 	if err != nil {
@@ -68,7 +68,7 @@ func newOperator(c *cobra.Command) (*operator, error) {
 	return o, o.resume(c.Context())
 }
 
-// newHTTPClient follows no redirect: a session is for the server that it is of.
+// newHTTPClient returns a client that follows no redirects: tokens must go to their own server only.
 func newHTTPClient() *http.Client {
 	return &http.Client{
 		Timeout:       replyTimeout,
@@ -76,7 +76,8 @@ func newHTTPClient() *http.Client {
 	}
 }
 
-// resume reads the session, and renews it where its token is about to expire. Processes do so one after the other.
+// resume reads the session, and renews it if its token is about to expire. A file lock keeps other processes from doing so
+// at the same time.
 func (o *operator) resume(ctx context.Context) error {
 	return o.sessions.exclusively(ctx, func() error {
 		kept, err := o.sessions.load()
@@ -102,7 +103,7 @@ func (o *operator) resume(ctx context.Context) error {
 	})
 }
 
-// call sends a request below the prefix, and decodes the reply into a value that is not nil.
+// call sends a request to a path below the prefix, and decodes the reply. body and into may be nil.
 func (o *operator) call(ctx context.Context, method, path string, body, into any) error {
 	err := send(ctx, o.http, method, o.session.Issuer+serverauth.Prefix+path, o.session.AccessToken, body, into)
 	refused := (*refusal)(nil)
@@ -123,7 +124,7 @@ func (o *operator) call(ctx context.Context, method, path string, body, into any
 	}
 }
 
-// call sends one request with the session that login has kept.
+// call sends one request with the session that login has stored.
 func call(c *cobra.Command, method, path string, body, into any) error {
 	o, err := newOperator(c)
 	if err != nil {
@@ -132,16 +133,16 @@ func call(c *cobra.Command, method, path string, body, into any) error {
 	return o.call(c.Context(), method, path, body, into)
 }
 
-// page is a part of a list.
+// page is a page of a list.
 type page struct {
 	Items []json.RawMessage `json:"items"`
 	Next  string            `json:"next"`
 }
 
-// list reads pages until there are as many items as wanted.
+// list reads pages until there are as many items as wanted, or no more.
 func (o *operator) list(ctx context.Context, path string, query url.Values, wanted int) ([]json.RawMessage, error) {
 	all, cursor := []json.RawMessage{}, "before"
-	if path == clientsPath { // which goes by names, not by times
+	if path == clientsPath { // ordered by name, not by time
 		cursor = "after"
 	}
 	for {
@@ -158,8 +159,8 @@ func (o *operator) list(ctx context.Context, path string, query url.Values, want
 	}
 }
 
-// send does a request, whose body is a form (url.Values), another value as JSON, or nil. An answer that is no success is a
-// *refusal.
+// send sends a request. Its body is a form (url.Values), another value as JSON, or nil. A reply with a status other than
+// 2xx is a *refusal.
 func send(ctx context.Context, client *http.Client, method, target, token string, body, into any) error {
 	content, kind := "", "application/json"
 	switch body := body.(type) {
@@ -195,7 +196,7 @@ func send(ctx context.Context, client *http.Client, method, target, token string
 	}
 	if reply.StatusCode < 200 || reply.StatusCode > 299 {
 		refused := &refusal{}
-		_ = json.Unmarshal(text, refused) // what is no problem document has no detail
+		_ = json.Unmarshal(text, refused) // a reply that is not a problem document has no detail
 		refused.Status = reply.StatusCode
 		return refused
 	}

@@ -33,13 +33,13 @@ func configFlag(c *cobra.Command) *string {
 	return c.Flags().StringP("config", "c", "", "YAML configuration `file` (default: application.yaml, if it is there)")
 }
 
-// serverConfig are the sources that serve reads.
+// serverConfig returns the sources of the configuration that serve reads.
 func serverConfig(file string) app.ConfigSources {
 	switch file {
 	case "":
 		file = app.ConventionalConfigFile
 	case app.ConventionalConfigFile:
-		file = "./" + file // named, so that it must be there
+		file = "./" + file // an explicit path, so that the file must exist
 	}
 	sources := app.ConfigSources{Defaults: []map[string]any{serverDefaults()}, Files: []string{file}, Environ: os.Environ()}
 	addServerSections(&sources)
@@ -52,10 +52,11 @@ func addServerSections(sources *app.ConfigSources) {
 	app.AddSettings(sources, oauth.SettingsSection, oauth.DefaultSettings())
 }
 
-// programSettings are those of serverauth with what only a program knows: which algorithms and which storage there are.
+// programSettings are the settings of serverauth. Only the program can check some of them: the supported algorithms and
+// storages.
 type programSettings struct{ serverauth.ServerAuthSettings }
 
-// Validate reports every value that this program cannot run with.
+// Validate reports every value that this program does not support.
 func (s programSettings) Validate() error {
 	all := []error{s.ServerAuthSettings.Validate()}
 	for i, algorithm := range s.SupportedWalletAlgorithms {
@@ -106,12 +107,12 @@ func newConfigCheck() *cobra.Command {
 	return c
 }
 
-// faulty tells how many faults a configuration has.
+// faulty returns an error with the number of faults in a configuration.
 func faulty(err error) error {
 	return fmt.Errorf("the configuration has %d faults; list them with: picoauth config check", len(configFaults(err)))
 }
 
-// configFaults are the faults of a configuration, each a line.
+// configFaults returns the faults of a configuration, one a line.
 func configFaults(err error) []string {
 	faults := []string{}
 	if err == nil {

@@ -15,10 +15,10 @@ import (
 	"github.com/picoauth/picoauth/app"
 )
 
-// doctorPatience bounds each check that asks something on the network or a storage.
+// doctorPatience is the time limit of a network request, and of the checks of a storage.
 const doctorPatience = 10 * time.Second
 
-// finding is something that is wrong, and what to do about it.
+// finding is a problem and how to solve it.
 type finding struct {
 	Check   string `json:"check"`
 	Problem string `json:"problem"`
@@ -27,10 +27,10 @@ type finding struct {
 	Matters bool `json:"matters"`
 }
 
-// examination is what doctor has looked at and found.
+// examination is the result of doctor.
 type examination struct {
 	Findings []finding `json:"findings"`
-	// Checked are the checks that found nothing; Skipped, why others were not made.
+	// Checked are the checks that found nothing. Skipped are the reasons why others were not made.
 	Checked []string `json:"checked"`
 	Skipped []string `json:"skipped"`
 }
@@ -47,7 +47,7 @@ func (e *examination) skip(format string, values ...any) {
 	e.Skipped = append(e.Skipped, fmt.Sprintf(format, values...))
 }
 
-// check runs one check, and notes that it found nothing.
+// check runs one check, and adds it to Checked if it found nothing.
 func (e *examination) check(name string, run func()) {
 	before := len(e.Findings)
 	run()
@@ -87,7 +87,7 @@ func newDoctor() *cobra.Command {
 	return c
 }
 
-// examine makes every check that the given names allow.
+// examine makes every check that is possible with the given names.
 func (e *examination) examine(ctx context.Context, config, issuer, clientConfig string) error {
 	var server *serverSettings
 	if _, err := os.Stat(app.ConventionalConfigFile); config != "" || !errors.Is(err, fs.ErrNotExist) {

@@ -21,7 +21,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth"
 )
 
-// readClient reads the section auth_client of a client's configuration, whatever else is in it.
+// readClient reads the section auth_client of a client's configuration. It ignores other sections.
 func (e *examination) readClient(path string) (settings clientauth.Settings, ok bool) {
 	if path == "" {
 		return settings, false
@@ -54,7 +54,7 @@ func (e *examination) readClient(path string) (settings clientauth.Settings, ok 
 	return settings, ok
 }
 
-// examineClient holds a client's settings against a server that runs. server may be nil.
+// examineClient compares a client's settings with a running server. server may be nil.
 func (e *examination) examineClient(ctx context.Context, s clientauth.Settings, live *liveIssuer, server *serverSettings) {
 	if !s.Enabled {
 		e.wrong("client", "set auth_client.enabled to true", "auth_client.enabled is false: every request passes without a token")
@@ -82,7 +82,7 @@ func (e *examination) examineClient(ctx context.Context, s clientauth.Settings, 
 	e.check("client denylist", func() { e.examineClientDenylist(ctx, client, trusted, s.InsecureAllowHTTP) })
 }
 
-// trustedIssuer is what the settings say of the server: the flat keys, or the entry of the list that names it.
+// trustedIssuer returns the settings for the server: the flat keys, or the entry of the list with its name.
 func trustedIssuer(s clientauth.Settings, live *liveIssuer) clientauth.IssuerSettings {
 	for _, issuer := range s.Issuers {
 		if strings.TrimRight(issuer.Issuer, "/") == live.url || s.Issuer == "" && len(s.Issuers) == 1 {
@@ -96,7 +96,7 @@ func trustedIssuer(s clientauth.Settings, live *liveIssuer) clientauth.IssuerSet
 	}
 }
 
-// clientOf trusts the authorities in a file beside the system's.
+// clientOf returns a client that trusts the certificate authorities in a file in addition to the system's.
 func clientOf(caFile string) (*http.Client, error) {
 	client := newHTTPClient()
 	if caFile == "" {

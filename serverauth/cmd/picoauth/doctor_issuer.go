@@ -18,21 +18,21 @@ import (
 )
 
 const (
-	// tolerableSkew is what no clock check can tell from the network's delay and the second that Date is rounded to.
+	// tolerableSkew is the accuracy of the clock check: the delay of the network, and Date has whole seconds.
 	tolerableSkew = 5 * time.Second
-	// staleDenylist is an age of the denylist that no server has which reaches its store: it reads it every second.
+	// staleDenylist is the age of a denylist that shows a problem: a server reads it every second from its store.
 	staleDenylist = 30 * time.Second
-	// certificateLeft is the rest of a certificate's life from which on its renewal is late.
+	// certificateLeft is the remaining life of a certificate below which its renewal is late.
 	certificateLeft = 14 * 24 * time.Hour
 )
 
-// liveIssuer is what a server that runs says of itself.
+// liveIssuer is what a running server says about itself.
 type liveIssuer struct {
 	url      string
-	issuer   string        // as discovery has it
-	signs    string        // the algorithm
-	keys     []publicKey   // all that are published
-	skew     time.Duration // of its clock against ours; above 0: it is ahead
+	issuer   string        // from discovery
+	signs    string        // algorithm of its tokens
+	keys     []publicKey   // all published keys
+	skew     time.Duration // its clock minus ours
 	metadata struct {
 		Issuer     string   `json:"issuer"`
 		JWKSURI    string   `json:"jwks_uri"`
@@ -45,7 +45,7 @@ type publicKey struct {
 	Algorithm string `json:"alg"`
 }
 
-// answer is a reply that was read.
+// answer is a reply with its body, of at most maxReply bytes.
 type answer struct {
 	*http.Response
 	body []byte
@@ -68,7 +68,7 @@ func get(ctx context.Context, client *http.Client, address string, header http.H
 	return answer{reply, body}, err
 }
 
-// examineIssuer checks a server that runs. It returns nil if that cannot be reached.
+// examineIssuer checks a running server. It returns nil if it cannot reach the server.
 func (e *examination) examineIssuer(ctx context.Context, address string, server *serverSettings) *liveIssuer {
 	client := newHTTPClient()
 	live := &liveIssuer{url: address}
@@ -167,7 +167,7 @@ func (e *examination) examineDiscovery(ctx context.Context, client *http.Client,
 	}
 }
 
-// outcome says what came in place of what was wanted.
+// outcome describes an unexpected reply, or err.
 func outcome(reply answer, err error) string {
 	if err != nil {
 		return err.Error()
@@ -188,7 +188,7 @@ func (e *examination) examineKeys(ctx context.Context, client *http.Client, live
 	}
 }
 
-// fetchKeys returns the keys of a set, or what is wrong with it.
+// fetchKeys returns the keys of a key set, or the problem with it.
 func fetchKeys(ctx context.Context, client *http.Client, address string) (keys []publicKey, problem string) {
 	var set struct {
 		Keys []publicKey `json:"keys"`
@@ -205,7 +205,7 @@ func fetchKeys(ctx context.Context, client *http.Client, address string) (keys [
 
 var denylistAge = regexp.MustCompile(`(?m)^picoauth_denylist_age_seconds ([0-9.e+-]+)$`)
 
-// examineMetrics reads what a scrape says, where it can be had.
+// examineMetrics checks the age of the denylist in the metrics, if they are accessible.
 func (e *examination) examineMetrics(ctx context.Context, client *http.Client, live *liveIssuer) {
 	reply, err := get(ctx, client, live.url+"/metrics", nil)
 	if err != nil || reply.StatusCode != http.StatusOK {

@@ -17,13 +17,13 @@ import (
 	"github.com/picoauth/picoauth/serverauth"
 )
 
-// serverSettings is what a server's configuration says.
+// serverSettings are the settings in a server's configuration.
 type serverSettings struct {
 	app  app.Settings
 	auth serverauth.ServerAuthSettings
 }
 
-// examineServer checks a configuration and the storage that it names. It returns nil if it cannot be read.
+// examineServer checks a configuration and the storage that it names. It returns nil if it cannot read the configuration.
 func (e *examination) examineServer(ctx context.Context, config string) *serverSettings {
 	var server *serverSettings
 	e.check("configuration", func() {
@@ -78,7 +78,7 @@ func (e *examination) examineSecrets(s serverauth.ServerAuthSettings) {
 
 func isMemory(storage string) bool { return strings.HasPrefix(storage, "memory:") }
 
-// examineStorage opens the storage as a server does, and asks it for what requests need.
+// examineStorage opens the storage as a server does, and runs its readiness checks.
 func (e *examination) examineStorage(ctx context.Context, config string, s serverauth.ServerAuthSettings) {
 	const cure = "see that the storage of server_auth.storage_url (or of data_dir) runs, is reachable from here, and lets this user read and write"
 	if file, isFile := strings.CutPrefix(s.StorageURL(), "sqlite:"); isFile {
@@ -103,7 +103,7 @@ func (e *examination) examineStorage(ctx context.Context, config string, s serve
 	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
 	defer cancel()
 	for _, check := range checks {
-		if check.Name != "storage" && check.Name != "keys" { // others are of a server that runs
+		if check.Name != "storage" && check.Name != "keys" { // other checks need a running server
 			continue
 		}
 		if err := check.Check(ctx); err != nil {
@@ -112,7 +112,7 @@ func (e *examination) examineStorage(ctx context.Context, config string, s serve
 	}
 }
 
-// isLoopback tells whether a URL's host is this machine.
+// isLoopback reports whether the host of a URL is this machine.
 func isLoopback(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -122,5 +122,5 @@ func isLoopback(address string) bool {
 	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// roughly is a duration for people.
+// roughly returns a duration in whole seconds, without its sign.
 func roughly(d time.Duration) string { return d.Abs().Round(time.Second).String() }

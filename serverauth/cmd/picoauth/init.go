@@ -25,20 +25,20 @@ var configurationText string
 
 var configurationTemplate = template.Must(template.New("application.yaml").Funcs(template.FuncMap{"quote": yamlQuote}).Parse(configurationText))
 
-// yamlQuote writes a text as a YAML scalar in single quotes, in which nothing but the quote itself is special.
+// yamlQuote returns a text as a YAML scalar in single quotes, in which only the quote itself is special.
 func yamlQuote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
-// start is what init makes.
+// start is the data for the configuration that init writes.
 type start struct {
 	Issuer   string
 	DataDir  string
 	KeyFile  string
 	Email    string
-	Hash     string // of the administrator's password; empty: there is none
-	Operator string // a wallet's address; empty: there is none
+	Hash     string // of the administrator's password; empty: no administrator
+	Operator string // address of a wallet; empty: no operator
 }
 
-// HasProxy tells whether something in front of the server does its TLS: the server listens on this machine alone.
+// HasProxy reports whether a proxy terminates TLS: the server then listens on this machine only.
 func (s start) HasProxy() bool { return strings.HasPrefix(s.Issuer, "https://") }
 
 func newInit() *cobra.Command {
@@ -87,7 +87,7 @@ func newInit() *cobra.Command {
 	return c
 }
 
-// isAddress tells whether a text is an address of Ethereum or Solana, a key as hex, or the thumbprint of one.
+// isAddress reports whether a text is an address of Ethereum or Solana, a key as hex, or the thumbprint of a key.
 func isAddress(text string) bool {
 	address, err := wallet.ParseAddress(text, "")
 	if err != nil {
@@ -108,7 +108,7 @@ func newAdministrator(c *cobra.Command, email string) (hash string, err error) {
 	return hash, nil
 }
 
-// write makes both files, or none.
+// write makes both files; after an error it removes them.
 func (s start) write(configuration string) (err error) {
 	if err := os.MkdirAll(filepath.Dir(configuration), 0o700); err != nil {
 		return err
@@ -139,7 +139,7 @@ func (s start) write(configuration string) (err error) {
 	return nil
 }
 
-// writeNew writes a file for this user alone. One that exists is left as it is, and an error.
+// writeNew writes a file with mode 0600. If the file exists, writeNew does not change it and returns an error.
 func writeNew(path string, content io.Reader) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/picoauth/picoauth/clientauth/signin"
 )
 
-// keyFile is a wallet's key as a file holds it. All algorithms make their key of a seed of 32 bytes.
+// keyFile is the content of a file with a wallet's key. All algorithms derive their key from a seed of 32 bytes.
 type keyFile struct {
 	Algorithm string `json:"algorithm"`
 	Seed      string `json:"seed"` // hex
@@ -24,7 +24,7 @@ func walletAlgorithms() []string {
 	return []string{signin.MLDSA44, signin.MLDSA65, signin.MLDSA87, signin.Ed25519, signin.Secp256k1, signin.EIP191}
 }
 
-// newKeyFile makes a key.
+// newKeyFile returns a new random key.
 func newKeyFile(algorithm string) (keyFile, error) {
 	seed := make([]byte, signin.SeedSize)
 	rand.Read(seed)

@@ -67,8 +67,7 @@ type keyRow struct {
 	RetiresAt   *string `json:"retires_at"`
 }
 
-// newKeysCommand completes a command that sends a request, or does the same on the storage, and prints the keys that there are
-// afterwards.
+// newKeysCommand completes a command that sends a request, or does the same on the storage. It then prints the keys.
 func newKeysCommand(c *cobra.Command, method string, path func(arguments []string) string, work func(context.Context, offline, []string) error) *cobra.Command {
 	c.RunE = func(c *cobra.Command, arguments []string) error {
 		isOffline, _ := c.Flags().GetBool("offline")
@@ -115,7 +114,7 @@ func keysOffline(c *cobra.Command, config string, work func(context.Context, off
 	return items, err
 }
 
-// rfc3339 is nil for a time that is not set.
+// rfc3339 returns nil for a zero time.
 func rfc3339(t time.Time) *string {
 	if t.IsZero() {
 		return nil

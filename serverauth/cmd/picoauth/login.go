@@ -14,7 +14,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth"
 )
 
-// signInPatience is for how long a sign-in tries while the server is away.
+// signInPatience is how long a sign-in retries while the server is not available.
 const signInPatience = 10 * time.Second
 
 func newLogin() *cobra.Command {
@@ -67,7 +67,7 @@ func newLogin() *cobra.Command {
 	return c
 }
 
-// loginWithWallet begins a new session, whatever is kept: the roles of today count.
+// loginWithWallet begins a new session instead of a stored one, so that the session has the current roles.
 func loginWithWallet(ctx context.Context, file sessionFile, server, keyPath string) error {
 	key, err := readKeyFile(keyPath)
 	if err != nil {

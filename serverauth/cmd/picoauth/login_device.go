@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	// deviceClient is the OAuth client that this program is where somebody signs in at a browser.
+	// deviceClient is the OAuth client ID of this program for the device flow.
 	deviceClient = "picoauth"
 	tokenPath    = "/oauth/token"
 	devicePath   = "/oauth/device_authorization"
 )
 
-// loginWithDevice has an operator sign in at a browser, by the device flow (RFC 8628). The session of before is kept until
-// the new one is there.
+// loginWithDevice signs an operator in at a browser, by the device flow (RFC 8628). It keeps the previous session until it
+// has the new one.
 func loginWithDevice(c *cobra.Command, file sessionFile, server string) error {
 	var device oauth2.DeviceAuthResponse
 	err := send(c.Context(), newHTTPClient(), http.MethodPost, server+serverauth.Prefix+devicePath, "", url.Values{"client_id": {deviceClient}}, &device)
@@ -50,7 +50,7 @@ func loginWithDevice(c *cobra.Command, file sessionFile, server string) error {
 	})
 }
 
-// awaitDevice asks for the tokens until somebody has answered. While the server is away it asks ever more rarely.
+// awaitDevice polls for the tokens until the user has answered. After a temporary error it doubles the interval.
 func awaitDevice(ctx context.Context, server string, device *oauth2.DeviceAuthResponse) (*oauth2.Token, error) {
 	config := oauth2.Config{ClientID: deviceClient, Endpoint: oauth2.Endpoint{TokenURL: server + serverauth.Prefix + tokenPath, AuthStyle: oauth2.AuthStyleInParams}}
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, newHTTPClient())

@@ -1,5 +1,5 @@
-// Picoauth is the auth server as one program, with the commands that its operators need: it makes a configuration and runs
-// the server, checks both, ends tokens and sessions, and looks after keys, backups and the audit.
+// Picoauth is the auth server as one program, with commands for its operators. It makes a configuration, runs the server
+// and checks both. It ends tokens and sessions, and manages keys, backups and the audit.
 package main
 
 import (
@@ -18,17 +18,17 @@ import (
 
 func main() { os.Exit(execute(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// Exit codes. Everything that failed is 1.
+// Exit codes. exitFailed is for every other error.
 const (
 	exitFailed   = 1
 	exitUsage    = 2
 	exitNotFound = 3
 )
 
-// errNotFound is what a command returns that looked for something and found none.
+// errNotFound is returned by a command that found nothing.
 var errNotFound = errors.New("nothing found")
 
-// errReported ends a command that has said what is wrong.
+// errReported is returned by a command that has already printed the problem.
 var errReported = errors.New("reported")
 
 // usageError is a mistake in the command line.
@@ -38,7 +38,7 @@ func (u usageError) Unwrap() error { return u.error }
 
 // execute runs one command line and returns the exit code.
 func execute(ctx context.Context, arguments []string, in io.Reader, out, errOut io.Writer) int {
-	began := false // a command, whose line was right
+	began := false // a command runs: the command line was correct
 	root := newRoot(&began)
 	root.SetArgs(withKeyLast(arguments))
 	root.SetIn(in)
@@ -64,8 +64,8 @@ func execute(ctx context.Context, arguments []string, in io.Reader, out, errOut 
 
 var keyWithDash = regexp.MustCompile(`^-[A-Za-z0-9_-]{42}$`)
 
-// withKeyLast puts the id of a key that begins with a dash, as one of 64 does, behind all flags and a double dash, so that
-// it is not taken for flags.
+// withKeyLast moves a key ID that begins with a dash, as one of 64 does, to the end after a double dash. It is then not
+// parsed as flags.
 func withKeyLast(arguments []string) []string {
 	at := slices.IndexFunc(arguments, keyWithDash.MatchString)
 	if at < 0 || slices.Contains(arguments, "--") {
@@ -74,7 +74,7 @@ func withKeyLast(arguments []string) []string {
 	return append(slices.Delete(slices.Clone(arguments), at, at+1), "--", arguments[at])
 }
 
-// newRoot returns the program. began is set once a command runs.
+// newRoot returns the root command. Every command sets began before it runs.
 func newRoot(began *bool) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "picoauth",
@@ -98,7 +98,7 @@ func newRoot(began *bool) *cobra.Command {
 	return root
 }
 
-// prepare checks what all commands have in common before they run.
+// prepare adds the common checks to all commands, before they run.
 func prepare(parent *cobra.Command, began *bool) {
 	for _, c := range parent.Commands() {
 		run := c.RunE
@@ -119,7 +119,7 @@ func prepare(parent *cobra.Command, began *bool) {
 	}
 }
 
-// unknownCommand is what a group of commands does by itself.
+// unknownCommand runs for a group of commands: it prints the help, or an error for an unknown command.
 func unknownCommand(c *cobra.Command, arguments []string) error {
 	if len(arguments) == 0 {
 		return c.Help()

@@ -58,7 +58,7 @@ func newMigrate() *cobra.Command {
 	return c
 }
 
-// depot is a storage with its keys.
+// depot is a storage with its store of keys.
 type depot struct {
 	*store.Stores
 	keys keys.Store
@@ -66,7 +66,7 @@ type depot struct {
 
 var storageScheme = regexp.MustCompile(`^[a-z][a-z0-9+.-]+:`)
 
-// openDepot opens the storage of a URL or of a configuration. One that must be there is not made.
+// openDepot opens the storage of a URL or of a configuration. If exists, it does not create a missing SQLite database.
 func openDepot(ctx context.Context, name, config string, exists bool) (d depot, err error) {
 	isURL := storageScheme.MatchString(name)
 	if name != "" && !isURL {
@@ -117,7 +117,7 @@ func openStores(ctx context.Context, s serverauth.ServerAuthSettings, c store.Ba
 
 func (d depot) close() { _ = d.Close() }
 
-// migrated is what was copied.
+// migrated is the result of migrate.
 type migrated struct {
 	Rows  int64      `json:"rows"`
 	Keys  int        `json:"keys"`
@@ -125,7 +125,7 @@ type migrated struct {
 	Head  audit.Head `json:"head"`
 }
 
-// migrate copies the keys last: without them a server does not take up the copy.
+// migrate copies the keys last: a server does not use an incomplete copy, because that has no keys.
 func migrate(c *cobra.Command, source, target depot) (m migrated, err error) {
 	ctx := c.Context()
 	records, err := source.keys.Load(ctx)

@@ -15,10 +15,10 @@ import (
 	"github.com/picoauth/picoauth/serverauth/revocation"
 )
 
-// offlinePatience bounds the start and the stop of what works on a storage without a server.
+// offlinePatience is the time limit of the start, and of the stop, of a server that works on its storage only.
 const offlinePatience = 2 * time.Minute
 
-// offline is what commands use of a server whose port nobody knows: it works on the storage, whether or not another server does.
+// offline has the parts of a server that commands use on its storage, whether or not another server runs.
 type offline struct {
 	ring    *keys.Ring
 	revoker *revocation.Revoker
@@ -35,7 +35,7 @@ func settingsOf(config string) (s serverauth.ServerAuthSettings, err error) {
 	return app.Section(k, serverauth.SettingsSection, serverauth.DefaultServerAuthSettings())
 }
 
-// withStorage works on the storage of a server, which must be there already.
+// withStorage calls work with the storage of a server, which must exist.
 func withStorage(ctx context.Context, config string, work func(context.Context, offline) error) error {
 	s, err := settingsOf(config)
 	if err != nil {
@@ -52,10 +52,10 @@ func withStorage(ctx context.Context, config string, work func(context.Context, 
 	return runOffline(ctx, config, work)
 }
 
-// silent leaves the log of a server out.
+// silent discards the log of a server.
 var silent = fx.Decorate(func() *slog.Logger { return slog.New(slog.DiscardHandler) })
 
-// runOffline starts the server where nobody reaches it.
+// runOffline starts the server on a random loopback port, where no client finds it, and calls work.
 func runOffline(ctx context.Context, config string, work func(context.Context, offline) error) (err error) {
 	var o offline
 	running := app.New(server(config), app.ConfigMap(map[string]any{"app.host": "127.0.0.1", "app.port": 0, "app.admin_port": 0, "app.shutdown_delay_seconds": 0}),

@@ -24,7 +24,7 @@ func checkOutput(c *cobra.Command) error {
 	return nil
 }
 
-// show prints data as JSON, or calls text.
+// show prints data as JSON with --output json, or calls text.
 func show(c *cobra.Command, data any, text func(w io.Writer)) error {
 	if output, _ := c.Flags().GetString("output"); output == outputJSON {
 		encoder := json.NewEncoder(c.OutOrStdout())
@@ -36,12 +36,12 @@ func show(c *cobra.Command, data any, text func(w io.Writer)) error {
 	return nil
 }
 
-// say prints data as JSON, or as the text of a format.
+// say prints data as JSON with --output json, or as formatted text.
 func say(c *cobra.Command, data any, format string, values ...any) error {
 	return show(c, data, func(w io.Writer) { fmt.Fprintf(w, format, values...) })
 }
 
-// showTable prints items as JSON, or as rows under their titles. What came from elsewhere cannot write to the terminal but text.
+// showTable prints items as JSON, or as rows under their titles. It replaces control characters in the cells.
 func showTable[T any](c *cobra.Command, items []T, titles []string, row func(T) []string) error {
 	return show(c, items, func(w io.Writer) {
 		if len(items) == 0 {
@@ -70,7 +70,7 @@ func printable(text string) string {
 	}, text)
 }
 
-// shortened is the beginning of a text that is too long for a table, such as a public key of ML-DSA.
+// shortened returns the beginning of a text of more than 48 bytes, such as a public key of ML-DSA.
 func shortened(text string) string {
 	const longest = 48
 	if len(text) <= longest {

@@ -20,7 +20,7 @@ const (
 	argonHash    = 32 // bytes
 )
 
-// minPassword is what the server takes, in characters.
+// minPassword is the shortest password that the server accepts, in characters.
 const minPassword = 8
 
 func newHashPassword() *cobra.Command {
@@ -44,7 +44,7 @@ func newHashPassword() *cobra.Command {
 	}
 }
 
-// hashPassword returns the PHC string of a password that is not too easily guessed.
+// hashPassword returns the PHC string of a password of at least minPassword characters.
 func hashPassword(password string) (string, error) {
 	switch length := len([]rune(password)); {
 	case length == 0:

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	progressDelay    = time.Second // what is done by then needs no bar
+	progressDelay    = time.Second // shorter work needs no bar
 	progressInterval = 200 * time.Millisecond
 	progressWidth    = 30
 )
 
-// progress shows a bar on a terminal's standard error from the second second on, until stop is called. done returns a share
-// from 0 to 1; below 0 it is not known, and the seconds are shown.
+// progress shows a bar on standard error, if that is a terminal, after progressDelay and until stop is called. done returns
+// a fraction from 0 to 1; a negative one is unknown, and the seconds are shown.
 func progress(c *cobra.Command, what string, done func() float64) (stop func()) {
 	file, isFile := c.ErrOrStderr().(*os.File)
 	if !isFile || !term.IsTerminal(int(file.Fd())) {

@@ -24,7 +24,7 @@ const (
 	endAll      = "all"
 )
 
-// refreshSecretFile has the secret that signs refresh tokens: without it every session has ended.
+// refreshSecretFile has the secret that signs refresh tokens. Without it every session ends.
 const refreshSecretFile = "secret.refresh-token.json"
 
 func newRestore() *cobra.Command {
@@ -66,7 +66,7 @@ func newRestore() *cobra.Command {
 	return c
 }
 
-// chooseEnd asks what to end where --end does not say it, on the terminal or by the first line of standard input.
+// chooseEnd asks what to end, if --end is not set. It reads the first line of standard input.
 func chooseEnd(c *cobra.Command, end *string) (err error) {
 	if !c.Flags().Changed("end") {
 		if _, person := terminal(c); person {
@@ -87,7 +87,7 @@ func chooseEnd(c *cobra.Command, end *string) (err error) {
 	}
 }
 
-// restore unpacks an archive where nothing is. Without sessions it leaves out the secret of refresh tokens.
+// restore unpacks an archive to a place without data. If endSessions, it leaves out the secret of refresh tokens.
 func (p place) restore(path string, endSessions bool) (err error) {
 	for _, there := range []string{p.database, p.database + "-wal", p.keys} {
 		if entries, dirErr := os.ReadDir(there); dirErr == nil && len(entries) == 0 {
@@ -143,7 +143,7 @@ func (p place) restore(path string, endSessions bool) (err error) {
 	return nil
 }
 
-// target is where an entry belongs, or empty for one that does not belong in an archive.
+// target returns the path for an entry, or empty if the entry does not belong in an archive.
 func (p place) target(header *tar.Header) string {
 	name, isKey := strings.CutPrefix(header.Name, keysEntry)
 	switch {
@@ -158,8 +158,8 @@ func (p place) target(header *tar.Header) string {
 	}
 }
 
-// endKeys removes the signing keys that have signed, or all, so that every access token until now is refused. It returns the
-// ids of the keys.
+// endKeys removes the signing keys that may have signed, or all, so that every access token issued until now is refused. It
+// returns the IDs of the removed keys.
 func endKeys(ctx context.Context, config string, all bool) (removed []string, err error) {
 	err = runOffline(ctx, config, func(ctx context.Context, o offline) error {
 		for _, key := range o.ring.List() {

@@ -13,7 +13,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/sqlstore/sqlite"
 )
 
-// serverDefaults are the program's own: a server that nobody configured keeps its state.
+// serverDefaults are the program's own defaults: without a configuration, a server stores its state in a folder.
 func serverDefaults() map[string]any { return map[string]any{"server_auth.data_dir": "picoauth-data"} }
 
 func newServe() *cobra.Command {
@@ -32,15 +32,15 @@ func newServe() *cobra.Command {
 	return c
 }
 
-// server is what the program runs, with a configuration file.
+// server returns the server that the program runs, with a configuration file.
 func server(config string) fx.Option {
 	if _, _, err := app.DescribeConfig(serverConfig(config)); err != nil {
-		return fx.Error(err) // with what only the program knows, before anything is built
+		return fx.Error(err) // includes the checks of programSettings, before anything is built
 	}
 	return fx.Options(
 		app.ConfigDefaults(serverDefaults()),
 		app.ConfigFlag(config),
 		serverauth.Module, oauth.Module, console.Module,
-		sqlite.Module, postgres.Module, redisstore.Module, // what storage_url can name
+		sqlite.Module, postgres.Module, redisstore.Module, // the storages that storage_url can name
 	)
 }

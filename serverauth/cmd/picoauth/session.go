@@ -17,13 +17,13 @@ import (
 	"github.com/picoauth/picoauth/serverauth/oauth/client"
 )
 
-// tokenMargin is what an access token must still live to be used.
+// tokenMargin is the shortest remaining life of an access token that is used.
 const tokenMargin = 20 * time.Second
 
-// lockPoll is how often a lock that another process holds is tried.
+// lockPoll is the interval between attempts to get a lock that another process holds.
 const lockPoll = 20 * time.Millisecond
 
-// session is what login keeps; the package signin writes the same.
+// session is the content of the session file. Package signin writes the same format.
 type session struct {
 	Issuer       string    `json:"issuer"`
 	Address      string    `json:"address"`
@@ -31,7 +31,7 @@ type session struct {
 	RefreshToken string    `json:"refresh_token"`
 	ExpiresAt    time.Time `json:"expires_at"`
 	Lifetime     int64     `json:"expires_in"` // seconds
-	// ClientID is the OAuth client that the session was allowed to; empty: none, it is a plain sign-in.
+	// ClientID is the OAuth client of the session; empty for a sign-in without OAuth.
 	ClientID string `json:"client_id,omitempty"`
 }
 
@@ -42,14 +42,14 @@ type tokens struct {
 	ExpiresIn    int64  `json:"expires_in"` // seconds
 }
 
-// with returns the session with other tokens, which were asked for at a time.
+// with returns the session with new tokens, which were requested at began.
 func (s session) with(t tokens, began time.Time) session {
 	s.AccessToken, s.RefreshToken, s.Lifetime = t.AccessToken, t.RefreshToken, t.ExpiresIn
 	s.ExpiresAt = began.Add(time.Duration(t.ExpiresIn) * time.Second)
 	return s
 }
 
-// renewal is the request that brings other tokens.
+// renewal returns the request for new tokens.
 func (s session) renewal() (path string, body any) {
 	if s.ClientID == "" {
 		return "/refresh", map[string]string{"refresh_token": s.RefreshToken}
@@ -57,7 +57,7 @@ func (s session) renewal() (path string, body any) {
 	return tokenPath, url.Values{"grant_type": {client.GrantRefresh}, "refresh_token": {s.RefreshToken}, "client_id": {s.ClientID}}
 }
 
-// farewell is the request that ends the session.
+// farewell returns the request that ends the session.
 func (s session) farewell() (path string, body any) {
 	if s.ClientID == "" {
 		return "/logout", map[string]string{"refresh_token": s.RefreshToken}
@@ -65,7 +65,7 @@ func (s session) farewell() (path string, body any) {
 	return "/oauth/revoke", url.Values{"token": {s.RefreshToken}, "client_id": {s.ClientID}}
 }
 
-// sessionFile is where an operator's session is kept, for this user alone.
+// sessionFile is the file of an operator's session, with mode 0600, and its lock.
 type sessionFile struct {
 	path string
 	lock *flock.Flock
@@ -75,7 +75,7 @@ func sessionFlag(c *cobra.Command) {
 	c.PersistentFlags().String("session", "", "`file` of the operator's session (default: picoauth/session.json in the user's configuration folder)")
 }
 
-// sessionFileOf is the file that a command's flag names.
+// sessionFileOf returns the file that the flag of a command names.
 func sessionFileOf(c *cobra.Command) (sessionFile, error) {
 	path, err := c.Flags().GetString("session")
 	if err != nil {
@@ -84,7 +84,7 @@ func sessionFileOf(c *cobra.Command) (sessionFile, error) {
 	return openSessionFile(path)
 }
 
-// openSessionFile makes the folder. The path may be empty.
+// openSessionFile creates the folder. An empty path is the default.
 func openSessionFile(path string) (sessionFile, error) {
 	if path == "" {
 		folder, err := os.UserConfigDir()
@@ -122,7 +122,7 @@ func (f sessionFile) load() (session, error) {
 	return kept, nil
 }
 
-// save puts the whole file in the place of the old one.
+// save replaces the file atomically.
 func (f sessionFile) save(kept session) error {
 	text, err := json.Marshal(kept) //nolint:gosec // the file is for tokens, and has the mode 0600
 	if err != nil {
@@ -132,7 +132,7 @@ func (f sessionFile) save(kept session) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(file.Name()) }() // is gone after the rename
+	defer func() { _ = os.Remove(file.Name()) }() // no effect after the rename
 	_, err = file.Write(text)
 	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err

@@ -53,13 +53,13 @@ func newSessionsList() *cobra.Command {
 	return c
 }
 
-// ended is what was live until it was ended.
+// ended is the number of live sessions and tokens that were ended.
 type ended struct {
 	Sessions int `json:"sessions"`
 	Tokens   int `json:"tokens"`
 }
 
-// newEnd completes a command that ends what one of the named flags says.
+// newEnd completes a command that ends what one of the named flags selects.
 func newEnd(c *cobra.Command, names ...string) *cobra.Command {
 	filters := filterFlags(c, names...)
 	reason := c.Flags().String("reason", "", "`text` for the audit and the denylist")

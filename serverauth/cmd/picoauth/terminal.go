@@ -12,10 +12,10 @@ import (
 	"golang.org/x/term"
 )
 
-// maxLine bounds, in bytes, a secret that is read from standard input.
+// maxLine is the largest secret in bytes that is read from standard input.
 const maxLine = 4096
 
-// terminal returns the descriptor of standard input, if a person is there.
+// terminal returns the descriptor of standard input. ok is true if it is a terminal.
 func terminal(c *cobra.Command) (descriptor int, ok bool) {
 	file, isFile := c.InOrStdin().(*os.File)
 	if !isFile {
@@ -24,8 +24,8 @@ func terminal(c *cobra.Command) (descriptor int, ok bool) {
 	return int(file.Fd()), term.IsTerminal(int(file.Fd()))
 }
 
-// readPassword asks for a password without showing it, or reads the first line of standard input. A new one is asked for
-// twice.
+// readPassword asks for a password without showing it, or reads the first line of standard input. It asks twice for a new
+// one.
 func readPassword(c *cobra.Command, prompt string, isNew bool) (string, error) {
 	descriptor, person := terminal(c)
 	if !person {
@@ -49,7 +49,7 @@ func ask(w io.Writer, descriptor int, prompt string) (string, error) {
 	return string(text), err
 }
 
-// readLine reads one line, without its end.
+// readLine reads one line of at most maxLine bytes, without its line break.
 func readLine(r io.Reader) (string, error) {
 	line, err := bufio.NewReader(io.LimitReader(r, maxLine+1)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -60,7 +60,7 @@ func (t tokenRow) row() []string {
 	return []string{t.ID, shortened(t.Subject), t.Session, t.Role, at(t.IssuedAt), at(t.ExpiresAt), state, t.actors()}
 }
 
-// actors are those who act for the subject, the one who acts now first.
+// actors returns who acts for the subject, the current actor first.
 func (t tokenRow) actors() string {
 	var names []string
 	for actor := t.Act; actor != nil; actor = actor.Actor {
@@ -88,7 +88,7 @@ func newTokensList() *cobra.Command {
 	return c
 }
 
-// filters are flags that name what to look for.
+// filters are flags that select what to look for.
 type filters map[string]*string
 
 var filterHelp = map[string]string{
@@ -119,13 +119,13 @@ func limitFlag(c *cobra.Command) *int {
 	return c.Flags().Int("limit", 100, "`number` of rows at most")
 }
 
-// listed is an item of a list: as JSON what the server sent, with all that it has, and in a table what was read of it.
+// listed is an item of a list: JSON output has all that the server sent, a table only the fields of read.
 type listed[T any] struct {
 	json.RawMessage
 	read T
 }
 
-// list prints the items of a list, which have rows of a table.
+// list prints the items of a list, which must have rows for a table.
 func list[T interface{ row() []string }](c *cobra.Command, path string, query url.Values, limit int, what string, titles []string) error {
 	if limit < 1 {
 		return usageError{errors.New("--limit must be at least 1")}
@@ -194,7 +194,7 @@ func newTokensInspect() *cobra.Command {
 	}
 }
 
-// inspectedToken is what a token says of itself, which is unverified unless it is active.
+// inspectedToken has the header and claims of a token. They are not verified unless Active is true.
 type inspectedToken struct {
 	Active bool           `json:"active"`
 	Header map[string]any `json:"header"`
@@ -225,7 +225,7 @@ func (t inspectedToken) print(w io.Writer) {
 	}{{"header", t.Header}, {"claims", t.Claims}} {
 		text, err := json.MarshalIndent(part.values, "", "  ")
 		if err != nil {
-			continue // values of JSON are always encoded
+			continue // JSON values can always be encoded
 		}
 		fmt.Fprintf(w, "%s %s\n", part.name, text)
 	}

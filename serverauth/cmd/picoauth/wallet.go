@@ -14,7 +14,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/wallet"
 )
 
-// maxSignedText bounds, in bytes, what `wallet sign` reads: a message is shorter.
+// maxSignedText is the largest input of `wallet sign` in bytes. Challenges and messages are shorter.
 const maxSignedText = 64 << 10
 
 func newWallet() *cobra.Command {
@@ -35,7 +35,7 @@ func keyFlag(c *cobra.Command) *string {
 	return path
 }
 
-// walletView is what may be known of a wallet.
+// walletView has the public data of a wallet.
 type walletView struct {
 	Algorithm string `json:"algorithm"`
 	Address   string `json:"address"`
@@ -44,7 +44,7 @@ type walletView struct {
 
 func showWallet(c *cobra.Command, w *signin.Wallet) error {
 	view := walletView{w.Algorithm(), wallet.ReadAddress(w.Address()).Canonical(), hex.EncodeToString(w.PublicKey())}
-	if strings.HasPrefix(view.Algorithm, "ML-DSA-") { // its key, as long as a page, is an address too, but no subject
+	if strings.HasPrefix(view.Algorithm, "ML-DSA-") { // the long public key is an address too, but not a subject
 		view.Address = jose.ThumbprintAKP(view.Algorithm, w.PublicKey())
 	}
 	return say(c, view, "%s\n", view.Address)
