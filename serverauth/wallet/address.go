@@ -8,13 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// ErrInvalidAddress means that the text names a chain's kind of address and is no such
-// address. An *AddressError, which it is wrapped in, says what is wrong.
+// ErrInvalidAddress is returned for a text that claims to be an address of a chain and is
+// not a valid one. The *AddressError that wraps it says what is wrong.
 var ErrInvalidAddress error = &refusal{code: "invalid_address", text: "invalid address"}
 
-// AddressError tells why a text is no address. It is an ErrInvalidAddress.
+// AddressError says why a text is not an address. It is an ErrInvalidAddress.
 type AddressError struct {
-	Reason string // completes "the address …"; holds nothing that a client sent
+	Reason string // completes "the address …"; contains no client input
 }
 
 func (e *AddressError) Error() string { return "invalid address: it " + e.Reason }
@@ -22,34 +22,33 @@ func (e *AddressError) Error() string { return "invalid address: it " + e.Reason
 // Unwrap makes errors.Is find ErrInvalidAddress.
 func (e *AddressError) Unwrap() error { return ErrInvalidAddress }
 
-// Address is an address that was read once, where it entered: without the
-// white space around it, out of its CAIP-10 or did:pkh form, with 0x for 0X. It
-// holds everything that its text tells, so that nobody reads that again. Its
-// zero value is no address.
+// Address is a parsed address; no other code parses its text again. White space
+// around it and the CAIP-10 or did:pkh form are removed, and 0X is 0x. The zero
+// value is no address.
 type Address struct {
 	text      string
 	challenge string
 	kind      AddressKind
 	chain     ChainID
 
-	solana        [ed25519.PublicKeySize]byte // the key that a Solana address is
+	solana        [ed25519.PublicKeySize]byte // the key that a Solana address encodes
 	ethereum      EthereumAddress
 	checksummed   string // EIP-55 form of an Ethereum address
 	wrongChecksum bool
 }
 
-// didPKH is what precedes a CAIP-10 account in a did:pkh identifier.
+// didPKH is the prefix of a CAIP-10 account in a did:pkh identifier.
 const didPKH = "did:pkh:"
 
-// ParseAddress reads an address as people, wallets and libraries write it:
-// with white space around it, with 0X, as a CAIP-10 account or a did:pkh.
-// algorithm is the one that the address signs with, empty where that is not
-// known; an address of an application's own scheme is only trimmed.
+// ParseAddress parses an address as people, wallets and libraries write it:
+// with white space around it, with 0X, as a CAIP-10 account or as a did:pkh.
+// algorithm is the signature algorithm of the address; empty: unknown. An
+// address of an application's own scheme is only trimmed.
 //
-// Text that names a chain's kind (by the algorithm eip191, a CAIP-10 prefix,
-// or 0x and about 40 characters) must be such an address, else the error is an
-// *AddressError, or ErrBadChecksum. Anything else is a Raw address: only the
-// key tells whether it is one.
+// A text that claims to be of a chain (by the algorithm eip191, a CAIP-10
+// prefix, or 0x and about 40 characters) must be a valid address of it.
+// Otherwise the error is an *AddressError or ErrBadChecksum. Any other text is
+// a Raw address; only its key shows whether it is valid.
 func ParseAddress(text, algorithm string) (Address, error) {
 	text = strings.TrimSpace(text)
 	if algorithm != "" && !isBuiltin(algorithm) {
@@ -64,9 +63,9 @@ func ParseAddress(text, algorithm string) (Address, error) {
 	return a, a.CheckFor(algorithm)
 }
 
-// ReadAddress reads what an operator typed, who may name any subject: an address
-// in the forms of ParseAddress, whose checksum is not looked at, or else the text
-// as it is, without the white space around it.
+// ReadAddress parses the text of an operator, who may name any subject. It
+// accepts the forms of ParseAddress and does not check a checksum. Any other
+// text is only trimmed.
 func ReadAddress(text string) Address {
 	text = strings.TrimSpace(text)
 	if bare, chain, err := cutChain(text); err == nil && bare != text {
@@ -79,10 +78,10 @@ func ReadAddress(text string) Address {
 	return read(text)
 }
 
-// onRead is told of every text that is read as an address. Only tests replace it.
+// onRead is called with every text that is parsed as an address. Only tests replace it.
 var onRead = func(string) {}
 
-// read takes a bare address apart. Nothing else does.
+// read parses a bare address. No other function does.
 func read(text string) Address {
 	onRead(text)
 	a := Address{text: text, challenge: text}
@@ -107,19 +106,18 @@ func read(text string) Address {
 	return a
 }
 
-// String is the address without what surrounded it.
+// String returns the bare address, without white space and chain.
 func (a Address) String() string { return a.text }
 
-// Kind tells the kind of the address by its form. Some thumbprints of ML-DSA
-// keys are base58 of 32 bytes by chance: where the algorithm is known, it
-// decides.
+// Kind returns the kind of the address by its form. Some thumbprints of ML-DSA
+// keys happen to be base58 of 32 bytes: if the algorithm is known, it decides.
 func (a Address) Kind() AddressKind { return a.kind }
 
-// Chain is the chain that the address was written with, or no chain.
+// Chain returns the chain that the address was written with, or no chain.
 func (a Address) Chain() ChainID { return a.chain }
 
-// Account is the CAIP-10 id that the address was written as, in canonical
-// form, and empty where it was written without a chain.
+// Account returns the CAIP-10 id of the address in canonical form, or "" if the
+// address was written without a chain.
 func (a Address) Account() string {
 	if a.chain == (ChainID{}) {
 		return ""
@@ -127,15 +125,15 @@ func (a Address) Account() string {
 	return AccountID{Chain: a.chain, Address: a.Canonical()}.String()
 }
 
-// Challenge is the form of the address that a challenge belongs to. It
-// needs no key, and it makes one of what libraries write differently: 0x and
-// 40 hex digits are lowercased, other hex loses its 0x and is lowercased, and
-// anything else stays as it is.
+// Challenge returns the form of the address to which a challenge is bound. It
+// needs no key and is the same for different spellings: 0x and 40 hex digits
+// become lower case, other hex becomes lower case without 0x, and anything else
+// is unchanged.
 func (a Address) Challenge() string { return a.challenge }
 
-// Canonical is the form that the address has as a token's subject: the EIP-55
-// checksum form of an Ethereum address, the canonical form of an address that
-// holds its key, and anything else as it is.
+// Canonical returns the address as a token's subject: the EIP-55 checksum form
+// of an Ethereum address, the canonical form of an address that contains its
+// key, and any other address as it is.
 func (a Address) Canonical() string {
 	if a.kind == Ethereum {
 		return a.checksummed
@@ -146,12 +144,11 @@ func (a Address) Canonical() string {
 	return a.text
 }
 
-// Ethereum returns the 20 bytes of an address of that kind; of any other they
-// are zero.
+// Ethereum returns the 20 bytes of an Ethereum address, or zeros for another kind.
 func (a Address) Ethereum() EthereumAddress { return a.ethereum }
 
-// SolanaKey returns the 32-byte Ed25519 key that a Solana address is, and nil
-// for any other.
+// SolanaKey returns the 32-byte Ed25519 key of a Solana address, or nil for
+// another kind.
 func (a Address) SolanaKey() []byte {
 	if a.kind != Solana {
 		return nil
@@ -159,10 +156,10 @@ func (a Address) SolanaKey() []byte {
 	return a.solana[:]
 }
 
-// MessageAccount returns the Account of the message by which the address signs
-// in with an algorithm; an empty algorithm leaves the choice to the address. It
-// is empty when there is no such message: for an address of no chain without
-// an algorithm, and for eip191 with an address that is not Ethereum's.
+// MessageAccount returns the Account of the message with which the address
+// signs in by the algorithm. If algorithm is empty, the address decides. It
+// returns "" if there is no such message: for a Raw address without an
+// algorithm, and for eip191 with an address that is not Ethereum.
 func (a Address) MessageAccount(algorithm string) string {
 	switch {
 	case a.kind == Ethereum && (algorithm == "" || algorithm == EIP191Algorithm || algorithm == Secp256k1Algorithm):
@@ -176,7 +173,7 @@ func (a Address) MessageAccount(algorithm string) string {
 	}
 }
 
-// cutChain takes an address out of a CAIP-10 account, and reads 0X as 0x.
+// cutChain extracts the address from a CAIP-10 account or a did:pkh, and replaces 0X by 0x.
 func cutChain(whole string) (bare string, chain ChainID, err error) {
 	text, isDID := strings.CutPrefix(whole, didPKH)
 	namespace, _, found := strings.Cut(text, ":")
@@ -187,7 +184,7 @@ func cutChain(whole string) (bare string, chain ChainID, err error) {
 		return "", chain, &AddressError{"must be written NAMESPACE:CHAIN:ADDRESS after a namespace or did:pkh"}
 	case found && err != nil && isNearlyEthereum(text[strings.LastIndexByte(text, ':')+1:]):
 		return "", chain, &AddressError{"has a prefix that is no chain: it must be 0x and 40 hex digits, or NAMESPACE:CHAIN:ADDRESS"}
-	case err != nil: // no account, but what it is
+	case err != nil: // not an account: the text as it is
 		bare = whole
 	case !ours:
 		return "", chain, &AddressError{"has a namespace other than " + NamespaceEthereum + " and " + NamespaceSolana}
@@ -197,8 +194,8 @@ func cutChain(whole string) (bare string, chain ChainID, err error) {
 	return lower0X(bare), chain, nil
 }
 
-// namesChain tells whether text begins like an account or a did:pkh of our
-// chains, in any letter case.
+// namesChain reports whether text begins like an Ethereum or Solana account or
+// a did:pkh, in any letter case.
 func namesChain(text string) bool {
 	for _, prefix := range []string{NamespaceEthereum + ":", NamespaceSolana + ":", didPKH} {
 		if len(text) >= len(prefix) && strings.EqualFold(text[:len(prefix)], prefix) {
@@ -215,8 +212,8 @@ func lower0X(text string) string {
 	return text
 }
 
-// CheckFor refuses what names a chain's kind and is no address of it, as
-// ParseAddress does.
+// CheckFor returns the error of ParseAddress for an address that claims to be
+// of a chain and is not valid there.
 func (a Address) CheckFor(algorithm string) error {
 	switch {
 	case algorithm != "" && !isBuiltin(algorithm):
@@ -234,8 +231,8 @@ func (a Address) CheckFor(algorithm string) error {
 	return nil
 }
 
-// isNearlyEthereum tells whether text is 0x and about 40 characters. No raw
-// key is so short or so long.
+// isNearlyEthereum reports whether text is 0x and about 40 characters. No raw
+// key has such a length.
 func isNearlyEthereum(text string) bool {
 	length := utf8.RuneCountInString(text)
 	return strings.HasPrefix(text, "0x") && length >= 2+36 && length <= 2+44

@@ -7,12 +7,12 @@ import (
 	"github.com/mr-tron/base58"
 )
 
-// AddressKind is what an address looks like, before any key is known.
+// AddressKind is the kind of an address by its form, before any key is known.
 type AddressKind int
 
 const (
-	// Raw is anything that names a bare key: hex, a thumbprint, or nothing
-	// that is known.
+	// Raw is an address without a chain: a key in hex, a thumbprint, or an
+	// unknown form.
 	Raw AddressKind = iota
 	// Ethereum is 0x and 40 hex digits.
 	Ethereum
@@ -20,7 +20,7 @@ const (
 	Solana
 )
 
-// Namespace is the CAIP-2 namespace of the kind's chains, empty for Raw.
+// Namespace returns the CAIP-2 namespace of the kind's chains, or "" for Raw.
 func (k AddressKind) Namespace() string {
 	switch k {
 	case Ethereum:
@@ -38,8 +38,8 @@ const (
 	maxSolanaAddress = 44
 )
 
-// solanaKey returns the 32-byte Ed25519 key that a Solana address is, and
-// whether it is one.
+// solanaKey returns the 32-byte Ed25519 key of a Solana address; ok reports
+// whether address is one.
 func solanaKey(address string) (key []byte, ok bool) {
 	if len(address) < minSolanaAddress || len(address) > maxSolanaAddress {
 		return nil, false
@@ -48,8 +48,8 @@ func solanaKey(address string) (key []byte, ok bool) {
 	return key, err == nil && len(key) == ed25519.PublicKeySize
 }
 
-// hexDigits strips an optional 0x and returns the classes of what remains, as
-// bits among others: noHex unless it is hex of at least one whole byte.
+// hexDigits strips an optional 0x and returns the rest with the classes of its
+// characters. They include noHex unless the rest is hex of one or more bytes.
 func hexDigits(text string) (digits string, classes byte) {
 	digits = strings.TrimPrefix(text, "0x")
 	if digits == "" || len(digits)%2 != 0 {
@@ -61,14 +61,14 @@ func hexDigits(text string) (digits string, classes byte) {
 	return digits, classes
 }
 
-// A hexValue is a digit's value and the class of its character.
+// The classes in hexValues. The four lower bits are the value of the digit.
 const (
 	upperHex = 0x10
 	noHex    = 0x20
 )
 
-// hexValues has the value of each character. A key of ML-DSA has thousands of
-// digits, so they are read without a branch.
+// hexValues has the value and class of each character. An ML-DSA key has
+// thousands of digits, so they are read without a branch.
 var hexValues = func() (values [256]byte) {
 	for c := range values {
 		values[c] = noHex

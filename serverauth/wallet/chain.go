@@ -2,20 +2,19 @@ package wallet
 
 import "strings"
 
-// The CAIP-2 namespaces of the chains whose wallets are known.
+// The CAIP-2 namespaces of the supported chains.
 const (
 	NamespaceEthereum = "eip155"
 	NamespaceSolana   = "solana"
 )
 
-// ChainID is a CAIP-2 chain, for instance eip155:1. Its zero value is no
-// chain.
+// ChainID is a CAIP-2 chain, for instance eip155:1. The zero value is no chain.
 type ChainID struct {
 	Namespace, Reference string
 }
 
-// solanaClusters are the names that Solana's tools give to its public chains,
-// and the CAIP-2 reference of each: the start of its genesis hash.
+// solanaClusters maps the names of Solana's public chains to their CAIP-2
+// references: the start of the genesis hash.
 var solanaClusters = map[string]string{
 	"mainnet": "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp",
 	"devnet":  "EtWTRABZaYq6iMfeYKouRu166VU2xqa1",
@@ -26,11 +25,11 @@ var solanaClusters = map[string]string{
 // It has no fixed genesis hash, so its name is its reference.
 const solanaLocalnet = "localnet"
 
-// ParseChainID reads namespace:reference by CAIP-2: 3 to 8 of a-z, 0-9 and -,
+// ParseChainID parses namespace:reference (CAIP-2): 3 to 8 of a-z, 0-9 and -,
 // then 1 to 32 of letters, digits, - and _. An eip155 reference must be a
-// decimal number without leading zeros. solana:mainnet,
-// solana:devnet and solana:testnet, as the Wallet Standard writes them, become the
-// chain's genesis hash. Anything else is ErrInvalidChainID.
+// decimal number without leading zeros. solana:mainnet, solana:devnet and
+// solana:testnet, the names of the Wallet Standard, become the chain's genesis
+// hash. The error is ErrInvalidChainID.
 func ParseChainID(text string) (ChainID, error) {
 	namespace, reference, ok := strings.Cut(text, ":")
 	if !ok || len(namespace) < 3 || len(namespace) > 8 || !consistsOf(namespace, isNamespaceChar) ||
@@ -50,14 +49,14 @@ func ParseChainID(text string) (ChainID, error) {
 	return ChainID{Namespace: namespace, Reference: reference}, nil
 }
 
-// anyReference is the reference of what stands for every chain of a namespace.
+// anyReference is the reference of a ChainID for every chain of a namespace.
 const anyReference = "*"
 
-// mainNetworks are the references of the chains that people mean who name none.
+// mainNetworks are the references of the default chains.
 var mainNetworks = map[string]string{NamespaceEthereum: "1", NamespaceSolana: solanaClusters["mainnet"]}
 
-// ParseAllowedChain reads a chain as ParseChainID does, or eip155:* or solana:*
-// for every chain of the kind.
+// ParseAllowedChain parses a chain as ParseChainID does, or eip155:* or
+// solana:* for every chain of the namespace.
 func ParseAllowedChain(text string) (ChainID, error) {
 	namespace, reference, _ := strings.Cut(text, ":")
 	if _, known := mainNetworks[namespace]; known && reference == anyReference {
@@ -66,10 +65,10 @@ func ParseAllowedChain(text string) (ChainID, error) {
 	return ParseChainID(text)
 }
 
-// IsAny reports whether c stands for every chain of its namespace.
+// IsAny reports whether c means every chain of its namespace.
 func (c ChainID) IsAny() bool { return c.Reference == anyReference }
 
-// String is namespace:reference, or empty for no chain.
+// String returns namespace:reference, or "" for no chain.
 func (c ChainID) String() string {
 	if c == (ChainID{}) {
 		return ""
@@ -83,9 +82,8 @@ type AccountID struct {
 	Address string
 }
 
-// ParseAccountID reads namespace:reference:address by CAIP-10, where the
-// address is 1 to 128 of letters, digits, -, . and %. Anything else is
-// ErrInvalidAccountID.
+// ParseAccountID parses namespace:reference:address (CAIP-10). The address is 1
+// to 128 of letters, digits, -, . and %. The error is ErrInvalidAccountID.
 func ParseAccountID(text string) (AccountID, error) {
 	end := max(strings.LastIndexByte(text, ':'), 0)
 	chain, err := ParseChainID(text[:end])
@@ -96,16 +94,16 @@ func ParseAccountID(text string) (AccountID, error) {
 	return AccountID{Chain: chain, Address: address}, nil
 }
 
-// String is namespace:reference:address.
+// String returns namespace:reference:address.
 func (a AccountID) String() string { return a.Chain.String() + ":" + a.Address }
 
-// solanaReference is the length of the start of a genesis hash that is a
-// chain's CAIP-2 reference.
+// solanaReference is the length of a Solana chain's CAIP-2 reference, which is
+// the start of its genesis hash.
 const solanaReference = 32
 
-// parseSolanaChain reads the Chain ID line of a Sign-In with Solana message: the
-// name of a cluster, or, as WalletConnect and AppKit write it, the CAIP-2 id
-// with or without its namespace.
+// parseSolanaChain parses the Chain ID of a Sign-In with Solana message: the
+// name of a cluster, or the CAIP-2 id with or without its namespace, as
+// WalletConnect and AppKit write it.
 func parseSolanaChain(name string) (ChainID, bool) {
 	if name == solanaLocalnet {
 		return ChainID{NamespaceSolana, name}, true

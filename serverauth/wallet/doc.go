@@ -1,23 +1,21 @@
-// Package wallet knows how wallets sign and what they sign: the signature
-// schemes, the addresses that name a key, and the texts that a wallet shows to
-// the person who signs in.
+// Package wallet verifies the signatures of wallets and parses what they sign:
+// signature schemes, addresses, and the messages that a person signs to sign
+// in.
 //
-// The threat it answers is a client that claims an address which is not its
-// own. So nothing is derived from what a client typed: a [Scheme] first proves
-// which key signed ([Scheme.Verify]), and only then is the claimed address
-// held against that key ([Scheme.Identify]). The [Identity] that comes out,
-// not the request, is what a token may be issued for.
+// The threat it answers is a client that claims the address of another user.
+// [Scheme.Verify] first determines which key signed. Only then does
+// [Scheme.Identify] compare the claimed address with that key. A token may be
+// issued only for the resulting [Identity], not for what the request claims.
 //
-// A signed text is worth as much as the rules it is read by. [ParseMessage] is
-// the one parser for the three kinds of text (EIP-4361 for Ethereum, Sign-In
-// with Solana, CAIP-122 for keys without a chain); it accepts the grammar and
-// nothing beside it. [MessagePolicy.Check] then holds domain, URI, chain and
-// times against the site's own rules. Whether the nonce is alive is for the
-// caller to ask, with [Message.Nonce].
+// [ParseMessage] is the only parser of the three kinds of message: EIP-4361 for
+// Ethereum, Sign-In with Solana, and CAIP-122 for keys without a chain. It is
+// strict. [MessagePolicy.Check] then checks domain, URI, chain and times
+// against the policy of the site. The caller must check that [Message.Nonce] is
+// a valid challenge.
 //
-// Every function takes bytes of any length and content and answers with an
-// error, never with a panic. [Code] names the rule that refused.
+// Every function accepts input of any length and content. Invalid input is an
+// error, never a panic. [Code] returns the name of the rule that was violated.
 //
-// The package has no state, does no input or output, and may be used from any
-// number of goroutines.
+// The package does no input or output and is safe for concurrent use. Its only
+// state is the cache of keys in each ML-DSA scheme.
 package wallet

@@ -9,18 +9,17 @@ import (
 
 // Domain is a site that people sign in to: one entry of allowed_domains.
 type Domain struct {
-	// Scheme is the one scheme that the site is served with. When it is
-	// empty that is https, or http as well for a loopback host.
+	// Scheme is the URI scheme of the site. Empty: https, and for a loopback
+	// host also http.
 	Scheme string
 
-	// Host is host[:port] in lower case, as a page's location.host is.
+	// Host is host[:port] in lower case, as in a page's location.host.
 	Host string
 }
 
-// ParseDomain reads [scheme://]host[:port]. There are no wildcards; the host
-// is a name in ASCII (punycode for others), an IPv4 address, or an IPv6
-// address in brackets. Scheme and host become lower case, as browsers have
-// them.
+// ParseDomain parses [scheme://]host[:port]. There are no wildcards. The host
+// is a name in ASCII (punycode for others), an IPv4 address, or an IPv6 address
+// in brackets. Scheme and host become lower case, as in browsers.
 func ParseDomain(text string) (Domain, error) {
 	scheme, host, found := strings.Cut(strings.ToLower(text), "://")
 	if !found {
@@ -35,18 +34,18 @@ func ParseDomain(text string) (Domain, error) {
 	return Domain{Scheme: scheme, Host: host}, nil
 }
 
-// Allows reports whether a message that names this scheme and host[:port] was
-// made for the site. The comparison is exact; a message without a scheme is
-// for any that the site permits.
+// Allows reports whether a message with this scheme and host[:port] is for the
+// site. The comparison is exact. A message without a scheme is for every scheme
+// of the site.
 func (d Domain) Allows(scheme, host string) bool {
 	return host == d.Host && (scheme == "" || scheme == d.Scheme || d.Scheme == "" && d.permits(scheme))
 }
 
-// Origin is the site's scheme://host[:port]. A loopback host without a scheme
-// is taken to be http.
+// Origin returns the site's scheme://host[:port]. If a loopback host has no
+// scheme, it is http.
 func (d Domain) Origin() string { return d.scheme() + "://" + d.Host }
 
-// String is the domain as ParseDomain reads it.
+// String returns the domain in the form that ParseDomain parses.
 func (d Domain) String() string {
 	if d.Scheme == "" {
 		return d.Host
@@ -64,7 +63,7 @@ func (d Domain) scheme() string {
 	return "https"
 }
 
-// permits is the rule for an entry without a scheme.
+// permits reports whether an entry without a scheme allows the scheme.
 func (d Domain) permits(scheme string) bool {
 	return scheme == "https" || scheme == "http" && isLoopback(d.Host)
 }

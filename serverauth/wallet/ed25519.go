@@ -21,9 +21,9 @@ type ed25519Scheme struct{}
 // which is what Solana wallets produce with signMessage. Keys are 32 bytes,
 // signatures 64.
 //
-// Keys of low order are refused, since a signature for one proves nothing, and
-// so are keys and signatures in any encoding but the canonical one: no
-// signature has a second form that verifies.
+// Keys of low order are refused, because a signature for one proves nothing.
+// Keys and signatures must be in canonical encoding, so that no signature has a
+// second valid form.
 //
 // An address is the key in hex, or in base58 as on Solana; the canonical
 // address keeps the form that was given.
@@ -74,7 +74,7 @@ var fieldPrime = [32]byte{
 }
 
 // lowOrderY are the y coordinates, little endian, of the eight points whose
-// order divides the cofactor. Both signs of x belong to each.
+// order divides the cofactor. The sign of x does not matter.
 var lowOrderY = [][32]byte{
 	{0x01}, // order 1, the neutral element
 	{ // order 2: p-1
@@ -93,8 +93,8 @@ var lowOrderY = [][32]byte{
 }
 
 // checkEd25519Key refuses keys of low order and keys whose y is not reduced
-// (RFC 8032, 5.1.3, step 1). publicKey has 32 bytes; whether it is on the
-// curve is left to the verification.
+// (RFC 8032, 5.1.3, step 1). publicKey has 32 bytes. ed25519.Verify checks
+// whether it is on the curve.
 func checkEd25519Key(publicKey []byte) error {
 	y := [32]byte(publicKey)
 	y[31] &= 0x7f // the sign of x

@@ -16,19 +16,19 @@ const EIP191Algorithm = "eip191"
 
 type eip191Scheme struct{}
 
-// EIP191 is what every Ethereum wallet produces with personal_sign: ECDSA on
-// secp256k1 over the Keccak-256 of the message behind its prefix (ERC-191,
+// EIP191 is the signature that Ethereum wallets make with personal_sign: ECDSA
+// on secp256k1 over the Keccak-256 of a prefix and the message (ERC-191,
 // version 0x45).
 //
 // A signature is 65 bytes, r‖s‖v with v 0, 1, 27 or 28, or the 64 bytes of
-// EIP-2098, where the top bit of s stands for v. s must be in the lower half.
-// The key is recovered from the signature and returned uncompressed; the
+// EIP-2098, where the top bit of s encodes v. s must be at most half the order.
+// The key is recovered from the signature and returned uncompressed. The
 // publicKey given to Verify may be the 20-byte address or the SEC1 key that it
 // must match, or empty to match any.
 //
 // An address is 0x and 40 hex digits; the canonical one has its EIP-55
-// checksum. Since the key was recovered and not claimed, an address that it
-// does not yield is an ErrInvalidSignature as well as an ErrAddressMismatch.
+// checksum. The key was recovered and not claimed: an address of another key is
+// therefore both an ErrInvalidSignature and an ErrAddressMismatch.
 func EIP191() Scheme { return eip191Scheme{} }
 
 func (eip191Scheme) Algorithm() string { return EIP191Algorithm }
@@ -69,8 +69,8 @@ func (eip191Scheme) identify(address Address, key []byte) (Identity, error) {
 	return id, err
 }
 
-// eip191Expectation reads the publicKey of Verify: what must the recovered key
-// be?
+// eip191Expectation returns the check of the recovered key against the
+// publicKey given to Verify.
 func eip191Expectation(publicKey []byte) (matches func(*secp256k1.PublicKey) bool, err error) {
 	switch len(publicKey) {
 	case 0:
@@ -114,15 +114,15 @@ func eip191Compact(signature []byte) (compact [65]byte, err error) {
 	return compact, err
 }
 
-// PersonalHash is what personal_sign signs of a message, and what a contract wallet is asked about.
+// PersonalHash returns the hash of a message that personal_sign signs and that a contract wallet is asked about.
 func PersonalHash(message []byte) [32]byte {
 	prefix := strconv.AppendInt([]byte("\x19Ethereum Signed Message:\n"), int64(len(message)), 10)
 	return keccak256(prefix, message)
 }
 
-// IsSignedByKey reports whether the key of address made an [EIP191] signature, also one that is refused because its s is high
-// (anybody can make it of the low one), or since it came with another public key. A chain, which would take it for an
-// account without code, is not asked about it.
+// IsSignedByKey reports whether the key of address made an [EIP191] signature. This includes signatures that are refused
+// because s is high (anyone can compute that from the low s) or because another public key came with them. The chain is not
+// asked about such a signature: it would treat the address as an account without code.
 func IsSignedByKey(address Address, message, signature []byte) bool {
 	if isRecovered(address, message, signature) {
 		return true

@@ -8,20 +8,20 @@ import (
 	"unicode/utf8"
 )
 
-// Envelope is the text that a Solana wallet signed and, where the wallet put
-// an off-chain message envelope around it, who that names as its signers.
+// Envelope is the text that a Solana wallet signed. If the wallet used an
+// off-chain message envelope, it has the signers that this names.
 type Envelope struct {
 	// Text is the message inside. It has not been parsed.
 	Text string
 
-	// Signers are the 32-byte keys that the envelope names. There are none
-	// around plain text and in the legacy form.
+	// Signers are the 32-byte keys that the envelope names. Plain text and the
+	// legacy form have none.
 	Signers [][]byte
 }
 
 // The parts of an off-chain message. All three forms begin with the signing
-// domain, whose first byte no UTF-8 text and no transaction can have, and a
-// version byte.
+// domain and a version byte. Neither UTF-8 text nor a transaction can begin
+// with the first byte of the domain.
 const (
 	offchainDomain     = "\xffsolana offchain"
 	applicationDomain  = 32
@@ -39,10 +39,10 @@ var (
 	errSigners   = &SyntaxError{Reason: "off-chain envelope must name its signers, in version 1 sorted and once each"}
 )
 
-// Unwrap reads the bytes that a Solana wallet signed: plain text, or an
+// Unwrap parses the bytes that a Solana wallet signed: plain text, or an
 // off-chain message in the form of the command-line tools (version 0 without
-// signers), version 0 or version 1. What it is follows from the bytes alone,
-// so bytes have one reading whoever signed them. The error is a *SyntaxError.
+// signers), version 0 or version 1. The bytes alone determine the form, so that
+// they mean the same for every signer. The error is a *SyntaxError.
 //
 // The signature is over all the bytes given, not over Text.
 func Unwrap(signed []byte) (Envelope, error) {
@@ -75,9 +75,9 @@ func (e Envelope) CheckSigner(key []byte) error {
 	return nil
 }
 
-// isLegacy tells the two forms of version 0 apart. A legacy body is a format,
-// a length and a text without control characters; where that text would be, a
-// body with signers has its format byte, which is a control character.
+// isLegacy reports whether a body of version 0 names no signers: it is a
+// format, a length and a text without control characters but LF. In a body with
+// signers, that text would contain the format byte, a control character.
 func isLegacy(body []byte) bool {
 	if len(body) == 0 {
 		return false
@@ -86,8 +86,8 @@ func isLegacy(body []byte) bool {
 	return ok && !bytes.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' })
 }
 
-// unwrapV0 reads application domain, format, signers, length and text. size is
-// that of the whole envelope in bytes.
+// unwrapV0 parses application domain, format, signers, length and text. size is
+// the size of the whole envelope in bytes.
 func unwrapV0(body []byte, size int) (Envelope, error) {
 	if len(body) <= applicationDomain {
 		return Envelope{}, errTruncated
@@ -105,7 +105,7 @@ func unwrapV0(body []byte, size int) (Envelope, error) {
 	return envelope, nil
 }
 
-// unwrapV1 reads signers and text; the text goes to the end.
+// unwrapV1 parses the signers, and the text up to the end.
 func unwrapV1(body []byte) (Envelope, error) {
 	signers, text, err := cutSigners(body)
 	if err != nil {
@@ -122,8 +122,8 @@ func unwrapV1(body []byte) (Envelope, error) {
 	return Envelope{Text: string(text), Signers: signers}, nil
 }
 
-// cutText reads a length of two bytes, little endian, and the text that it is
-// the length of, which must end the envelope.
+// cutText reads a length of two bytes, little endian, and a text of that
+// length; ok is false unless the text ends the envelope.
 func cutText(body []byte) (text []byte, ok bool) {
 	if len(body) < 2 {
 		return nil, false
@@ -132,8 +132,8 @@ func cutText(body []byte) (text []byte, ok bool) {
 	return text, len(text) == int(length)
 }
 
-// readText reads length and text and holds them against the format. size is
-// that of the whole envelope in bytes.
+// readText reads length and text and checks them against the format. size is
+// the size of the whole envelope in bytes.
 func readText(format byte, body []byte, size int) (Envelope, error) {
 	text, ok := cutText(body)
 	if !ok {
@@ -156,7 +156,7 @@ func isPrintableASCII(text []byte) bool {
 	return !bytes.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
-// cutSigners reads a count and so many keys of 32 bytes.
+// cutSigners reads a count of one byte and that many keys of 32 bytes.
 func cutSigners(body []byte) (signers [][]byte, rest []byte, err error) {
 	if len(body) == 0 {
 		return nil, nil, errTruncated

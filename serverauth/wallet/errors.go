@@ -5,47 +5,47 @@ import (
 	"fmt"
 )
 
-// What a signature or an address is refused for. The three precise ones
-// satisfy errors.Is for ErrInvalidSignature too.
+// Errors of signatures and addresses. ErrHighS, ErrLowOrderKey and
+// ErrWrongLength are also an ErrInvalidSignature.
 var (
-	// ErrInvalidSignature: the signature is not one of this key over this
-	// message, or key or signature cannot be one at all.
+	// ErrInvalidSignature: the signature is not valid for this key and message,
+	// or the key or signature is malformed.
 	ErrInvalidSignature error = &refusal{code: "invalid_signature", text: "signature verification failed"}
 
-	// ErrHighS: an ECDSA signature whose s is above half the group's order.
-	// Anyone can make it from the low one, so only the low one is accepted.
+	// ErrHighS: an ECDSA signature whose s is above half the group order.
+	// Anyone can compute it from the low s, so only the low s is accepted.
 	ErrHighS error = &refusal{code: "high_s", text: "s is above half the order", parent: ErrInvalidSignature}
 
 	// ErrLowOrderKey: an Ed25519 key for which anyone can make signatures.
 	ErrLowOrderKey error = &refusal{code: "low_order_key", text: "public key has low order", parent: ErrInvalidSignature}
 
-	// ErrWrongLength: a public key or signature of a length that the scheme
-	// does not have.
+	// ErrWrongLength: a public key or signature of a wrong length for the
+	// scheme.
 	ErrWrongLength error = &refusal{code: "wrong_length", text: "wrong length", parent: ErrInvalidSignature}
 
-	// ErrBadChecksum: an Ethereum address in mixed case that is not the one
-	// EIP-55 demands, most likely a typing error.
+	// ErrBadChecksum: an Ethereum address in mixed case with a wrong EIP-55
+	// checksum, most likely a typing error.
 	ErrBadChecksum error = &refusal{code: "bad_checksum", text: "address checksum is wrong"}
 
 	// ErrNoChecksum: an Ethereum address in all lower or all upper case where
 	// its EIP-55 checksum is required. It is an ErrBadChecksum.
 	ErrNoChecksum error = &refusal{code: "bad_checksum", text: "address has no checksum", parent: ErrBadChecksum}
 
-	// ErrAddressMismatch: the key that signed does not yield the address that
-	// was claimed.
+	// ErrAddressMismatch: the claimed address is not that of the key that
+	// signed.
 	ErrAddressMismatch error = &refusal{code: "address_mismatch", text: "address does not match verified public key"}
 )
 
-// What a message is refused for.
+// Errors of sign-in messages.
 var (
-	// ErrMalformedMessage: the text is not a sign-in message by its grammar.
-	// A *SyntaxError, which it is usually wrapped in, names the line.
+	// ErrMalformedMessage: the text does not follow the grammar of sign-in
+	// messages. It is usually wrapped in a *SyntaxError, which names the line.
 	ErrMalformedMessage error = &refusal{code: "malformed_message", text: "malformed message"}
 
 	// ErrDomainMismatch: the message was made for another site.
 	ErrDomainMismatch error = &refusal{code: "domain_mismatch", text: "message domain is not allowed"}
 
-	// ErrURIMismatch: the message's URI is of no allowed site.
+	// ErrURIMismatch: the message's URI is not of an allowed site.
 	ErrURIMismatch error = &refusal{code: "uri_mismatch", text: "message URI is not of an allowed domain"}
 
 	// ErrChainNotAllowed: the message names a chain that is not configured.
@@ -54,7 +54,7 @@ var (
 	// ErrMessageExpired: its Expiration Time has passed.
 	ErrMessageExpired error = &refusal{code: "message_expired", text: "message has expired"}
 
-	// ErrMessageNotYetValid: its Not Before has not come.
+	// ErrMessageNotYetValid: its Not Before is in the future.
 	ErrMessageNotYetValid error = &refusal{code: "message_not_yet_valid", text: "message is not valid yet"}
 
 	// ErrIssuedAtOutOfRange: its Issued At is in the future, or older than a
@@ -62,7 +62,7 @@ var (
 	ErrIssuedAtOutOfRange error = &refusal{code: "issued_at_out_of_range", text: "message issue time is out of range"}
 )
 
-// What an identifier of a chain is refused for.
+// Errors of chain and account identifiers.
 var (
 	// ErrInvalidChainID: not a CAIP-2 chain.
 	ErrInvalidChainID error = &refusal{code: "invalid_chain_id", text: "invalid chain_id"}
@@ -71,7 +71,7 @@ var (
 	ErrInvalidAccountID error = &refusal{code: "invalid_account_id", text: "invalid account id"}
 )
 
-// LengthError tells what has the wrong length. It is an ErrWrongLength.
+// LengthError says what has the wrong length. It is an ErrWrongLength.
 type LengthError struct {
 	Of   string // "public key" or "signature"
 	Got  int    // bytes
@@ -85,10 +85,10 @@ func (e *LengthError) Error() string {
 // Unwrap makes errors.Is find ErrWrongLength.
 func (e *LengthError) Unwrap() error { return ErrWrongLength }
 
-// FormError tells which of key and signature cannot be one, whatever was signed.
+// FormError says why a key or signature is malformed, whatever the message is.
 // It is an ErrInvalidSignature.
 type FormError struct {
-	Reason string // begins with "the public key" or "the signature"; holds nothing that a client sent but numbers
+	Reason string // begins with "the public key" or "the signature"; contains no client input except numbers
 }
 
 func (e *FormError) Error() string { return e.Reason }
@@ -96,7 +96,7 @@ func (e *FormError) Error() string { return e.Reason }
 // Unwrap makes errors.Is find ErrInvalidSignature.
 func (e *FormError) Unwrap() error { return ErrInvalidSignature }
 
-// keyLength and signatureLength are what the schemes refuse with.
+// keyLength and signatureLength return the *LengthError of a scheme.
 func keyLength(key []byte, want string) error {
 	return &LengthError{Of: "public key", Got: len(key), Want: want}
 }
@@ -105,8 +105,8 @@ func signatureLength(signature []byte, want string) error {
 	return &LengthError{Of: "signature", Got: len(signature), Want: want}
 }
 
-// refusal is a sentinel with a stable machine code. Its parent is the wider
-// sentinel that it also is.
+// refusal is a sentinel error with a stable machine-readable code. errors.Is
+// also finds its parent, which is more general.
 type refusal struct {
 	code, text string
 	parent     error
@@ -116,12 +116,11 @@ func (r *refusal) Error() string { return r.text }
 
 func (r *refusal) Unwrap() error { return r.parent }
 
-// Code returns the stable name of the rule behind err, as it stands in a
-// problem's code and in the security log: invalid_signature, high_s,
-// low_order_key, wrong_length, bad_checksum, address_mismatch,
-// malformed_message, domain_mismatch, uri_mismatch, chain_not_allowed,
-// message_expired, message_not_yet_valid, issued_at_out_of_range,
-// invalid_chain_id, invalid_account_id or invalid_address. It is empty for an error that is none of this package's.
+// Code returns the stable name of the rule behind err, as in the code of a problem and in the
+// security log: invalid_signature, high_s, low_order_key, wrong_length, bad_checksum,
+// address_mismatch, malformed_message, domain_mismatch, uri_mismatch, chain_not_allowed,
+// message_expired, message_not_yet_valid, issued_at_out_of_range, invalid_chain_id,
+// invalid_account_id or invalid_address. It returns "" for an error of another package.
 func Code(err error) string {
 	var r *refusal
 	if errors.As(err, &r) {

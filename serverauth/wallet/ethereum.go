@@ -36,8 +36,8 @@ func (a Address) checkEthereum() error {
 	}
 }
 
-// String is the address with its EIP-55 checksum: a letter is upper case where
-// the digit of the hash of the lowercase address is 8 or more.
+// String returns the address with its EIP-55 checksum: a letter is upper case
+// where the digit of the hash of the lowercase address is 8 or more.
 func (a EthereumAddress) String() string {
 	var digits [40]byte
 	hex.Encode(digits[:], a[:])
@@ -51,7 +51,7 @@ func (a EthereumAddress) String() string {
 	return "0x" + string(digits[:])
 }
 
-// identifyEthereum holds a claimed Ethereum address against a key.
+// identifyEthereum compares a claimed Ethereum address with a key.
 func identifyEthereum(address Address, key *secp256k1.PublicKey) (Identity, error) {
 	if address.wrongChecksum {
 		return Identity{}, ErrBadChecksum

@@ -6,8 +6,8 @@ import (
 )
 
 // WalletID returns the wallet id (RFC 7638 thumbprint) of an address that
-// holds its key: hex of a raw key, or base58. It is empty for an Ethereum
-// address and a thumbprint, which do not, and for what is no address.
+// contains its key, in hex or base58. It returns "" for any other address, such
+// as an Ethereum address or a thumbprint.
 func (a Address) WalletID() string {
 	id, _ := a.ofOwnKey()
 	return id.WalletID
@@ -20,7 +20,7 @@ func (a Address) HoldsKey() bool {
 	return scheme != nil
 }
 
-// ofOwnKey identifies an address by the key that it holds.
+// ofOwnKey identifies an address by the key that it contains.
 func (a Address) ofOwnKey() (id Identity, ok bool) {
 	scheme, key := a.ownKey()
 	if scheme == nil {
@@ -30,7 +30,7 @@ func (a Address) ofOwnKey() (id Identity, ok bool) {
 	return id, err == nil
 }
 
-// ownKey returns the key that an address holds, and the scheme that has keys of that length.
+// ownKey returns the key that an address contains, and the scheme that has keys of that length.
 func (a Address) ownKey() (builtin, []byte) {
 	if a.kind == Solana {
 		return ed25519Scheme{}, a.solana[:]
@@ -46,7 +46,7 @@ func (a Address) ownKey() (builtin, []byte) {
 	return scheme, key
 }
 
-// schemeOf is the scheme whose raw keys have that many bytes, or nil.
+// schemeOf returns the scheme whose raw keys have keySize bytes, or nil.
 func schemeOf(keySize int) builtin {
 	switch keySize {
 	case ed25519.PublicKeySize:

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// MaxMessageSize is the longest message that is read, in bytes.
+// MaxMessageSize is the maximum size of a message in bytes.
 const MaxMessageSize = 16 << 10
 
 // The accounts of the two messages that belong to a chain. The account of any
@@ -16,15 +16,15 @@ const (
 	SolanaAccount   = "Solana"
 )
 
-// Message is what a person reads and signs to sign in: an EIP-4361 message
-// when Account is "Ethereum", a Sign-In with Solana message when it is
-// "Solana", and else the CAIP-122 text of the algorithm that Account names.
+// Message is the text that a person signs to sign in: an EIP-4361 message if
+// Account is "Ethereum", a Sign-In with Solana message if it is "Solana", and
+// else the CAIP-122 message of the algorithm that Account names.
 //
-// A message that [ParseMessage] returned follows its grammar, no more. It may
-// be trusted after [MessagePolicy.Check] has accepted it, its Nonce has been
-// found alive, and its signature has been verified for its Address.
+// A message from [ParseMessage] follows the grammar, no more. It may be trusted
+// after [MessagePolicy.Check] has accepted it, its Nonce was found to be a
+// valid challenge, and its signature was verified for its Address.
 type Message struct {
-	// Scheme is the URI scheme before the domain, mostly empty. Only EIP-4361
+	// Scheme is the URI scheme before the domain, usually empty. Only EIP-4361
 	// has it.
 	Scheme string
 
@@ -36,37 +36,37 @@ type Message struct {
 
 	// Address is the signer as the message shows it.
 	Address string
-	signer  Address // of readFrom
-	// readFrom is the Address of which signer was read.
+	signer  Address // parsed from readFrom
+	// readFrom is the Address from which signer was parsed.
 	readFrom string
 
 	// Statement is the text for the person; empty for none.
 	Statement string
 
-	// URI is the page that asks. A Solana message may be without.
+	// URI is the page that asks for the sign-in. It may be empty for Solana.
 	URI string
 
-	// Chain is zero where the message names none: always for a bare key,
-	// sometimes for Solana.
+	// Chain is zero if the message names none: always for a bare key, sometimes
+	// for Solana.
 	Chain ChainID
 
-	// Nonce is 8 or more letters and digits. Whether it is a live challenge of
-	// Address is for the caller to check.
+	// Nonce is 8 or more letters and digits. The caller must check that it is a
+	// valid challenge of Address.
 	Nonce string
 
 	IssuedAt       time.Time
 	ExpirationTime *time.Time // nil: none
 	NotBefore      *time.Time // nil: none
 
-	// RequestID is whatever the client's library put there; empty for none.
+	// RequestID is set by the client's library; empty: none.
 	RequestID string
 
 	// Resources are URIs. A message may have the heading and no resource.
 	Resources []string
 }
 
-// NewMessage returns a message of an account for its signer, still without all
-// else. It shows an Ethereum address with its checksum.
+// NewMessage returns a message of an account with its signer; all other fields
+// are empty. An Ethereum address is written with its checksum.
 func NewMessage(account string, signer Address) *Message {
 	m := &Message{Account: account, signer: signer}
 	if m.Kind() == Ethereum {
@@ -76,8 +76,8 @@ func NewMessage(account string, signer Address) *Message {
 	return m
 }
 
-// Signer is the Address of the message, read. Only the message of a raw key may
-// write it with 0X.
+// Signer returns the parsed Address of the message. Only in the message of a
+// raw key may it begin with 0X.
 func (m *Message) Signer() Address {
 	switch {
 	case m.readFrom == m.Address:
@@ -89,7 +89,7 @@ func (m *Message) Signer() Address {
 	}
 }
 
-// Kind is the kind of address that the message's account has.
+// Kind returns the kind of address that the message's account has.
 func (m *Message) Kind() AddressKind {
 	switch m.Account {
 	case EthereumAccount:
@@ -113,8 +113,8 @@ func (m *Message) Fits(algorithm string) bool {
 	}
 }
 
-// String is the text to sign. Only where Validate returns nil does ParseMessage
-// read the same message from it.
+// String returns the text to sign. ParseMessage reads the same message from it
+// only if Validate returns nil.
 func (m *Message) String() string {
 	var b strings.Builder
 	if m.Scheme != "" {
@@ -153,15 +153,15 @@ func (m *Message) String() string {
 	return b.String()
 }
 
-// Validate reports whether the text of the message is read back as the same
-// message. It refuses what would change the meaning of another line, such as a
-// line feed in the statement, with an error that is ErrMalformedMessage.
+// Validate returns an error unless the text of the message parses to the same
+// message. It refuses fields that would change another line, such as a
+// statement with a line feed. The error is an ErrMalformedMessage.
 func (m *Message) Validate() error {
 	_, err := m.Text()
 	return err
 }
 
-// Text is String of a message for which Validate returns nil.
+// Text returns String, or the error of Validate.
 func (m *Message) Text() (string, error) {
 	text := m.String()
 	parsed, err := parseMessage(text, m)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// The lines of a message, in the order in which they stand. Each reader takes
-// its line, or leaves it where the line may be absent and another is there.
+// The lines of a message, in their order. Each method parses its line and moves
+// to the next one. If an optional line is absent, it does not move.
 
 func (p *messageParser) header() error {
 	m := &p.message
@@ -61,8 +61,8 @@ func (p *messageParser) address() error {
 	return nil
 }
 
-// statement reads up to the empty line above the fields. Without a statement,
-// an Ethereum message has one more empty line there, a Solana message none.
+// statement reads up to the empty line above the fields. Without a statement, a
+// Solana message has no line there, any other one more empty line.
 func (p *messageParser) statement() error {
 	line, _ := p.peek(0)
 	after, ok := p.peek(1)
@@ -130,7 +130,7 @@ func (p *messageParser) chain() error {
 			return p.fail("unknown Solana chain")
 		}
 	default:
-		return nil // a Chain ID line is then in the nonce's place
+		return nil // nonce then refuses a Chain ID line
 	}
 	p.next++
 	return nil
@@ -170,7 +170,7 @@ func (p *messageParser) notBefore() (err error) {
 	return err
 }
 
-// time reads a line that may be absent.
+// time parses an optional line; nil: absent.
 func (p *messageParser) time(label string) (*time.Time, error) {
 	value, ok := p.field(label)
 	if !ok {

@@ -27,11 +27,11 @@ const (
 	maxAccountName = 64
 )
 
-// SyntaxError tells where a message leaves its grammar. It is an
-// ErrMalformedMessage, or an ErrBadChecksum too where it is that.
+// SyntaxError says where a message breaks the grammar. It is an
+// ErrMalformedMessage, and also an ErrBadChecksum if that is the cause.
 type SyntaxError struct {
 	Line   int    // from 1; 0 for the message as a whole
-	Reason string // what the line should be; holds nothing that a client sent
+	Reason string // what the line should be; contains no client input
 	cause  error
 }
 
@@ -50,16 +50,16 @@ func (e *SyntaxError) Unwrap() []error {
 	return []error{ErrMalformedMessage}
 }
 
-// ParseMessage reads an EIP-4361, a Sign-In with Solana or a CAIP-122 message;
-// its first line says which. It accepts the published grammar, with two
-// exceptions: a statement may be any Unicode text on one line, since real ones
-// are, and a Solana message must have a nonce and an issue time. The text is
+// ParseMessage parses an EIP-4361, a Sign-In with Solana or a CAIP-122 message;
+// its first line determines which. It follows the published grammar, except
+// that a statement may be any Unicode text on one line, a Solana message must
+// have a nonce and an issue time, and its chain may be a CAIP-2 id. The text is
 // at most MaxMessageSize bytes of UTF-8 whose lines end with LF alone.
 //
 // The error is a *SyntaxError.
 func ParseMessage(text string) (*Message, error) { return parseMessage(text, &Message{}) }
 
-// parseMessage reads a message whose signer may be known: the address of a message that was read is not read again.
+// parseMessage parses a message. If the address is that of known, the signer of known is used and not parsed again.
 func parseMessage(text string, known *Message) (*Message, error) {
 	if len(text) > MaxMessageSize {
 		return nil, &SyntaxError{Reason: fmt.Sprintf("longer than %d bytes", MaxMessageSize)}
@@ -84,10 +84,10 @@ func parseMessage(text string, known *Message) (*Message, error) {
 	return &p.message, nil
 }
 
-// AccountIn returns the account that a text's first line names: Ethereum, Solana
-// or the name of an algorithm; empty where that line is not a message's. The
-// rest of the text is not read, and a CR before the line's end does not matter:
-// ParseMessage says what is wrong with it.
+// AccountIn returns the account in the first line of a text: Ethereum, Solana
+// or the name of an algorithm. It returns "" if that line is not of a message.
+// The rest of the text is not parsed, and a CR at the end of the line is
+// ignored: ParseMessage reports what is wrong.
 func AccountIn(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	line = strings.TrimSuffix(line, "\r")
@@ -108,12 +108,12 @@ type messageParser struct {
 	message Message
 }
 
-// fail names the line that is read now.
+// fail returns an error for the current line.
 func (p *messageParser) fail(reason string) error {
 	return &SyntaxError{Line: p.next + 1, Reason: reason}
 }
 
-// peek returns the line that is n after the next one.
+// peek returns the line n lines after the current one.
 func (p *messageParser) peek(n int) (line string, ok bool) {
 	if p.next+n >= len(p.lines) {
 		return "", false
@@ -121,14 +121,14 @@ func (p *messageParser) peek(n int) (line string, ok bool) {
 	return p.lines[p.next+n], true
 }
 
-// field returns the rest of the next line if that begins with label. The
-// caller steps over it once its value is found good.
+// field returns the rest of the current line if it begins with label. The
+// caller moves to the next line after it has checked the value.
 func (p *messageParser) field(label string) (value string, ok bool) {
 	line, _ := p.peek(0)
 	return strings.CutPrefix(line, label)
 }
 
-// missing is the answer to a line that does not begin with label.
+// missing returns the error for a line that does not begin with label; nil if it is optional.
 func (p *messageParser) missing(label string, required bool) error {
 	if required {
 		return p.fail("must begin with \"" + label + "\"")

@@ -18,8 +18,7 @@ const (
 	MLDSA87Algorithm = "ML-DSA-87"
 )
 
-// mldsaScheme holds what differs. verify is called with slices of the right
-// lengths.
+// mldsaScheme is one parameter set. verify gets slices of the right lengths.
 type mldsaScheme struct {
 	algorithm              string
 	keySize, signatureSize int
@@ -40,7 +39,7 @@ func MLDSA44() Scheme {
 }
 
 // MLDSA65 is MLDSA44 with keys of 1952 bytes and signatures of 3309, category
-// 3. It is what a sign-in means that names no algorithm.
+// 3. It is the default of a sign-in that names no algorithm.
 func MLDSA65() Scheme {
 	return mldsaScheme{MLDSA65Algorithm, mldsa65.PublicKeySize, mldsa65.SignatureSize,
 		verifyUnpacked(func(key *mldsa65.PublicKey, packed []byte) {

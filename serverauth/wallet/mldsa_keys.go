@@ -2,19 +2,19 @@ package wallet
 
 import "sync"
 
-// maxUnpackedKeys is how many wallets' keys of one scheme are remembered.
+// maxUnpackedKeys is the maximum number of keys that one scheme caches.
 const maxUnpackedKeys = 64
 
-// unpackedKeys remembers the unpacked keys (K, 22 to 67 KB each) of wallets that have lately shown a valid signature, by
-// their packed form: services and agents come again, and to unpack a key of ML-DSA takes longer than to verify with it. What
-// no signature was verified with is never kept, so a stranger's requests displace nothing. Whoever has a whole key may
-// tell from the time of a refusal that its wallet has been here.
+// unpackedKeys caches the unpacked keys (K, 22 to 67 KB each) of wallets, by their packed form. Services and agents sign in
+// often, and unpacking an ML-DSA key takes longer than verifying with it. A key is cached only after a valid signature, so
+// that requests without one displace nothing. Whoever has a whole key can tell from the time of a refusal whether it is
+// cached.
 type unpackedKeys[K any] struct {
 	mu    sync.Mutex
 	known map[string]*K
 }
 
-// verifyUnpacked returns a verifier of signatures, with an empty context, that remembers keys.
+// verifyUnpacked returns a function that verifies signatures with an empty context and caches keys.
 func verifyUnpacked[K any](
 	unpack func(key *K, packed []byte), verify func(key *K, message, context, signature []byte) bool,
 ) func(publicKey, message, signature []byte) bool {
@@ -39,7 +39,7 @@ func (u *unpackedKeys[K]) find(packed []byte) *K {
 	return u.known[string(packed)]
 }
 
-// keep makes room by forgetting any one of the others.
+// keep adds a key. If the cache is full, it removes an arbitrary other one.
 func (u *unpackedKeys[K]) keep(packed []byte, key *K) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// MessagePolicy is what a site demands of the messages that it accepts. An
-// empty list allows nothing.
+// MessagePolicy is what a site requires of sign-in messages. An empty list
+// allows nothing.
 type MessagePolicy struct {
-	// Domains are the sites that a message may be made for. The first is the
-	// one that a message is made for when nothing else is known.
+	// Domains are the sites for which a message may be made. The first is the
+	// default.
 	Domains []Domain
 
-	// Chains are the chains that a message may name, the preferred ones first. One of
-	// ParseAllowedChain may stand for every chain of its namespace.
+	// Chains are the chains that a message may name, the preferred ones first.
+	// An entry of ParseAllowedChain may allow every chain of its namespace.
 	Chains []ChainID
 
-	// MaxAge is how long after its Issued At a message is accepted: the life
-	// of a challenge.
+	// MaxAge is how long a message is accepted after its Issued At: the
+	// lifetime of a challenge.
 	MaxAge time.Duration
 
-	// ClockSkew is granted to all three times of a message.
+	// ClockSkew applies to all three times of a message.
 	ClockSkew time.Duration
 
 	// AllowUnchecksummed accepts an Ethereum address in all lower or all upper
@@ -28,11 +28,11 @@ type MessagePolicy struct {
 	AllowUnchecksummed bool
 }
 
-// Check holds a message against the policy at the given time. It looks at
-// everything but the nonce, the signature and whether the address is the one
-// that signs in. It returns ErrDomainMismatch, ErrURIMismatch,
-// ErrChainNotAllowed, ErrBadChecksum, ErrIssuedAtOutOfRange, ErrMessageExpired
-// or ErrMessageNotYetValid.
+// Check checks a message against the policy at the given time. It does not
+// check the nonce, the signature, and whether the address is the one that signs
+// in. It returns ErrDomainMismatch, ErrURIMismatch, ErrChainNotAllowed,
+// ErrBadChecksum, ErrIssuedAtOutOfRange, ErrMessageExpired or
+// ErrMessageNotYetValid.
 func (p MessagePolicy) Check(m *Message, now time.Time) error {
 	if !p.allows(m.Scheme, m.Domain) {
 		return ErrDomainMismatch
@@ -51,9 +51,9 @@ func (p MessagePolicy) Check(m *Message, now time.Time) error {
 	return p.checkTimes(m, now)
 }
 
-// Site returns the allowed site that a request names, by [scheme://]host[:port]
-// or by its Origin, with the scheme that the message's URI shall have; an
-// empty name is the first of Domains. It reports false for any other.
+// Site returns the allowed site of a request, named by [scheme://]host[:port]
+// or by its Origin. It has the scheme for the message's URI. An empty name is
+// the first of Domains. It returns false for any other name.
 func (p MessagePolicy) Site(name string) (Domain, bool) {
 	if name == "" {
 		if len(p.Domains) == 0 {
@@ -77,9 +77,9 @@ func (p MessagePolicy) Site(name string) (Domain, bool) {
 	return Domain{}, false
 }
 
-// ChainFor returns the chain by which an address of that kind signs in: the
-// wanted one if it is allowed, or without one the first that is. It returns
-// ErrChainNotAllowed when there is none.
+// ChainFor returns the chain for a sign-in with that kind of address: the
+// wanted one if it is allowed, or [MessagePolicy.PreferredChain] if none is
+// wanted. It returns ErrChainNotAllowed if there is none.
 func (p MessagePolicy) ChainFor(kind AddressKind, wanted ChainID) (ChainID, error) {
 	if wanted == (ChainID{}) {
 		if chain, ok := p.PreferredChain(kind.Namespace()); ok {
@@ -101,8 +101,8 @@ func (p MessagePolicy) AllowsChain(chain ChainID) bool {
 	})
 }
 
-// PreferredChain is the chain of a namespace that is meant where none is named: the first that Chains names, or the
-// main network where they allow every chain and name none.
+// PreferredChain returns the default chain of a namespace: the first that Chains name, or the main network if Chains
+// allow every chain of the namespace and name none.
 func (p MessagePolicy) PreferredChain(namespace string) (chain ChainID, ok bool) {
 	for _, allowed := range p.Chains {
 		if allowed.Namespace == namespace && !allowed.IsAny() {
@@ -121,7 +121,7 @@ func (p MessagePolicy) allows(scheme, host string) bool {
 }
 
 // checkURI accepts a URI whose origin is an allowed site. Only Solana messages
-// are without one.
+// may have none.
 func (p MessagePolicy) checkURI(m *Message) error {
 	if m.URI == "" && m.Kind() == Solana {
 		return nil

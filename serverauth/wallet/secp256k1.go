@@ -18,15 +18,15 @@ const Secp256k1Algorithm = "secp256k1"
 type secp256k1Scheme struct{}
 
 // Secp256k1 is ECDSA on secp256k1 over the SHA-256 of the message. Ethereum
-// wallets do not sign so; theirs is [EIP191].
+// wallets use [EIP191] instead.
 //
 // A public key is SEC1, 33 bytes compressed or 65 uncompressed. A signature of
 // exactly 64 bytes is r‖s; one of any other length is strict DER. (A DER
 // signature of 64 bytes would need an r or s shorter by several bytes, which
-// no honest signer meets.) Either way s must be in the lower half, so no
-// signature has a second form that verifies.
+// does not happen in practice.) s must be at most half the order, so that no
+// signature has a second valid form.
 //
-// Verify returns the key uncompressed, so that nobody has to find its y again.
+// Verify returns the key uncompressed, so that its y is not computed again.
 //
 // An address is the key in hex, in either form, or the Ethereum address of the
 // key.
@@ -74,8 +74,8 @@ func thumbprintSecp256k1(key *secp256k1.PublicKey) string {
 	return jose.ThumbprintEC("secp256k1", point[1:33], point[33:])
 }
 
-// parseSEC1 reads a compressed or uncompressed point. The hybrid form (06, 07)
-// is refused, and so is the point at infinity, which no wallet can hold.
+// parseSEC1 parses a compressed or uncompressed point. It refuses the hybrid
+// form (06, 07) and the point at infinity.
 func parseSEC1(key []byte) (*secp256k1.PublicKey, error) {
 	switch {
 	case len(key) == secp256k1.PubKeyBytesLenCompressed:
@@ -98,7 +98,7 @@ const (
 	maxDERSignature = 72
 )
 
-// parseECDSA reads r‖s (64 bytes) or DER (any other length), with 0 < r < n
+// parseECDSA parses r‖s (64 bytes) or DER (any other length), with 0 < r < n
 // and 0 < s ≤ n/2.
 func parseECDSA(signature []byte) (*ecdsa.Signature, error) {
 	if len(signature) == 64 {
@@ -117,9 +117,9 @@ func parseECDSA(signature []byte) (*ecdsa.Signature, error) {
 	return sig, nil
 }
 
-// beginsAsDER tells whether the first two bytes are those of a DER sequence
-// that fills the signature. What is not, such as r, s and v in 65 bytes, is no
-// DER that is wrong somewhere, but another form.
+// beginsAsDER reports whether the first two bytes are those of a DER sequence
+// that fills the signature. If not, the signature is not damaged DER but
+// another form, such as r, s and v in 65 bytes.
 func beginsAsDER(signature []byte) bool {
 	return signature[0] == 0x30 && int(signature[1]) == len(signature)-2
 }

@@ -25,18 +25,17 @@ func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 
 func isAlphanumeric(c byte) bool { return isLetter(c) || isDigit(c) }
 
-// isNameChar is what an algorithm's name and the address of a bare key are
-// made of.
+// isNameChar is for the names of algorithms and the addresses of bare keys.
 func isNameChar(c byte) bool { return isAlphanumeric(c) || strings.IndexByte("-_.", c) >= 0 }
 
-// The classes of CAIP-2 and CAIP-10.
+// The character classes of CAIP-2 and CAIP-10.
 func isNamespaceChar(c byte) bool { return 'a' <= c && c <= 'z' || isDigit(c) || c == '-' }
 func isReferenceChar(c byte) bool { return isAlphanumeric(c) || c == '-' || c == '_' }
 func isAccountChar(c byte) bool   { return isAlphanumeric(c) || strings.IndexByte("-.%", c) >= 0 }
 
-// parseTime reads an RFC 3339 date-time, in either case, with any fraction and
-// offset. time.Parse alone is more generous: it takes a comma for the point
-// and an hour of one digit.
+// parseTime parses an RFC 3339 date-time, in upper or lower case, with any
+// fraction and offset. time.Parse alone is more lenient: it accepts a comma as
+// the decimal point, and an hour of one digit.
 func parseTime(text string) (time.Time, bool) {
 	text = strings.ToUpper(text)
 	const seconds = len("2006-01-02T15:04:05")

@@ -6,11 +6,11 @@ import (
 )
 
 // The grammar of RFC 3986, as far as sign-in messages use it. net/url is not
-// used: it accepts and repairs what the grammar does not have, and two readers
-// who disagree about where a host begins are how a domain check is passed.
+// used, because it accepts and repairs what the grammar does not allow. If two
+// parsers disagree about where a host begins, a domain check can be bypassed.
 
-// splitURI reads an absolute URI (RFC 3986, 3). authority is empty where the
-// URI has none.
+// splitURI parses an absolute URI (RFC 3986, 3). authority is empty if the URI
+// has none.
 func splitURI(text string) (scheme, authority string, ok bool) {
 	scheme, rest, found := strings.Cut(text, ":")
 	if !found || !isURIScheme(scheme) {
@@ -39,7 +39,7 @@ func isURIScheme(text string) bool {
 	})
 }
 
-// isAuthority tells whether text is [userinfo@]host[:port] (RFC 3986, 3.2).
+// isAuthority reports whether text is [userinfo@]host[:port] (RFC 3986, 3.2).
 func isAuthority(text string) bool {
 	if userinfo, rest, found := strings.Cut(text, "@"); found {
 		if !isEncoded(userinfo, ":") {
@@ -58,8 +58,8 @@ func isAuthority(text string) bool {
 	return isEncoded(host, "")
 }
 
-// splitPort cuts host[:port]. The colons of an IP literal in brackets are its
-// own.
+// splitPort splits host[:port]. Colons of an IP literal in brackets do not
+// separate a port.
 func splitPort(text string) (host, port string) {
 	colon := strings.LastIndexByte(text, ':')
 	if colon <= strings.LastIndexByte(text, ']') {
@@ -68,8 +68,8 @@ func splitPort(text string) (host, port string) {
 	return text[:colon], text[colon+1:]
 }
 
-// isIPLiteral tells whether text is an IPv6address or IPvFuture, which stand
-// between brackets.
+// isIPLiteral reports whether text is an IPv6address or IPvFuture, without the
+// brackets.
 func isIPLiteral(text string) bool {
 	if version, address, found := strings.Cut(text, "."); found && (text[0] == 'v' || text[0] == 'V') {
 		return len(version) > 1 && consistsOf(version[1:], isHexDigit) &&
@@ -79,9 +79,9 @@ func isIPLiteral(text string) bool {
 	return err == nil && ip.Is6() && ip.Zone() == ""
 }
 
-// trimOctets drops leading zeros from the IPv4 address that an IPv6 address
-// may end with. The grammar has none, but the reference implementation of
-// EIP-4361 takes them.
+// trimOctets removes leading zeros from the IPv4 address at the end of an IPv6
+// address. The grammar does not allow them, but the reference implementation of
+// EIP-4361 accepts them.
 func trimOctets(text string) string {
 	start := strings.LastIndexByte(text, ':') + 1
 	octets := strings.Split(text[start:], ".")
@@ -96,8 +96,8 @@ func trimOctets(text string) string {
 	return text[:start] + strings.Join(octets, ".")
 }
 
-// isEncoded tells whether text consists of unreserved characters, sub-delims,
-// percent-encoded bytes, and the extra ones.
+// isEncoded reports whether text consists of unreserved characters, sub-delims,
+// percent-encoded bytes, and the characters of extra.
 func isEncoded(text, extra string) bool {
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
