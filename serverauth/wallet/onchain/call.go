@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// validatorHex is the creation code of ERC-6492's ValidateSigOffchain, the reference implementation of the standard (CC0).
-// Run with its arguments behind it, it returns one byte instead of code: 1 if the signature is valid. A signature that
-// is wrapped with a factory's call deploys the wallet inside of the call.
+// validatorHex is the creation code of ValidateSigOffchain, the reference implementation of ERC-6492 (CC0). Followed by
+// its arguments, it returns one byte instead of code: 1 if the signature is valid. If the signature contains a call of a
+// factory, that deploys the wallet within the eth_call.
 //
 //go:embed validator.hex
 var validatorHex string
@@ -23,13 +23,13 @@ var validatorCode = func() []byte {
 	return code
 }()
 
-// minValidatorSignature is the shortest signature in bytes that the validator takes: it reads the last 32.
+// minValidatorSignature is the minimum size in bytes of a signature for the validator, which reads the last 32.
 const minValidatorSignature = 32
 
-// isValidSignature is the selector of isValidSignature(bytes32,bytes), and the value that it returns for yes (EIP-1271).
+// isValidSignature is the selector of isValidSignature(bytes32,bytes), which is also its result for a valid signature (EIP-1271).
 var isValidSignature = []byte{0x16, 0x26, 0xba, 0x7e}
 
-// question is an eth_call and the one answer that means yes.
+// question is an eth_call and its result for a valid signature.
 type question struct {
 	to   []byte // nil: data is creation code
 	data []byte
@@ -47,7 +47,7 @@ func ask(address [20]byte, digest [32]byte, signature []byte) question {
 	return question{data: appendBytes(data, 3, signature), yes: []byte{1}}
 }
 
-// appendBytes appends a dynamic value that is the last of so many arguments (the ABI's encoding of bytes).
+// appendBytes appends a value of the ABI type bytes, the last of the given number of arguments.
 func appendBytes(data []byte, arguments int, value []byte) []byte {
 	data = appendWord(data, uint64(arguments)*32)
 	data = appendWord(data, uint64(len(value)))

@@ -18,26 +18,26 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxResult is how large the result of a call may be, in bytes of its JSON.
+// maxResult is the maximum size of the result of a call, in bytes of its JSON.
 const maxResult = 1 << 20
 
-// end is one JSON-RPC end of a chain. Its URL may hold a key of the provider's, and is in no error.
+// end is a JSON-RPC endpoint of a chain. Its URL may contain an API key of the provider and is in no error.
 type end struct {
 	chain   uint64
 	url     string
 	client  *http.Client
-	checked atomic.Bool // it has said that it is of its chain, and has not failed since
-	// connections counts those that were used for the first time.
+	checked atomic.Bool // its chain id was verified, and it has not failed since
+	// connections is the number of connections that were opened.
 	connections atomic.Int64
 }
 
 var errReverted = errors.New("execution reverted")
 
-// errOtherChain is of an end that answers for another chain.
+// errOtherChain is the error of an endpoint that is of another chain.
 var errOtherChain = errors.New("answers for another chain")
 
-// call makes an eth_call at the latest block. It returns errReverted for a revert. An answer that came over a new
-// connection counts only if the end is still of its chain: another server may have taken its place.
+// call makes an eth_call at the latest block. It returns errReverted for a revert. If the answer came over a new
+// connection, the chain is verified again, because another server may have taken the place of the endpoint.
 func (e *end) call(ctx context.Context, q question) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -63,7 +63,7 @@ func (e *end) call(ctx context.Context, q question) ([]byte, error) {
 	return result, err
 }
 
-// check asks an end for its chain, once until it fails.
+// check verifies the chain of the endpoint, unless checked is set.
 func (e *end) check(ctx context.Context) error {
 	if e.checked.Load() {
 		return nil
@@ -83,7 +83,7 @@ func (e *end) check(ctx context.Context) error {
 	return nil
 }
 
-// request returns a result that is hex.
+// request makes a request and decodes its hex result.
 func (e *end) request(ctx context.Context, method string, params []any) ([]byte, error) {
 	text, err := e.result(ctx, method, params)
 	if err != nil {
@@ -112,8 +112,8 @@ type rpcError struct {
 	Data    jsontext.Value `json:"data"`
 }
 
-// revertCodes are those by which nodes tell that the contract refused: 3 of go-ethereum and most others, and what older
-// and other ones, or none at all, use together with a text that says so.
+// revertCodes are codes that mean a revert if the error's text says so, too; 0 is no code. The code 3, of go-ethereum and
+// most others, needs no such text.
 var revertCodes = map[int64]bool{0: true, -32000: true, -32003: true, -32015: true, -32603: true}
 
 func (e *rpcError) isRevert() bool {
@@ -121,7 +121,7 @@ func (e *rpcError) isRevert() bool {
 	return e.Code == 3 || revertCodes[e.Code] && (says(e.Message) || says(string(e.Data)))
 }
 
-// result makes a request and returns its result, whatever it is.
+// result makes a request and returns its result as JSON.
 func (e *end) result(ctx context.Context, method string, params []any) (jsontext.Value, error) {
 	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 	if err != nil {
@@ -150,7 +150,7 @@ func (e *end) result(ctx context.Context, method string, params []any) (jsontext
 	return reply.Result, nil
 }
 
-// post sends a request, and again as long as the connection for it had been idle and turned out to have ended.
+// post sends a request. It repeats it as long as it fails on a reused connection, which the server may have closed.
 func (e *end) post(ctx context.Context, body []byte) (text []byte, status int, err error) {
 	var reused atomic.Bool
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
@@ -179,7 +179,7 @@ func (e *end) post(ctx context.Context, body []byte) (text []byte, status int, e
 
 func readReply(reply *http.Response) ([]byte, error) {
 	defer reply.Body.Close()
-	const frame = 1 << 10 // what stands around the result
+	const frame = 1 << 10 // for the JSON around the result
 	text, err := io.ReadAll(io.LimitReader(reply.Body, maxResult+frame+1))
 	if err != nil {
 		return nil, withoutURL(err)
@@ -190,7 +190,7 @@ func readReply(reply *http.Response) ([]byte, error) {
 	return text, nil
 }
 
-// withoutURL says why a request failed, in words of our own: errors of the network repeat the URL or its host.
+// withoutURL returns why a request failed in our own words, because network errors contain the URL or its host.
 func withoutURL(err error) error {
 	var unresolved *net.DNSError
 	var timeout net.Error

@@ -14,27 +14,27 @@ import (
 	"time"
 )
 
-// ErrUnavailable is returned when no end of the chain answered: nothing is known about the signature.
+// ErrUnavailable is returned when no endpoint of the chain answered: nothing is known about the signature.
 var ErrUnavailable = errors.New("onchain: the chain cannot be asked")
 
-// ErrOtherChain is returned by [Verifier.Check] when an end is of another chain than it was given for.
+// ErrOtherChain is returned by [Verifier.Check] for an endpoint that is not of its configured chain.
 var ErrOtherChain = errOtherChain
 
 const (
-	// callTimeout bounds one question to one end.
+	// callTimeout is the timeout of a call to one endpoint.
 	callTimeout = 5 * time.Second
-	// maxConnections bounds the questions to one host that are under way; more wait. A reply is held in memory.
+	// maxConnections is the maximum number of concurrent calls to one host; more wait. A reply is held in memory.
 	maxConnections = 64
 )
 
-// End names a JSON-RPC end: "eip155:N=URL" in the configuration.
+// End is a JSON-RPC endpoint: "eip155:N=URL" in the configuration.
 type End struct {
 	Chain uint64 // the N of eip155:N
 	URL   string
 }
 
-// ParseEnd reads eip155:N=URL, where URL is https, or http of a loopback host. An error does not repeat the URL, which may
-// hold a key.
+// ParseEnd parses eip155:N=URL, where URL is https, or http for a loopback host. An error does not contain the URL, which
+// may contain an API key.
 func ParseEnd(text string) (End, error) {
 	chain, address, found := strings.Cut(text, "=")
 	number, named := strings.CutPrefix(chain, "eip155:")
@@ -57,12 +57,12 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// Verifier asks chains about signatures of contract wallets. It is safe for concurrent use.
+// Verifier asks chains whether signatures of contract wallets are valid. It is safe for concurrent use.
 type Verifier struct {
 	ends map[uint64][]*end // in the order in which they are tried
 }
 
-// NewVerifier returns a verifier that uses the ends with the given transport; nil: one of its own.
+// NewVerifier returns a verifier that calls the endpoints over the given transport; nil: its own.
 func NewVerifier(ends []End, transport http.RoundTripper) *Verifier {
 	if transport == nil {
 		transport = &http.Transport{
@@ -81,11 +81,11 @@ func NewVerifier(ends []End, transport http.RoundTripper) *Verifier {
 	return v
 }
 
-// Has reports whether the chain has an end.
+// Has reports whether the chain has an endpoint.
 func (v *Verifier) Has(chain uint64) bool { return len(v.ends[chain]) > 0 }
 
-// Check asks all ends at once for their chains. An error is ErrOtherChain for an end of another chain, and ErrUnavailable for one
-// that does not answer now; errors of several ends are joined.
+// Check verifies the chains of all endpoints concurrently. The error is ErrOtherChain for an endpoint of another chain,
+// and ErrUnavailable for one that does not answer now; errors of several endpoints are joined.
 func (v *Verifier) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -114,7 +114,7 @@ func (v *Verifier) Check(ctx context.Context) error {
 }
 
 // IsValid reports whether the contract at address, deployed or not yet (ERC-6492), accepts the signature of digest on the
-// chain, as of its latest block. The ends are tried in turn until one answers. The error is ErrUnavailable.
+// chain, as of its latest block. The endpoints are tried in order until one answers. The error is ErrUnavailable.
 func (v *Verifier) IsValid(ctx context.Context, chain uint64, address [20]byte, digest [32]byte, signature []byte) (bool, error) {
 	asked := ask(address, digest, signature)
 	var faults []error
