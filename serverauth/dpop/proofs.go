@@ -14,26 +14,26 @@ import (
 
 // Config configures [Proofs].
 type Config struct {
-	// Issuer is the server's public URL without a path of the request: a proof may name it, or what Origin says.
+	// Issuer is the server's public URL. The htu of a proof begins with it or with the result of Origin.
 	Issuer string
-	// Algorithms are those of proofs; an empty list refuses every proof, nil is [verify.DefaultProofAlgorithms].
+	// Algorithms are the allowed algorithms of proofs; nil: [verify.DefaultProofAlgorithms]. An empty list refuses every proof.
 	Algorithms []string
-	// Leeway is how far the clocks of clients may differ.
+	// Leeway is how far the clocks of clients may differ from that of the server.
 	Leeway time.Duration
-	// Origin returns the scheme and host that a request's client sees; nil goes by the connection. See clientauth.OriginOf.
+	// Origin returns the scheme and host that the client of a request sees; nil: those of the connection. See clientauth.OriginOf.
 	Origin func(*http.Request) string
-	// Used remembers the proofs for all instances of the issuer; nil: in memory.
+	// Used remembers used proofs for all instances of the issuer; nil: in memory.
 	Used  store.UsedStore
 	Clock app.Clock // nil: the system's
 }
 
-// Proofs reads the proofs of requests for tokens. It is safe for concurrent use.
+// Proofs verifies the proofs of token requests. It is safe for concurrent use.
 type Proofs struct {
 	config   verify.DPoPConfig
 	verifier *verify.ProofVerifier
 }
 
-// New returns an error for an algorithm that does not exist.
+// New returns an error for an unknown algorithm.
 func New(c Config) (*Proofs, error) {
 	if c.Algorithms == nil {
 		c.Algorithms = verify.DefaultProofAlgorithms()
@@ -52,11 +52,11 @@ func New(c Config) (*Proofs, error) {
 	return p, err
 }
 
-// Config is how a validator checks proofs that come to the issuer with a token.
+// Config returns the configuration for a validator of tokens that come to the issuer with a proof.
 func (p *Proofs) Config() verify.DPoPConfig { return p.config }
 
-// Read checks the proof of a request; a request without one has the zero [Proof]. It spends nothing. A wrong proof is a
-// problem with the status 400 and the code invalid_dpop_proof.
+// Read verifies the proof of a request and does not mark it as used. A request without one has the zero [Proof]. An
+// invalid proof is a problem with the status 400 and the code invalid_dpop_proof.
 func (p *Proofs) Read(r *http.Request) (Proof, error) {
 	proof, err := p.verifier.Read(r)
 	if err != nil {
@@ -65,10 +65,10 @@ func (p *Proofs) Read(r *http.Request) (Proof, error) {
 	return Proof{proof}, nil
 }
 
-// Proof is a good proof that is not spent yet, or none.
+// Proof is a valid proof that is not marked as used yet, or none.
 type Proof struct{ proof *verify.Proof }
 
-// Key is the thumbprint of the proof's key (RFC 7638), empty where there is no proof.
+// Key returns the thumbprint of the proof's key (RFC 7638), or "" if there is no proof.
 func (p Proof) Key() string {
 	if p.proof == nil {
 		return ""
@@ -76,8 +76,8 @@ func (p Proof) Key() string {
 	return p.proof.Thumbprint()
 }
 
-// Spend refuses a proof that was used before, with the problem of [Proofs.Read]. An error that is none means that it cannot
-// be known now. Where there is no proof it does nothing.
+// Spend marks the proof as used. If it was used before, the error is the problem of [Proofs.Read]; any other error means
+// that this cannot be determined at present. Without a proof it does nothing.
 func (p Proof) Spend(ctx context.Context) error {
 	if p.proof == nil {
 		return nil
@@ -89,7 +89,7 @@ func (p Proof) Spend(ctx context.Context) error {
 	return err
 }
 
-// Fits returns [ErrKeyMismatch] unless the proof is of the key with this thumbprint; empty: none is demanded.
+// Fits returns [ErrKeyMismatch] unless the proof is of the key with this thumbprint; empty: no proof is required.
 func (p Proof) Fits(thumbprint string) error {
 	if thumbprint == "" || subtle.ConstantTimeCompare([]byte(p.Key()), []byte(thumbprint)) == 1 {
 		return nil

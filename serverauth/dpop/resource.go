@@ -7,7 +7,7 @@ import (
 	"github.com/picoauth/picoauth/clientauth/jose"
 )
 
-// URIs of thumbprints (RFC 9278). The names of URNs are the same in any letter case; what they name is not.
+// URIs of thumbprints (RFC 9278). The prefixes are case-insensitive; the thumbprint is not.
 const (
 	thumbprintURN = "urn:ietf:params:oauth:jwk-thumbprint:"
 	sha256URN     = thumbprintURN + "sha-256:"
@@ -19,11 +19,11 @@ func IsThumbprint(text string) bool {
 	return err == nil && len(sum) == sha256.Size
 }
 
-// Resource is the URI that names a key in a message to sign.
+// Resource returns the URI that names a key in a message to sign.
 func Resource(thumbprint string) string { return sha256URN + thumbprint }
 
 // FitsResources returns [ErrKeyMismatch] unless the proof is of every key that the resources of a message name. A
-// thumbprint by another hash than SHA-256 is that of no proof.
+// thumbprint with another hash than SHA-256 never matches.
 func (p Proof) FitsResources(resources []string) error {
 	for _, resource := range resources {
 		if !hasPrefixFold(resource, thumbprintURN) {

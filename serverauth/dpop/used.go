@@ -10,10 +10,10 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// used is a verify.ProofStore in the store that all instances of the issuer share.
+// used is the verify.ProofStore on the store that all instances of the issuer share.
 type used struct {
 	store  store.UsedStore
-	margin time.Duration // by which clocks of instances may differ
+	margin time.Duration // how far the clocks of instances may differ
 }
 
 // Spend implements verify.ProofStore.
@@ -21,7 +21,7 @@ func (u used) Spend(ctx context.Context, thumbprint, id string, until, _ time.Ti
 	digest := sha256.Sum256(mac.Fields{}.Texts("DPoP proof", thumbprint, id))
 	first, err := u.store.Use(ctx, digest, nil, until.Add(u.margin).UnixMilli())
 	if errors.Is(err, store.ErrTooManyPending) {
-		err = errFull // which is no fault of the client
+		err = errFull // not the fault of the client
 	}
 	return first, err
 }
