@@ -35,13 +35,13 @@ const (
 	KeyTypeAKP = "AKP"
 )
 
-// algorithm binds a name to its key type, its mathematics and the shape that its signatures have.
+// algorithm is what belongs to the name of an algorithm: key type, implementation and form of signatures.
 type algorithm struct {
 	keyType string
 	method  jwt.SigningMethod
-	// fits says whether a public key is of the right Go type and curve.
+	// fits reports whether a public key is of the right Go type and curve.
 	fits func(crypto.PublicKey) bool
-	// shaped says, before any expensive step, whether signature could be one by this key: length and range.
+	// shaped reports, before any expensive step, whether signature has the length and range of a signature by this key.
 	shaped func(pub crypto.PublicKey, signature []byte) bool
 }
 
@@ -83,7 +83,7 @@ func KeyType(alg string) string {
 	return ""
 }
 
-// ps256 takes a salt of 32 bytes and no other, as RFC 7518 section 3.5 demands; golang-jwt's own takes any length.
+// ps256 accepts only a salt of 32 bytes (RFC 7518, section 3.5); golang-jwt's own accepts any length.
 var ps256 = &jwt.SigningMethodRSAPSS{
 	SigningMethodRSA: jwt.SigningMethodPS256.SigningMethodRSA,
 	Options:          &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash},

@@ -8,10 +8,10 @@ import (
 
 var base64URL = base64.RawURLEncoding.Strict()
 
-// EncodeBase64 writes base64url without padding (RFC 7515 section 2).
+// EncodeBase64 returns base64url without padding (RFC 7515 section 2).
 func EncodeBase64(data []byte) string { return base64URL.EncodeToString(data) }
 
-// DecodeBase64 reads base64url without padding in its one canonical spelling: padding, white space, other alphabets
+// DecodeBase64 decodes base64url without padding, in its canonical form alone: padding, white space, other alphabets
 // and non-zero trailing bits are an [ErrMalformed]. Two different texts never decode to the same bytes.
 func DecodeBase64(text string) ([]byte, error) {
 	// The decoder of the standard library skips line breaks even when it is strict.

@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// Bounds of a compact JWS, in bytes.
+// Maximum sizes of a compact JWS, in bytes.
 const (
-	// MaxTokenBytes holds any token of this project: an ML-DSA-87 signature takes 6170 of them.
+	// MaxTokenBytes is enough for any token of this project: an ML-DSA-87 signature takes 6170 bytes.
 	MaxTokenBytes = 16 << 10
-	// MaxHeaderBytes bounds the encoded header, which may carry a certificate chain that nobody here reads.
+	// MaxHeaderBytes is for the encoded header, which may contain a certificate chain that is not read here.
 	MaxHeaderBytes = 8 << 10
-	// MaxKeyIDBytes bounds "kid".
+	// MaxKeyIDBytes is for "kid".
 	MaxKeyIDBytes = 256
 )
 
 // AccessTokenType is the "typ" of an access token (RFC 9068 section 2.1).
 const AccessTokenType = "at+jwt"
 
-// Compact is a compact JWS (RFC 7515 section 7.1) taken apart. Nothing in it is verified yet.
+// Compact is a parsed compact JWS (RFC 7515 section 7.1). Nothing in it is verified yet.
 type Compact struct {
 	// Algorithm is the "alg" of the header, never empty; it is any text that the sender chose.
 	Algorithm string
@@ -26,7 +26,7 @@ type Compact struct {
 	KeyID string
 	// Type is the "typ" of the header as it was sent, or empty.
 	Type string
-	// Header is the header as [ParseObject] reads it.
+	// Header is the header as [ParseObject] returns it.
 	Header map[string]any
 	// Payload is the decoded payload: for a JWT the text of its claims.
 	Payload []byte
@@ -36,10 +36,10 @@ type Compact struct {
 	Signature []byte
 }
 
-// ParseCompact takes a compact JWS apart: exactly three parts in canonical base64url, at most [MaxTokenBytes], a header
-// that is a strict JSON object (see [ParseObject]) with a text "alg". A header with "crit" is an [ErrCritical], whatever
-// it lists. Members that would name or hold a key (jku, jwk, x5u, x5c) are in Header and nothing else is done with them. Errors are [ErrMalformed],
-// [ErrTooLarge] or [ErrCritical].
+// ParseCompact parses a compact JWS: exactly three parts in canonical base64url, at most [MaxTokenBytes], with a
+// header that is a strict JSON object (see [ParseObject]) with a text "alg". A header with any "crit" is an
+// [ErrCritical]. Members that name or contain a key (jku, jwk, x5u, x5c) are in Header and otherwise ignored. Errors
+// are [ErrMalformed], [ErrTooLarge] or [ErrCritical].
 func ParseCompact(token string) (*Compact, error) {
 	if len(token) > MaxTokenBytes {
 		return nil, fmt.Errorf("%w: a token has at most %d bytes", ErrTooLarge, MaxTokenBytes)
@@ -97,7 +97,7 @@ func (c *Compact) readHeader(encoded string) error {
 	return nil
 }
 
-// headerText returns a header member that is a text and not empty, or "" when it is not there.
+// headerText returns a header member, which must be a text that is not empty, or "" if it is absent.
 func headerText(header map[string]any, name string) (string, error) {
 	value, present := header[name]
 	text, isText := value.(string)

@@ -2,9 +2,9 @@ package jose
 
 import "errors"
 
-// Errors that callers branch on. All are wrapped with what was wrong.
+// Errors that callers branch on. All are wrapped with the reason.
 var (
-	// ErrMalformed is a token, an encoding or a JSON object that breaks a rule of its form.
+	// ErrMalformed is a token, an encoding or a JSON object with a wrong form.
 	ErrMalformed = errors.New("jose: malformed")
 	// ErrTooLarge is an input above its documented size. It is also an ErrMalformed.
 	ErrTooLarge = &kindError{"jose: too large", ErrMalformed}
@@ -22,7 +22,7 @@ var (
 	ErrUnsupportedKey = &kindError{"jose: unsupported key", ErrInvalidKey}
 )
 
-// kindError is a sentinel below a more general one, so that errors.Is works on both.
+// kindError is a sentinel error with a more general parent: errors.Is finds both.
 type kindError struct {
 	text   string
 	parent error

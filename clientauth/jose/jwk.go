@@ -15,13 +15,13 @@ import (
 	gojose "github.com/go-jose/go-jose/v4"
 )
 
-// Sizes of RSA moduli in bits: below the first a key is too weak, above the second a verification too costly.
+// Minimum and maximum size of an RSA modulus in bits: smaller keys are too weak, larger ones too slow to verify with.
 const (
 	minRSABits = 2048
 	maxRSABits = 8192
 )
 
-// jwk has the members of a public JWK that are read (RFC 7517, 7518 section 6, 8037, 9964). Certificates are not.
+// jwk has the members of a public JWK that are read (RFC 7517, 7518 section 6, 8037, 9964), without certificates.
 type jwk struct {
 	KeyType    string   `json:"kty"`
 	Use        string   `json:"use,omitempty"`
@@ -36,13 +36,13 @@ type jwk struct {
 	Public     string   `json:"pub,omitempty"`
 }
 
-// privateMembers hold or stand for a private part, in any key type.
+// privateMembers are the members that belong to a private or symmetric key, of all key types.
 var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
 
-// signingUses are the values of use that a key for signatures may have: none, RFC 7517's, and that of a SPIFFE bundle.
+// signingUses are the values of use that a signature key may have: none, that of RFC 7517, or that of a SPIFFE bundle.
 var signingUses = []string{"", "sig", "jwt-svid"}
 
-// MarshalJSON writes the public JWK with use "sig". A private part cannot come out: a Key holds none.
+// MarshalJSON returns the public JWK with use "sig". A Key has no private part.
 func (k Key) MarshalJSON() ([]byte, error) {
 	if pub, isAKP := k.Public.(*MLDSAPublicKey); isAKP {
 		return json.Marshal(jwk{KeyType: KeyTypeAKP, Use: "sig", Algorithm: pub.algorithm, ID: k.ID, Public: EncodeBase64(pub.packed)})
@@ -53,9 +53,9 @@ func (k Key) MarshalJSON() ([]byte, error) {
 	return gojose.JSONWebKey{Key: k.Public, KeyID: k.ID, Algorithm: k.Algorithm, Use: "sig"}.MarshalJSON()
 }
 
-// UnmarshalJSON reads one public JWK. It returns [ErrUnsupportedKey] for a type, curve or algorithm that is not known
-// here, and [ErrInvalidKey] for a broken or weak key, one that is not for signatures, and one that carries a private
-// part: whoever published that lets everyone sign.
+// UnmarshalJSON parses one public JWK. It returns [ErrUnsupportedKey] for an unknown type, curve or algorithm. It
+// returns [ErrInvalidKey] for a key that is broken, weak or not for signatures, and for one with a private part: if
+// that is published, everyone can sign.
 func (k *Key) UnmarshalJSON(data []byte) error {
 	var members map[string]json.RawMessage
 	var j jwk
@@ -97,7 +97,7 @@ func (j jwk) public() (crypto.PublicKey, error) {
 	return nil, fmt.Errorf("%w: type %.16q", ErrUnsupportedKey, j.KeyType)
 }
 
-// classical reads the key types that go-jose knows. Only the members of jwk reach it, so that it parses no certificate.
+// classical parses the key types that go-jose knows. go-jose gets only the members of jwk and parses no certificate.
 func (j jwk) classical() (crypto.PublicKey, error) {
 	data, err := json.Marshal(j)
 	if err != nil {
@@ -113,7 +113,7 @@ func (j jwk) classical() (crypto.PublicKey, error) {
 	return key.Key, checkClassical(key.Key)
 }
 
-// checkClassical refuses what go-jose takes and we do not: weak and costly RSA keys, and curves without an algorithm.
+// checkClassical refuses what go-jose accepts and we do not: weak and costly RSA keys, and curves without an algorithm.
 func checkClassical(public crypto.PublicKey) error {
 	switch k := public.(type) {
 	case *rsa.PublicKey:

@@ -5,19 +5,18 @@ import (
 	"fmt"
 )
 
-// Key is a public key that verifies signatures. It is immutable after it was made and safe for concurrent use.
+// Key is a public key that verifies signatures. It is not changed after it is made, and is safe for concurrent use.
 type Key struct {
-	// ID is the "kid"; empty when the set gave none.
+	// ID is the "kid"; empty if the set has none.
 	ID string
-	// Algorithm is the "alg" that the key declares, or empty: then every algorithm of its type and curve fits.
+	// Algorithm is the "alg" that the key declares. If it is empty, every algorithm of its type and curve fits.
 	Algorithm string
 	// Public is an *rsa.PublicKey, *ecdsa.PublicKey (P-256 or P-384), ed25519.PublicKey or *[MLDSAPublicKey].
 	Public crypto.PublicKey
 }
 
 // Fits reports whether the key may verify signatures of alg: its type and curve are those of alg, and the algorithm
-// that it declares, if any, is alg (EdDSA and Ed25519 are two names of one). This is what stops a public key
-// of one type from being used as something else.
+// that it declares, if any, is alg (EdDSA and Ed25519 are two names of one). This prevents algorithm confusion.
 func (k Key) Fits(alg string) bool {
 	a, ok := algorithms[alg]
 	if !ok || !a.fits(k.Public) {

@@ -36,8 +36,8 @@ var mldsaSets = map[string]mldsaSet{
 	MLDSA87: {mldsa87.PublicKeySize, mldsa87.SignatureSize, unpack87, derive87},
 }
 
-// MLDSAPublicKey is an ML-DSA public key (FIPS 204), unpacked once so that a verification does not expand it again;
-// it takes about 20 to 70 KB of memory, by parameter set. It is safe for concurrent use.
+// MLDSAPublicKey is an ML-DSA public key (FIPS 204). It is unpacked once, so that a verification does not do it
+// again, and takes about 20 to 70 KB of memory, depending on the parameter set. It is safe for concurrent use.
 type MLDSAPublicKey struct {
 	algorithm string
 	packed    []byte
@@ -64,7 +64,7 @@ func (k *MLDSAPublicKey) Algorithm() string { return k.algorithm }
 // Bytes returns a copy of the packed key.
 func (k *MLDSAPublicKey) Bytes() []byte { return bytes.Clone(k.packed) }
 
-// Verify reports whether signature is one over message, with an empty context. A signature of a wrong length is false.
+// Verify reports whether signature is valid for message, with an empty context. It is false for a wrong length.
 func (k *MLDSAPublicKey) Verify(message, signature []byte) bool {
 	return len(signature) == mldsaSets[k.algorithm].signatureSize && k.verify(message, signature)
 }
@@ -75,7 +75,7 @@ func (k *MLDSAPublicKey) Equal(other crypto.PublicKey) bool {
 	return ok && o != nil && k.algorithm == o.algorithm && bytes.Equal(k.packed, o.packed)
 }
 
-// MLDSAPrivateKey is an ML-DSA private key, kept with the seed it was made from. It implements [crypto.Signer] and is
+// MLDSAPrivateKey is an ML-DSA private key with the seed from which it was made. It implements [crypto.Signer] and is
 // safe for concurrent use.
 type MLDSAPrivateKey struct {
 	seed   [MLDSASeedSize]byte
@@ -110,7 +110,7 @@ func GenerateMLDSAKey(alg string) (*MLDSAPrivateKey, error) {
 // Public returns the *[MLDSAPublicKey].
 func (k *MLDSAPrivateKey) Public() crypto.PublicKey { return k.public }
 
-// Seed returns a copy of the 32 bytes from which the key can be made again. They are the secret.
+// Seed returns a copy of the 32 bytes from which the key can be made again. They are secret.
 func (k *MLDSAPrivateKey) Seed() []byte { return bytes.Clone(k.seed[:]) }
 
 // Equal compares the seeds in constant time.
@@ -133,7 +133,7 @@ func (k *MLDSAPrivateKey) Sign(_ io.Reader, message []byte, opts crypto.SignerOp
 	return signature, nil
 }
 
-// mldsaMethod is an ML-DSA parameter set as golang-jwt wants it.
+// mldsaMethod is an ML-DSA parameter set as a jwt.SigningMethod.
 type mldsaMethod struct{ algorithm string }
 
 func (m mldsaMethod) Alg() string { return m.algorithm }

@@ -6,7 +6,7 @@ import (
 	"github.com/cloudflare/circl/sign/mldsa/mldsa87"
 )
 
-// circl has one package a parameter set and no common type, so each set is adapted here.
+// circl has one package for each parameter set and no common type, so each set is adapted here.
 
 func unpack44(packed []byte) verifyFunc {
 	key := new(mldsa44.PublicKey)

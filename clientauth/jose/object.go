@@ -9,12 +9,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// MaxDepth is how deep objects and lists may nest in a token's JSON.
+// MaxDepth is the maximum nesting of objects and lists in a token's JSON.
 const MaxDepth = 32
 
-// ParseObject reads one JSON object (RFC 8259) the way a signed document has to be read: a repeated member name at any
-// depth, invalid UTF-8, a lone surrogate, a number beyond a float64, nesting deeper than [MaxDepth] and anything after
-// the object are an [ErrMalformed]. Values are map[string]any, []any, string, float64, bool and nil.
+// ParseObject parses one JSON object (RFC 8259) strictly, as signed documents require. It returns [ErrMalformed] for
+// a repeated member name at any depth, invalid UTF-8, a lone surrogate, a number beyond a float64, nesting deeper
+// than [MaxDepth] and anything after the object. Values are map[string]any, []any, string, float64, bool and nil.
 func ParseObject(text []byte) (map[string]any, error) {
 	var object map[string]any
 	switch err := json.Unmarshal(text, &object); {
@@ -28,7 +28,7 @@ func ParseObject(text []byte) (map[string]any, error) {
 	return object, nil
 }
 
-// fault says what is wrong without the text, which the decoder's own words quote.
+// fault says what is wrong. Unlike the decoder's own messages, it does not quote the text.
 func fault(err error) string {
 	var broken *jsontext.SyntacticError
 	switch {

@@ -5,22 +5,22 @@ import (
 	"fmt"
 )
 
-// Bounds of a key set.
+// Limits of a key set.
 const (
-	// MaxSetBytes is the largest JWKS document that is read, in bytes.
+	// MaxSetBytes is the maximum size of a JWKS document in bytes.
 	MaxSetBytes = 1 << 20
-	// MaxSetKeys is the largest number of keys in one set.
+	// MaxSetKeys is the maximum number of keys in one set.
 	MaxSetKeys = 100
 )
 
-// Set is a JWKS document. It writes keys of every type of this package; to read one, use [ParseSet].
+// Set is a JWKS document. It can be marshaled with keys of every type of this package; to parse one, use [ParseSet].
 type Set struct {
 	Keys []Key `json:"keys"`
 }
 
-// ParseSet reads a JWKS document (RFC 7517 section 5). Keys are decoded one by one: a key that is broken, of an unknown
-// type or not for signatures goes to skipped with its reason and never spoils the rest. The error is for the document:
-// [ErrTooLarge] above 1 MiB or 100 keys, [ErrMalformed] when it is not an object with a list of keys.
+// ParseSet parses a JWKS document (RFC 7517 section 5). Keys are parsed one by one: a key that is broken, of an
+// unknown type or not for signatures is added to skipped with its reason and does not affect the others. The error is
+// for the document: [ErrTooLarge] above 1 MiB or 100 keys, [ErrMalformed] if it is not an object with a list of keys.
 func ParseSet(data []byte) (keys []Key, skipped []error, err error) {
 	if len(data) > MaxSetBytes {
 		return nil, nil, fmt.Errorf("%w: a key set has at most %d bytes", ErrTooLarge, MaxSetBytes)

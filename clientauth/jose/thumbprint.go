@@ -24,18 +24,18 @@ func Thumbprint(pub crypto.PublicKey) (string, error) {
 	return EncodeBase64(sum), nil
 }
 
-// ThumbprintEC is the thumbprint of an EC key from its curve name and its coordinates as fixed-size big-endian bytes
-// (32 each for P-256 and secp256k1).
+// ThumbprintEC returns the thumbprint of an EC key from its curve name and its coordinates as fixed-size big-endian
+// bytes (32 each for P-256 and secp256k1).
 func ThumbprintEC(crv string, x, y []byte) string {
 	return thumbprint([]byte(`{"crv":"` + crv + `","kty":"EC","x":"` + EncodeBase64(x) + `","y":"` + EncodeBase64(y) + `"}`))
 }
 
-// ThumbprintOKP is the thumbprint of an octet key pair (RFC 8037), for instance crv "Ed25519" with its 32 bytes.
+// ThumbprintOKP returns the thumbprint of an octet key pair (RFC 8037), for instance crv "Ed25519" with its 32 bytes.
 func ThumbprintOKP(crv string, x []byte) string {
 	return thumbprint([]byte(`{"crv":"` + crv + `","kty":"OKP","x":"` + EncodeBase64(x) + `"}`))
 }
 
-// ThumbprintAKP is the thumbprint of an algorithm key pair (RFC 9964) from its packed public key.
+// ThumbprintAKP returns the thumbprint of an algorithm key pair (RFC 9964) from its packed public key.
 func ThumbprintAKP(alg string, public []byte) string {
 	members := make([]byte, 0, 64+base64URL.EncodedLen(len(public)))
 	members = append(append(append(members, `{"alg":"`...), alg...), `","kty":"AKP","pub":"`...)
