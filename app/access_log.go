@@ -33,8 +33,8 @@ func (b *base) logged(c echo.Context, next echo.HandlerFunc) error {
 	return nil // it is answered
 }
 
-// writeLine writes the log line of a request. It contains the route's template, so that identifiers in the path stay out of the log,
-// and the path itself only if no route matched. It never contains the query, a header or a body.
+// writeLine writes the log line of a request. It contains the route's template, so that identifiers in the path stay out of the
+// log, and the path itself only if no route matched. It never contains the query, a header or a body.
 func (b *base) writeLine(c echo.Context, took time.Duration, aborted bool) {
 	ctx, level := c.Request().Context(), accessLevel(c)
 	if !b.logger.Enabled(ctx, level) {
@@ -63,8 +63,7 @@ func (b *base) writeLine(c echo.Context, took time.Duration, aborted bool) {
 	b.logger.LogAttrs(ctx, level, "request", attributes...)
 }
 
-// limitLine limits the log lines of requests that were refused with 429 or 503. left_out in the next line is the number of lines
-// that were left out.
+// limitLine limits the log lines of replies with 429 or 503. left_out in the next line is the number of lines that were left out.
 func (b *base) limitLine(status int) (leftOut int64, ok bool) {
 	switch status {
 	case http.StatusTooManyRequests:

@@ -22,8 +22,8 @@ type App struct {
 	settings Settings
 }
 
-// New builds an application from the given options: modules, providers, decorators, and the configuration. It calls all
-// constructors and starts nothing. If something fails, Err, Run and Start return the error.
+// New builds an application from the given options: modules, providers, decorators, and the configuration. It calls the
+// constructors that they need and starts nothing. If something fails, Err, Run and Start return the error.
 //
 // The options are applied at the root of the fx graph, so that fx.Decorate replaces a part of any module.
 func New(options ...fx.Option) *App {
@@ -35,8 +35,8 @@ func New(options ...fx.Option) *App {
 // Run starts the application, waits for SIGINT, SIGTERM or an fx.Shutdowner,
 // and stops it; running requests finish first. A second signal cuts them off.
 //
-// After a failure it prints one line on standard error, or one for each fault of the configuration, and exits with code 1. It
-// returns only after a successful run.
+// If the start or the stop fails, it prints one line on standard error, or one for each fault of the configuration, and exits with
+// code 1. If an fx.Shutdowner stops the application with an exit code, it exits with that. Otherwise it returns.
 func (a *App) Run() {
 	code, err := a.run()
 	if err != nil {
@@ -69,7 +69,7 @@ func (a *App) run() (exitCode int, err error) {
 	return reason.ExitCode, nil
 }
 
-// explain adds the cause for which ctx ended to an error that only says that it ended.
+// explain replaces an error that only says that ctx ended by the cause for which it ended.
 func explain(ctx context.Context, verb string, err error) error {
 	if cause := context.Cause(ctx); cause != nil && errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("could not %s in time: %w", verb, cause)
@@ -102,7 +102,7 @@ func secondSignal() (context.Context, func()) {
 	return ctx, func() { signal.Stop(signals); cancel(nil) }
 }
 
-// stopTimeout is the time that the server needs to stop, plus the default time-out of fx for all other hooks.
+// stopTimeout is the maximum time that the server needs to stop, plus the time-out of fx for all other hooks.
 func (a *App) stopTimeout() time.Duration {
 	return a.settings.shutdownDelay() + a.settings.shutdownTimeout() + streamTime + a.fx.StopTimeout()
 }
@@ -140,7 +140,7 @@ func report(err error) string {
 	return text.String()
 }
 
-// oneLine joins the lines of an error's text, without repeated ones.
+// oneLine joins the lines of an error's text. Of equal lines in a row it keeps one.
 func oneLine(err error) string {
 	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
 	for i, line := range lines {

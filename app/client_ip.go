@@ -21,8 +21,8 @@ func ClientIP(c echo.Context) string {
 	return echo.ExtractIPDirect()(c.Request())
 }
 
-// unreadableQuiet is the minimum time between two log records of a malformed header, because a proxy that sends one does so in every
-// request.
+// unreadableQuiet is the minimum time between two log records of a malformed header, because a proxy that sends one does so in
+// every request.
 const unreadableQuiet = time.Minute
 
 // forwarded finds the address of a client behind proxies.

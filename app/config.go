@@ -12,16 +12,16 @@ const ConventionalConfigFile = "application.yaml"
 
 const keyDelimiter = "."
 
-// ConfigSources are the sources of a configuration. Within each list a later entry overrides an earlier one, and each list overrides
-// the one before it.
+// ConfigSources are the sources of a configuration. Within each list a later entry overrides an earlier one, and each list
+// overrides the one before it.
 //
 // The keys of the maps are nested ("server_auth": {"issuer": …}) or joined by dots ("server_auth.issuer": …).
 //
-// A text value may contain ${ENV:NAME} or ${ENV:NAME:default}, which is replaced by the value in Environ. A variable that is set and
-// empty counts as set. A variable that is not set and has no default is an error, and so is any other "${".
+// A text value may contain ${ENV:NAME} or ${ENV:NAME:default}, which is replaced by the value in Environ. A variable that is set
+// and empty counts as set. A variable that is not set and has no default is an error, and so is any other "${".
 type ConfigSources struct {
-	// Sections are the names of the sections. Another section in a file or a map is an error; environment variables of other
-	// sections are ignored.
+	// Sections are the names of the sections. Another section in a file or a map is an error, or without effect if it belongs to a
+	// module of this project. Environment variables of other sections are ignored.
 	Sections []string
 	// Defaults override the defaults in the code. All other sources override them.
 	Defaults []map[string]any
@@ -55,14 +55,14 @@ func settingsOf[T any](name string, defaults T) sectionSettings {
 	}
 }
 
-// LoadConfig reads the sources into one koanf. The error joins all faults that were found, each a *ConfigError unless it concerns a
-// whole file. No fault contains the value of a secret.
+// LoadConfig reads the sources into one koanf. The error joins all faults that were found, each a *ConfigError if it concerns one
+// key. No fault contains the value of a secret.
 func LoadConfig(sources ConfigSources) (*koanf.Koanf, error) {
 	k, _, err := loadConfig(sources)
 	return k, err
 }
 
-// loadConfig is LoadConfig that also returns warnings of settings without effect.
+// loadConfig is LoadConfig with the warnings about settings without effect.
 func loadConfig(sources ConfigSources) (*koanf.Koanf, configWarnings, error) {
 	loader := newConfigLoader(sources)
 	if err := loader.load(sources); err != nil {

@@ -14,9 +14,9 @@ type ConfigValue struct {
 	Key string `json:"key"`
 	// Variable is the environment variable that sets it; empty for an item of a list or of a map.
 	Variable string `json:"variable,omitempty"`
-	// Form is the kind of value: "text", "true or false", "whole number of seconds", "list of text".
+	// Form is the kind of value, such as "text", "true or false", "whole number of seconds" or "list of text".
 	Form string `json:"form"`
-	// Value is the effective value. A secret is "(hidden)", or empty if it is not set.
+	// Value is the effective value. A secret is "(hidden)", after the scheme if it is a URL, or empty if it is not set.
 	Value string `json:"value"`
 	// Source is where the value comes from; empty: the default.
 	Source string `json:"source,omitempty"`

@@ -109,7 +109,8 @@ func variableOf(key string) string {
 	return strings.ToUpper(strings.ReplaceAll(key, keyDelimiter, "__"))
 }
 
-// warnOfVariables warns of unused environment variables with a name that differs from a known one only by an underscore.
+// warnOfVariables warns of environment variables without effect: those whose name differs from a known one only by single or double
+// underscores, and those of a module that the program does not contain.
 func (l *configLoader) warnOfVariables(environ []string) {
 	known := l.variables()
 	for _, line := range environ {

@@ -55,7 +55,7 @@ func CheckNotEmpty(key, value string) error {
 	return &ConfigError{Key: key, Reason: "must not be empty"}
 }
 
-// CheckOneValue returns a *ConfigError if value is a list, because a key for one text would match none of its items.
+// CheckOneValue returns a *ConfigError if value contains a comma: a list in a key for one text would match nothing.
 func CheckOneValue(key, value string) error {
 	if !strings.Contains(value, ",") {
 		return nil
@@ -72,9 +72,9 @@ func CheckSecret(key, value string, least int) error {
 	return nil
 }
 
-// CheckTexts returns a *ConfigError for each text in settings, a struct with koanf tags, that has white space or quotes around it or
-// contains a control character. Such a text matches nothing, and comes from a mistake in a file or a shell. The errors name the keys
-// with the prefix. The keys in except are not checked.
+// CheckTexts returns a *ConfigError for each text in settings, a struct with koanf tags, that has white space or quotes around it
+// or contains a control character. Such a text matches nothing, and comes from a mistake in a file or a shell. The errors name
+// the keys with the prefix. The keys in except are not checked.
 func CheckTexts(prefix string, settings any, except ...string) error {
 	var faults []error
 	value := reflect.ValueOf(settings)
@@ -112,7 +112,7 @@ func checkText(key, text string) error {
 // longestShownValue is the maximum length, in bytes, of a value in an error.
 const longestShownValue = 64
 
-// shown returns the separator and the value for an error, or nothing if the value may be a secret.
+// shown returns the separator and the value for an error, or "" if the value may be a secret or is no text, number or boolean.
 func shown(separator, key string, value any) string {
 	source := reflect.ValueOf(value)
 	switch {

@@ -28,7 +28,7 @@ var (
 	}
 )
 
-// unknownKey is the error for a key that a section of the given keys does not have.
+// unknownKey returns the error for a key with the given name in a section that has only the known keys.
 func unknownKey(key, name string, known []string) error {
 	if now, moved := pythonKeys[key]; moved {
 		return &ConfigError{Key: key, Reason: "unknown key; " + now}
@@ -53,7 +53,7 @@ func didYouMean(name string, known []string) string {
 // longestHintedName is the maximum length, in bytes, of names that are compared.
 const longestHintedName = 64
 
-// distance is the Levenshtein distance of two names, or limit if it is not less.
+// distance returns the Levenshtein distance of two names in bytes, or limit if one is longer than longestHintedName.
 func distance(a, b string, limit int) int {
 	if len(a) > longestHintedName || len(b) > longestHintedName {
 		return limit

@@ -19,7 +19,7 @@ var moduleSections = []string{"server_auth", "auth_client", "oauth"}
 // origin is where the value of a key comes from, for errors.
 type origin struct {
 	source  string
-	literal bool // holds no ${…}
+	literal bool // "${" in the value is not a placeholder
 }
 
 // defaultsSource is the source of values that ConfigDefaults adds.
@@ -37,7 +37,7 @@ type configLoader struct {
 	environ  map[string]string
 	used     map[string]bool   // variables that a placeholder named
 	origins  map[string]origin // by key, and by key[i] for the items of a list
-	broken   bool              // a whole file is missing
+	broken   bool              // a whole file could not be read
 	faults   []error
 	warnings []configWarning
 }
@@ -128,8 +128,8 @@ func (l *configLoader) remember(value any, key string, where func(string) origin
 	}
 }
 
-// originOf returns the origin of a key, of a key that contains it, or of a part of it. (An environment variable with a dot in its name
-// sets a nested key.)
+// originOf returns the origin of a key, of a key that contains it, or of a part of it. (An environment variable with a dot in its
+// name sets a nested key.)
 func (l *configLoader) originOf(key string) origin {
 	for whole := key; whole != ""; whole = whole[:max(strings.LastIndexAny(whole, keyDelimiter+"["), 0)] {
 		if found, ok := l.origins[whole]; ok {
@@ -144,8 +144,8 @@ func (l *configLoader) originOf(key string) origin {
 	return origin{}
 }
 
-// check decodes every section that has settings, so that all faults are found at once. If a whole file is missing, it leaves out the
-// faults that Validate finds, because the missing file may be their cause.
+// check decodes every section that has settings, so that all faults are found at once. If a whole file could not be read, it leaves
+// out the faults that Validate finds, because that may be their cause.
 func (l *configLoader) check() {
 	for _, settings := range l.settings {
 		_, err := settings.decode(l.koanf, !l.broken)

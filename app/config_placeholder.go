@@ -13,7 +13,7 @@ const (
 
 var errPlaceholder = errors.New("holds a ${ that is not ${ENV:NAME} or ${ENV:NAME:default}")
 
-// expand replaces the placeholders of all values that no later source replaced.
+// expand replaces the placeholders in the effective values. Values that a later source overrode are not expanded.
 func (l *configLoader) expand() {
 	for key, value := range l.koanf.All() {
 		if l.originOf(key).literal {
@@ -29,8 +29,8 @@ func (l *configLoader) expand() {
 	}
 }
 
-// expandValue returns a value with its placeholders replaced. It does not change lists and maps in place, because they may belong to
-// the caller.
+// expandValue returns a value with its placeholders replaced. It does not change lists and maps in place, because they may belong
+// to the caller.
 func (l *configLoader) expandValue(key string, value any) (expanded any, changed bool) {
 	switch value := value.(type) {
 	case string:

@@ -14,8 +14,8 @@ const (
 )
 
 // cors lets pages of the given origins call this server. It answers preflights (OPTIONS with Origin and
-// Access-Control-Request-Method); all other requests continue to authentication. Credentials are never allowed: bearer tokens do not
-// need them, and a browser would send cookies without the page's intent.
+// Access-Control-Request-Method); all other requests continue to authentication. Credentials are never allowed: bearer tokens do
+// not need them, and a browser would send cookies without the page's intent.
 type cors struct {
 	origins []string // empty: CORS is off
 	any     bool

@@ -20,8 +20,8 @@ import (
 // MaxJSONBody is the maximum size, in bytes, of a body that DecodeJSON reads.
 const MaxJSONBody = 64 << 10
 
-// DecodeJSON reads the request's body, one JSON object, into dst, a pointer to a struct whose fields have json tags.
-// Unknown members are ignored. Names are case-sensitive ("Address" does not set "address"). A name that is given twice in one object,
+// DecodeJSON reads the request's body, one JSON object, into dst, a pointer to a struct whose fields have json tags. Unknown
+// members are ignored. Names are case-sensitive ("Address" does not set "address"). A name that is given twice in one object,
 // invalid UTF-8 and data after the object are refused. null sets the zero value.
 //
 // The error is a *Problem: 415 unless the content type is application/json, 413 for a body above MaxJSONBody, and 400 for
@@ -129,8 +129,8 @@ func bodyTooLarge() *Problem {
 		fmt.Sprintf("request body is larger than %d bytes", MaxJSONBody))
 }
 
-// objectProblem returns the problem for a decoding error. For a mistake in the program, such as a dst that is no pointer, it returns
-// an error that is not a problem.
+// objectProblem returns the problem for a decoding error. For a mistake in the program, such as a dst that is no pointer, it
+// returns an error that is not a problem.
 func objectProblem(text []byte, err error) error {
 	var syntax *jsontext.SyntacticError
 	var meaning *json.SemanticError

@@ -60,8 +60,8 @@ func (g *graphEvents) noteModule(name string) {
 	}
 }
 
-// check returns an error for each decorator that fx ignores: one of a type that nothing provides, usually a concrete type instead of an
-// interface, and one of a type of this project inside a module that does not contain its provider.
+// check returns an error for each decorator that fx ignores: one of a type that nothing provides, usually a concrete type instead
+// of an interface, and one of a type of this project inside a module that does not contain its provider.
 func (g *graphEvents) check() error {
 	var faults []error
 	for _, d := range g.decorators {

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// descriptorLimit returns the number of file descriptors that the process may open; 0: not known. Go raises it to the hard limit when
-// a program starts.
+// descriptorLimit returns the number of file descriptors that the process may open; 0: not known. Go raises it to the hard limit
+// when a program starts.
 func descriptorLimit() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

@@ -15,7 +15,7 @@ var errDraining = errors.New("the server shuts down")
 // connection is the state of one connection of a Server. The context of each request contains it.
 type connection struct {
 	drain             context.Context // of the server
-	requests, streams atomic.Int32    // of now
+	requests, streams atomic.Int32    // in progress
 	takenOver         atomic.Bool
 	forget            func()
 	since             time.Time      // of its last change of state; the server's mutex guards it
@@ -30,9 +30,9 @@ func connectionOf(ctx context.Context) *connection {
 	return c
 }
 
-// Draining returns a channel that is closed when the server of a request begins to shut down: it accepts no new requests, and running
-// ones have the shutdown time-out to finish. It is for handlers that would otherwise not end, such as those of WebSockets and long
-// polls. The context of a reply with text/event-stream is cancelled by itself.
+// Draining returns a channel that is closed when the server of a request begins to shut down: it accepts no new requests, and
+// running ones have the shutdown time-out to finish. It is for handlers that would otherwise not end, such as those of WebSockets
+// and long polls. The context of a reply with text/event-stream is cancelled by itself.
 //
 // For a context that does not belong to a Server the channel is nil, so it is never closed.
 func Draining(ctx context.Context) <-chan struct{} {
@@ -42,8 +42,8 @@ func Draining(ctx context.Context) <-chan struct{} {
 	return nil
 }
 
-// idles reports whether all requests on a connection are streams. A connection whose request is still being read has no request yet, and
-// is not idle.
+// idles reports whether all requests on a connection are streams. A connection whose request is still being read has no request
+// yet, and is not idle.
 func (c *connection) idles() bool {
 	requests := c.requests.Load()
 	return requests > 0 && requests <= c.streams.Load()
@@ -69,17 +69,16 @@ func counted(next http.Handler) http.Handler {
 
 const (
 	drainPoll = 5 * time.Millisecond
-	// drainTime is the maximum wait for a connection that was opened and sends nothing.
+	// drainTime is the maximum wait for a connection whose request has not been read yet.
 	drainTime = time.Second
 	// streamTime is the time that streams have to end after the shutdown began, before the application's other stop hooks run,
 	// which may end them too.
 	streamTime = 500 * time.Millisecond
 )
 
-// drain closes the port, tells handlers (see Draining), and waits until all
-// requests but streams have their answers, for the shutdown time-out at most.
-// Streams that go on then are left to Shutdown. What still runs is cut off, and
-// that is an error.
+// drain closes the port, tells handlers (see Draining), and waits until all requests have replies, at most for the shutdown
+// time-out. For streams it waits only streamTime; those that still run are left to shutdown. If other requests still run at the
+// end, they are cut off, and drain returns an error.
 func (s *Server) drain(ctx context.Context) error {
 	if s.listener == nil {
 		return nil
@@ -106,7 +105,7 @@ func (s *Server) drain(ctx context.Context) error {
 	return nil
 }
 
-// drainBegan returns the time at which the shutdown time-out began, that of the first call.
+// drainBegan returns the time of its first call, at which the shutdown time-out began.
 func (s *Server) drainBegan() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,8 +115,8 @@ func (s *Server) drainBegan() time.Time {
 	return s.began
 }
 
-// isBusy reports whether there is still a request to wait for, some time after the drain began. http.Server.Shutdown drops a request that
-// it reads after it has begun, without a reply.
+// isBusy reports whether there is still a request to wait for, some time after the drain began. http.Server.Shutdown drops a
+// request that it reads after it has begun, without a reply.
 func (s *Server) isBusy(drained time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,7 +124,7 @@ func (s *Server) isBusy(drained time.Duration) bool {
 		switch requests := c.requests.Load(); {
 		case c.state == http.StateIdle:
 		case c.takenOver.Load():
-			if drained < streamTime { // to say good-bye
+			if drained < streamTime { // for the handler to close it
 				return true
 			}
 		case requests == 0 && drained < drainTime: // being read, or being written
@@ -137,24 +136,23 @@ func (s *Server) isBusy(drained time.Duration) bool {
 	return false
 }
 
-// shutdown drains, waits for streams to end, at most for the shutdown time-out of
-// the settings and as long as ctx lasts, and closes everything. A stream that does
-// not end is cut off with a warning; any other request that is cut off is an error.
+// shutdown drains, waits for streams to end, and closes everything. It waits until the shutdown time-out, or until ctx ends. A
+// stream that does not end is cut off with a warning; any other request that is cut off is an error.
 //
-// A connection that a handler has taken over, as for WebSockets, is the handler's
-// to close: see Draining. It has half a second to do so before other stop hooks run.
+// A connection that a handler has taken over, as for WebSockets, must be closed by the handler (see Draining). It has streamTime
+// to do so before other stop hooks run.
 func (s *Server) shutdown(ctx context.Context) error {
 	if err := s.drain(ctx); err != nil {
 		return err
 	}
 	if s.listener != nil {
-		defer func() { _ = s.listener.Close() }() // open still if Serve had not begun
+		defer func() { _ = s.listener.Close() }() // still open if serve had not begun
 	}
 	// Streams have streamTime even if other requests used up the time-out.
 	ctx, cancel := context.WithDeadline(ctx, later(s.drainBegan().Add(s.shutdownTimeout), time.Now().Add(streamTime)))
 	defer cancel()
 	err := s.http.Shutdown(ctx)
-	if err == nil || errors.Is(err, net.ErrClosed) { // Drain closed the port
+	if err == nil || errors.Is(err, net.ErrClosed) { // drain closed the port
 		return nil
 	}
 	if streams, others := s.running(); others == 0 {

@@ -10,17 +10,17 @@ import (
 	"github.com/picoauth/picoauth/app/loglimit"
 )
 
-// newEcho returns an echo with the base middleware and the error handler, but
-// without routes. Whatever is added to it with Use runs inside the base.
+// newEcho returns an echo with the base middleware and the error handler, but without routes. Middleware that is added with Use
+// runs inside the base middleware.
 //
 // The order of the base middleware, from the outside in:
 //
-//  1. request id: every line that follows can carry it
+//  1. request id: all log lines of the request contain it
 //  2. access log, with metrics and the request's span if there are instruments:
-//     sees the status of whatever happens below, panics included
+//     sees the status of every reply, also after a panic
 //  3. recovery
 //  4. secure headers: on every reply, also on errors of the steps below
-//  5. CORS: a preflight has no token, and is answered before anything asks for one
+//  5. CORS: a preflight has no token, so it is answered before authentication
 //  6. body limit
 func newEcho(settings Settings, logger *slog.Logger, instruments ...*instruments) (*echo.Echo, error) {
 	proxies, err := parseProxies(settings.TrustedProxies)
@@ -59,7 +59,7 @@ func (b *base) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// guarded runs the steps inside log and recovery.
+// guarded runs the steps inside the access log and recovery.
 func (b *base) guarded(c echo.Context, next echo.HandlerFunc) error {
 	setSecureHeaders(c.Response().Header())
 	if b.cors.answers(c) {
@@ -79,8 +79,8 @@ var (
 	contentPolicy = []string{"frame-ancestors 'none'; base-uri 'none'; object-src 'none'"}
 )
 
-// setSecureHeaders sets headers that suit an API and do not harm a page. A handler may set other values. Strict-Transport-Security is the
-// task of the proxy that terminates TLS.
+// setSecureHeaders sets headers that suit an API and do not harm a page. A handler may set other values.
+// Strict-Transport-Security is the task of the proxy that terminates TLS.
 func setSecureHeaders(header http.Header) {
 	header[echo.HeaderXContentTypeOptions] = noSniff
 	header[echo.HeaderXFrameOptions] = denyFrames

@@ -32,11 +32,10 @@ type ReadinessCheck struct {
 	Check func(ctx context.Context) error
 }
 
-// PublicRoutes are the routes of the app itself, which need no token. clientauth lets exactly these routes pass.
+// PublicRoutes are the routes of the app itself, which need no token. clientauth lets them pass without one.
 type PublicRoutes []*echo.Route
 
-// health answers /healthz (the process runs) and /readyz (it should get
-// 503).
+// health answers /healthz (200: the process runs) and /readyz (200: it should get requests; else 503).
 type health struct {
 	checks   []ReadinessCheck
 	logger   *slog.Logger
@@ -64,7 +63,7 @@ func (h *health) register(e *echo.Echo) PublicRoutes {
 // startShutdown makes /readyz fail from now on.
 func (h *health) startShutdown() { h.stopping.Store(true) }
 
-// isProbe reports whether a route is one that machines request again and again.
+// isProbe reports whether a route is for monitoring, which requests it at short intervals.
 func isProbe(route string) bool {
 	return route == healthPath || route == readyPath || route == metricsPath
 }
@@ -96,7 +95,7 @@ func (h *health) passes(ctx context.Context) bool {
 	if !h.checked.IsZero() && h.clock.Now().Sub(h.checked) < readinessLife {
 		return h.failed == ""
 	}
-	// The result is cached for all clients, so the checks must not end with this client's request.
+	// The result is cached for all clients, so the end of this client's request must not cancel the checks.
 	failures := h.run(context.WithoutCancel(ctx))
 	names := make([]string, 0, len(failures))
 	for name := range failures {

@@ -47,8 +47,9 @@ func (h requestHandler) WithGroup(name string) slog.Handler {
 	return requestHandler{h.Handler.WithGroup(name)}
 }
 
-// eventLogger writes fx's events to the application's logger, all at debug level, because New, Start and Stop return the errors. It drops
-// events until that logger exists: fx's default logger would write many lines to standard error if the configuration is invalid.
+// eventLogger writes fx's events to the application's logger, all at debug level, because New, Start and Stop return the errors.
+// It drops events until that logger exists: fx's default logger would write many lines to standard error if the configuration is
+// invalid.
 type eventLogger struct {
 	mu     sync.Mutex
 	graph  graphEvents

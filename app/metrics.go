@@ -15,7 +15,7 @@ import (
 
 const metricsPath = "/metrics"
 
-// Labels for methods and routes that are not known.
+// Labels for routes, and for methods and statuses, that are not known.
 const (
 	unknownRoute = "unknown"
 	otherLabel   = "other"
@@ -25,8 +25,8 @@ const (
 //
 //	picoauth_http_request_duration_seconds{method,route,status}
 //
-// route is the path template and status the class, such as 2xx, so that clients cannot create series. Instruments also start a span for
-// each request. A nil *Instruments measures nothing.
+// route is the path template and status the class, such as 2xx, so that clients cannot create series. The instruments also start a
+// span for each request. A nil *instruments measures nothing.
 type instruments struct {
 	requests *prometheus.HistogramVec
 	series   Memo[requestKind, prometheus.Observer]
@@ -36,7 +36,7 @@ type instruments struct {
 // requestKind are the labels of a request.
 type requestKind struct{ method, route, status string }
 
-// newInstruments registers the metrics. Without a tracer provider the global one of OpenTelemetry is used, from whenever
+// newInstruments registers the metrics. If traces is nil, the global tracer provider of OpenTelemetry is used, as soon as
 // the program sets one.
 func newInstruments(metrics prometheus.Registerer, traces trace.TracerProvider) (*instruments, error) {
 	i := &instruments{
@@ -96,8 +96,8 @@ func newRegistry() *prometheus.Registry {
 	return registry
 }
 
-// metricsHandler serves the metrics. The route is anonymous, so concurrent scrapes share one result. A collector that fails is logged and
-// left out.
+// metricsHandler serves the metrics. The route is anonymous, so concurrent scrapes share one result. A collector that fails is
+// logged and left out.
 func metricsHandler(metrics prometheus.Gatherer, logger *slog.Logger) http.Handler {
 	return promhttp.HandlerFor(metrics, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelError), ErrorHandling: promhttp.ContinueOnError, CoalesceGather: true,

@@ -6,8 +6,8 @@ import (
 	"go.uber.org/fx"
 )
 
-// ConfigFile adds a YAML file. A later file overrides an earlier one. A file that does not exist is an error, unless path is exactly
-// ConventionalConfigFile.
+// ConfigFile adds a YAML file. A later file overrides an earlier one. A file that does not exist is an error, unless path is
+// exactly ConventionalConfigFile.
 func ConfigFile(path string) fx.Option {
 	return configOption(func(sources *ConfigSources) { sources.Files = append(sources.Files, path) })
 }
@@ -28,8 +28,8 @@ func RegisterSection(name string) fx.Option {
 	return configOption(func(sources *ConfigSources) { sources.Sections = append(sources.Sections, name) })
 }
 
-// RegisterSettings adds a section with the settings of defaults, a struct as for Section. Its faults are found together with all other
-// faults of the configuration, before anything is built, and SECTION__KEY_FILE works for each of its keys.
+// RegisterSettings adds a section with the settings of defaults, a struct as for Section. Its faults are found together with all
+// other faults of the configuration, before anything is built, and SECTION__KEY_FILE works for each of its keys.
 func RegisterSettings[T any](name string, defaults T) fx.Option {
 	return configOption(func(sources *ConfigSources) { AddSettings(sources, name, defaults) })
 }

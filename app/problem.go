@@ -17,15 +17,16 @@ type Problem = problem.Problem
 // NewProblem returns a problem of type "about:blank" with the title of its status.
 func NewProblem(status int, code, detail string) *Problem { return problem.New(status, code, detail) }
 
-// WriteProblem writes err as application/problem+json: a *Problem as it is; an *echo.HTTPError with its status and, below 500, its message;
-// any other error as a 500 that reveals nothing of err. It finds both also if err wraps them.
+// WriteProblem writes err as application/problem+json: a *Problem as it is; an *echo.HTTPError with its status and, below 500,
+// its message; an *http.MaxBytesError as a 413; context.Canceled as a 499 if the client disconnected; any other error as a 500
+// that reveals nothing of err. It finds all of them also if err wraps them.
 //
 // It logs nothing; a caller that replies with a 5xx has to log err itself. The reply must not have begun.
 func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 	problem.Write(w, r, problemOf(r.Context(), err))
 }
 
-// problemOf converts echo's errors too, besides those that package problem converts.
+// problemOf returns the problem for an error. Besides the errors that package problem converts, it converts those of echo.
 func problemOf(ctx context.Context, err error) *Problem {
 	var own *Problem
 	var ofEcho *echo.HTTPError

@@ -21,8 +21,8 @@ func RequestID(ctx context.Context) string {
 	return ""
 }
 
-// setRequestID gives a request an id, in its context and in the header X-Request-ID of the reply. It keeps the client's id if that is short
-// and consists of plain characters.
+// setRequestID gives a request an id, in its context and in the header X-Request-ID of the reply. It keeps the client's id if
+// that has at most longestRequestID bytes, all of them letters, digits, "-", "_" or ".".
 func setRequestID(c echo.Context) *requestContext {
 	r := c.Request()
 	id := r.Header.Get(echo.HeaderXRequestID)

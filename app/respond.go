@@ -11,8 +11,8 @@ import (
 // jsonContentType is shared by all replies.
 var jsonContentType = []string{"application/json"}
 
-// WriteJSON writes v as application/json with the status. If v cannot be encoded, it returns the error and has written nothing, so that the
-// caller can still reply with a problem. The members of a map are written in the order of their names.
+// WriteJSON writes v as application/json with the status. If v cannot be encoded, it returns the error and has written nothing,
+// so that the caller can still reply with a problem. The members of a map are written in the order of their names.
 func WriteJSON(w http.ResponseWriter, status int, v any) error {
 	body := bodies.Get().(*bytes.Buffer)
 	defer wipe(body)

@@ -10,8 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// duplicateRouteError says that two handlers were registered for one route, the
-// second of which silently replaced the first.
+// duplicateRouteError says that two handlers were registered for one route. The second replaced the first.
 type duplicateRouteError struct {
 	Method string
 	// First and Second are the path templates. They may differ in the names of their parameters, which echo does not distinguish.
@@ -33,8 +32,8 @@ type RouteWatch struct {
 	duplicates []error
 }
 
-// WatchRoutes starts to watch e for routes that are registered twice. It works on any echo, also on one that has routes; duplicates among
-// these with the same template cannot be found any more.
+// WatchRoutes starts to watch e for routes that are registered twice. It works on any echo, also on one that has routes;
+// duplicates among these with the same template cannot be found any more.
 func WatchRoutes(e *echo.Echo) *RouteWatch {
 	watch := &RouteWatch{seen: make(map[string]echo.Route)}
 	for _, route := range e.Routes() {
@@ -60,7 +59,7 @@ func (w *RouteWatch) Err() error {
 
 func (w *RouteWatch) add(host string, route echo.Route) {
 	if route.Method == echo.RouteNotFound {
-		return // a group adds its own again with each Use
+		return // a group adds this route again with each Use
 	}
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
@@ -87,8 +86,8 @@ func routeKey(host, method, path string) string {
 	return host + " " + method + " " + normal.String()
 }
 
-// answerHead makes every GET route that is registered from now on answer HEAD too, with the same handler; net/http leaves out the body. A
-// HEAD route of the application takes precedence, whichever is registered first.
+// answerHead makes every GET route that is registered from now on answer HEAD too, with the same handler; net/http leaves out the
+// body. A HEAD route of the application takes precedence, whichever is registered first.
 func answerHead(e *echo.Echo) {
 	own := make(map[string]bool)
 	onAddRoute(e, func(host string, route echo.Route, handler echo.HandlerFunc, middleware []echo.MiddlewareFunc) {
@@ -101,7 +100,7 @@ func answerHead(e *echo.Echo) {
 			if !hasOwn {
 				router = e.Router()
 			}
-			// Not by e.Add, so that the route is neither listed nor taken for one of the application.
+			// Not by e.Add, so that the route is not listed and does not count as a route of the application.
 			router.Add(http.MethodHead, route.Path, chain(handler, middleware))
 		}
 	})

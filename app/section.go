@@ -13,14 +13,15 @@ import (
 	"github.com/knadh/koanf/v2"
 )
 
-// Section decodes the section with the given name over defaults, a struct whose fields have `koanf:"key"` tags, and then calls Validate if T
-// or *T has that method.
+// Section decodes the section with the given name over defaults, a struct whose fields have `koanf:"key"` tags, and then calls
+// Validate if T or *T has that method.
 //
-// Decoding is strict: an unknown key and a value of another type are errors. The exceptions are for the environment: text is converted to a
-// number or a boolean, and to a list if its items are separated by commas. A number without a fraction (60.0) is a valid integer. An empty
-// text sets a string or a list to empty, and is an error for all other types.
+// Decoding is strict: an unknown key and a value of another type are errors. The exceptions are for the environment: text is
+// converted to a number or a boolean, and to a list if its items are separated by commas. A number without a fraction (60.0) is a
+// valid integer. An empty text sets a string or a list to empty, and is an error for all other types.
 //
-// The error joins all faults, each a *ConfigError if it concerns one key. It contains the full key, and the value unless it is a secret.
+// The error joins all faults, each a *ConfigError if it concerns one key. It contains the full key, and the value unless it is a
+// secret.
 //
 // Section works with any koanf, not only with that of New.
 func Section[T any](k *koanf.Koanf, name string, defaults T) (T, error) {
@@ -43,7 +44,8 @@ func decodeSection[T any](k *koanf.Koanf, name string, defaults T, validate bool
 	return settings, nil
 }
 
-// joinFaults keeps the first fault of each key. For a key that could not be decoded, Validate saw the default, so its fault does not count.
+// joinFaults keeps the first fault of each key. For a key that could not be decoded, Validate saw the default, so its fault does
+// not count.
 func joinFaults(decoding, validation error) error {
 	var all []error
 	seen := make(map[string]bool)
@@ -133,7 +135,7 @@ func decodeValue(dst reflect.Value, value any, key string) error {
 		}
 		return decodeStruct(dst, values, key)
 	case reflect.Interface:
-		dst.Set(reflect.ValueOf(value)) // a value of the user's own, such as a free claim
+		dst.Set(reflect.ValueOf(value)) // any value, such as that of an additional claim
 		return nil
 	default:
 		return fmt.Errorf("%s: settings of type %s are not supported", key, dst.Type())

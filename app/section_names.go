@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// FlatTexts returns a section of free names with its values as texts. A name may have dots, which a configuration reads as
-// levels: {"a": {"b": 1}} is "a.b" with "1". Each value that is no text, number or boolean is a *ConfigError, whose key is that
-// of the section, a dot and the name.
+// FlatTexts returns the values of a section as texts, by name. The names can be any. A name may have dots, which a configuration
+// reads as levels: {"a": {"b": 1}} is "a.b" with "1". Each value that is no text, number or boolean is a *ConfigError, whose key
+// is that of the section, a dot and the name.
 func FlatTexts(key string, section map[string]any) (map[string]string, error) {
 	all := make(map[string]string, len(section))
 	err := flattenTexts(all, key, "", section)

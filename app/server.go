@@ -13,10 +13,11 @@ import (
 	"time"
 )
 
-// maxHeaderBytes is the maximum size of a request's header. The largest tokens of this project, signed with ML-DSA-87, have about 8 KiB.
+// maxHeaderBytes is the maximum size, in bytes, of a request's header. The largest tokens of this project, signed with ML-DSA-87,
+// have about 8 KiB.
 const maxHeaderBytes = 64 << 10
 
-// Server listens on a port and serves one handler. It can be used once: Listen, Serve, Shutdown.
+// Server listens on a port and serves one handler. It can be used once: listen, serve, shutdown.
 type Server struct {
 	http            http.Server
 	portKey         string
@@ -71,7 +72,7 @@ func newAdminServer(settings Settings, handler http.Handler, logger *slog.Logger
 	return s
 }
 
-// listen opens the port. Connections wait until Serve.
+// listen opens the port. Connections wait until serve.
 func (s *Server) listen(ctx context.Context) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.http.Addr)
 	if err != nil {
@@ -85,7 +86,8 @@ func (s *Server) listen(ctx context.Context) error {
 	return nil
 }
 
-// Addr returns the address on which the server listens, with the actual port if the settings have port 0. It returns nil before Listen.
+// Addr returns the address on which the server listens, with the actual port if the settings have port 0. It returns nil before
+// listen.
 func (s *Server) Addr() net.Addr {
 	if s.listener == nil {
 		return nil
@@ -93,8 +95,7 @@ func (s *Server) Addr() net.Addr {
 	return s.listener.Addr()
 }
 
-// serve answers requests until Shutdown, after which it returns nil. Any error is
-// one that the server cannot go on from.
+// serve answers requests until drain or shutdown, and then returns nil. After an error the server no longer accepts connections.
 func (s *Server) serve() error {
 	if err := s.http.Serve(limitedListener{s.listener, s}); !errors.Is(err, http.ErrServerClosed) && !s.stopping.Load() {
 		return fmt.Errorf("serve %s: %w", s.http.Addr, err)
@@ -111,7 +112,7 @@ func protocols(settings Settings) *http.Protocols {
 }
 
 func (s *Server) cutOff(err error) error {
-	_ = s.http.Close() // nothing is left to save
+	_ = s.http.Close() // the connections are lost in any case
 	return fmt.Errorf("running requests were cut off: %w", err)
 }
 

@@ -29,20 +29,21 @@ type Settings struct {
 	ReadHeaderTimeoutSeconds int `koanf:"read_header_timeout_seconds"`
 	// ReadTimeoutSeconds is the time-out for reading a whole request; 0: none.
 	ReadTimeoutSeconds int `koanf:"read_timeout_seconds"`
-	// WriteTimeoutSeconds is the time-out from the end of a request's header to the end of its reply; 0: none, for handlers that stream.
+	// WriteTimeoutSeconds is the time-out from the end of a request's header to the end of its reply; 0: none, for handlers that
+	// stream.
 	WriteTimeoutSeconds int `koanf:"write_timeout_seconds"`
 	// IdleTimeoutSeconds is the time that a connection may wait for its next request.
 	IdleTimeoutSeconds int `koanf:"idle_timeout_seconds"`
 	// ShutdownTimeoutSeconds is the time that running requests have to finish at shutdown before they are cut off.
 	ShutdownTimeoutSeconds int `koanf:"shutdown_timeout_seconds"`
-	// ShutdownDelaySeconds is the time that the server still accepts requests while /readyz is already 503, so that a load balancer stops
-	// sending requests first.
+	// ShutdownDelaySeconds is the time that the server still accepts requests while /readyz is already 503, so that a load balancer
+	// stops sending requests first.
 	ShutdownDelaySeconds int `koanf:"shutdown_delay_seconds"`
 
 	// H2C also accepts HTTP/2 without TLS, as service meshes and Cloud Run send it.
 	H2C bool `koanf:"h2c"`
-	// MaxConnections is the maximum number of open connections; 0: as many as the file descriptors of the process allow, minus a reserve
-	// for keys and storage.
+	// MaxConnections is the maximum number of open connections; 0: as many as the file descriptors of the process allow, minus a
+	// reserve for keys and storage, but at most 16384.
 	MaxConnections int `koanf:"max_connections"`
 
 	// BodyLimitBytes is the maximum size of a request's body. Handlers may have a lower limit, as DecodeJSON does.
@@ -117,7 +118,7 @@ func (s Settings) Validate() error {
 // Address is the address to listen on, as host:port.
 func (s Settings) Address() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
 
-// adminAddress is where to listen with the second server, as host:port.
+// adminAddress is the address of the second server, as host:port.
 func (s Settings) adminAddress() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.AdminPort)) }
 
 // readHeaderTimeout is ReadHeaderTimeoutSeconds as a duration.
@@ -157,7 +158,7 @@ func parseProxies(proxies []string) (ranges []netip.Prefix, err error) {
 	return ranges, err
 }
 
-// isOrigin reports whether text has the form of an Origin header, or is "*".
+// isOrigin reports whether text is scheme://host[:port] in lowercase, as in an Origin header, or "*".
 func isOrigin(text string) bool {
 	if text == "*" {
 		return true

@@ -7,7 +7,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// StartFacts returns attributes of a module for the log record of the start. A module adds them to the fx value group "picoauth.start".
+// StartFacts returns attributes of a module for the log record of the start. A module adds them to the fx value group
+// "picoauth.start".
 type StartFacts func() []slog.Attr
 
 // modules are the names of the fx modules of the graph.
@@ -24,7 +25,7 @@ func (p serveParams) record() []any {
 	return attributes
 }
 
-// warnOfOpenRoutes logs a warning for routes of the application without authentication.
+// warnOfOpenRoutes logs one warning, with the first route, if the application has routes of its own but is without clientauth.
 func (p serveParams) warnOfOpenRoutes() {
 	for _, module := range p.Modules {
 		if module == "clientauth" {

@@ -8,8 +8,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// requestContext is a request's context. It contains the request's id (as a list, the form of a header value), and it can be cancelled if the
-// reply is a stream and the server drains.
+// requestContext is a request's context. It contains the request's id (as a list, the form of a header value), and it can be
+// cancelled if the reply is a stream and the server drains.
 //
 // Most handlers never wait for their context to end, so the cancellable context is created only on demand.
 type requestContext struct {
@@ -17,7 +17,7 @@ type requestContext struct {
 	id [1]string
 
 	mu      sync.Mutex
-	ended   context.Context // nil until somebody asks
+	ended   context.Context // nil until it is needed
 	end     context.CancelCauseFunc
 	release func() bool // of a stream's wait for the drain; nil for no stream
 }
@@ -30,7 +30,7 @@ func (c *requestContext) Value(key any) any {
 	c.mu.Lock()
 	ended := c.ended
 	c.mu.Unlock()
-	if ended != nil { // so that context finds what Done belongs to
+	if ended != nil { // so that package context finds the context that Done belongs to
 		return ended.Value(key)
 	}
 	return c.Context.Value(key)
@@ -74,7 +74,7 @@ func (c *requestContext) watchForStream(reply *echo.Response) {
 	})
 }
 
-// finish releases what watchForStream holds.
+// finish ends what watchForStream began.
 func (c *requestContext) finish() {
 	if c.release != nil {
 		c.release()

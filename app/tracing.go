@@ -21,8 +21,9 @@ const tracerName = "github.com/picoauth/picoauth"
 
 var noSpan trace.Span = noop.Span{}
 
-// StartSpan starts a child of the span in ctx with the same tracer provider. The span in ctx is that of the request, whether app or other
-// middleware started it. If ctx has no span that is recorded, as in background tasks, StartSpan does nothing. End the span with EndSpan.
+// StartSpan starts a child of the span in ctx with the same tracer provider. The span in ctx is that of the request, whether app
+// or other middleware started it. If ctx has no span that is recorded, as in background tasks, StartSpan does nothing. End the
+// span with EndSpan.
 func StartSpan(ctx context.Context, name string) (context.Context, trace.Span) {
 	parent := trace.SpanFromContext(ctx)
 	if !parent.IsRecording() {
@@ -44,8 +45,8 @@ func EndSpan(span trace.Span, err error) {
 	span.End()
 }
 
-// startSpan starts the span of a request, as a child of the caller's span if the global propagator finds one in the header. The attributes
-// follow OpenTelemetry's semantic conventions for HTTP servers, without those that contain personal data.
+// startSpan starts the span of a request, as a child of the caller's span if the global propagator finds one in the header. The
+// attributes follow OpenTelemetry's semantic conventions for HTTP servers, without those that contain personal data.
 func (i *instruments) startSpan(c echo.Context) trace.Span {
 	if i == nil {
 		return noSpan
@@ -79,8 +80,8 @@ func endRequestSpan(span trace.Span, status int) {
 	span.End()
 }
 
-// isPlaceholder reports whether a provider is the default one of OpenTelemetry, used until the program sets another: its spans record
-// nothing but still cost time.
+// isPlaceholder reports whether a provider is the default one of OpenTelemetry, used until the program sets another: its spans
+// record nothing but still cost time.
 func isPlaceholder(provider trace.TracerProvider) bool {
 	if provider == nil {
 		return true

@@ -19,7 +19,8 @@ const versionPath = "/version"
 // BuildInfo describes the build of the program.
 type BuildInfo struct {
 	Version string `json:"version"`
-	// Revision is the commit of the program's source, followed by "+changes" if files were changed; empty if the build did not record it.
+	// Revision is the commit of the program's source, followed by "+changes" if files were changed; empty if the build did not
+	// record it.
 	Revision string `json:"revision"`
 	// Go is the version of the Go toolchain.
 	Go string `json:"go"`

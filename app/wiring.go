@@ -17,7 +17,8 @@ import (
 	"go.uber.org/fx/fxevent"
 )
 
-// Options returns the fx options of New, for programs that call fx themselves, for example fx.ValidateApp(app.Options(…)) in a test.
+// Options returns the fx options of New, for programs that call fx themselves, for example fx.ValidateApp(app.Options(…)) in a
+// test.
 //
 // Use the options at the root of the application, not inside an fx.Module, where a decorator would not reach the other modules.
 func Options(options ...fx.Option) fx.Option {
@@ -29,7 +30,7 @@ func Options(options ...fx.Option) fx.Option {
 			provideConfig, LoadSettings, provideLogger, newRegistry, provideEcho, provideHealth, provideMetrics,
 			providePublicRoutes, provideServer, provideAdminServer, events.modules,
 		),
-		fx.Module("app", fx.Invoke(events.checkGraph, awaitStreams)), // a module's are invoked before the root's
+		fx.Module("app", fx.Invoke(events.checkGraph, awaitStreams)), // the invokes of a module run before those of the root
 		fx.Invoke(events.use, logConfigWarnings),
 		fx.Options(options...),
 		// This is last, so that its hook starts after all others and stops before them.
@@ -59,11 +60,12 @@ func logConfigWarnings(warnings configWarnings, logger *slog.Logger) {
 	}
 }
 
-// provideLogger returns a logger for standard output. Standard error is only for the line that explains why the program does not run.
+// provideLogger returns a logger for standard output. Standard error is only for the line that explains why the program does not
+// run.
 func provideLogger(settings Settings) *slog.Logger { return NewLogger(settings, os.Stdout) }
 
-// Telemetry has the registry for metrics and the tracer provider for spans. A module embeds it in its fx.In parameters. Values that the fx
-// graph does not provide are nil.
+// Telemetry has the registry for metrics and the tracer provider for spans. A module embeds it in its fx.In parameters. Values
+// that the fx graph does not provide are nil.
 type Telemetry struct {
 	fx.In
 	// Registerer is that of the application; it takes precedence over Registry.
@@ -74,7 +76,7 @@ type Telemetry struct {
 	TracerProvider trace.TracerProvider `optional:"true"`
 }
 
-// Metrics returns where to register metrics, or nil if they are not wanted.
+// Metrics returns where to register metrics, or nil if the graph has neither a Registerer nor a Registry.
 func (t Telemetry) Metrics() prometheus.Registerer {
 	if t.Registerer == nil && t.Registry != nil {
 		return t.Registry
@@ -172,8 +174,8 @@ func serve(p serveParams) {
 	p.Lifecycle.Append(fx.Hook{OnStart: p.start, OnStop: p.stop})
 }
 
-// awaitStreams adds the first hook, which therefore stops last: before it, all other hooks could end the streams that had not ended by
-// themselves.
+// awaitStreams adds the first hook, which therefore stops last. Other stop hooks run before it, and can end streams that are still
+// running.
 func awaitStreams(lifecycle fx.Lifecycle, server *Server) {
 	lifecycle.Append(fx.StopHook(server.shutdown))
 }
@@ -195,7 +197,7 @@ func (p serveParams) run(ctx context.Context, server *Server, message string, fa
 	go func() {
 		if err := server.serve(); err != nil {
 			p.Logger.Error("server failed", "error", err)
-			_ = p.Shutdowner.Shutdown(fx.ExitCode(1)) // fails only if it shuts down already
+			_ = p.Shutdowner.Shutdown(fx.ExitCode(1)) // fails only if the application is shutting down already
 		}
 	}()
 	return nil
