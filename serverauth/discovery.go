@@ -22,8 +22,8 @@ type discovery struct {
 	added    []Metadata
 }
 
-// paths are the paths of the documents. For an issuer with a path, RFC 8414 puts the well-known name before that path, and
-// OpenID Connect Discovery puts it after.
+// paths are the paths of the documents. For an issuer with a path, RFC 8414 puts the well-known name before that path.
+// OpenID Connect Discovery puts it after: a proxy in front of the server has to remove the path.
 func (d *discovery) paths() []string {
 	var paths []string
 	for _, name := range []string{"openid-configuration", "oauth-authorization-server"} {
@@ -79,7 +79,7 @@ type jwksEndpoint struct {
 	ring *keys.Ring
 }
 
-// get is GET /jwks. The key ring prepares the body, the ETag and the max-age when its keys change.
+// get is GET /jwks. The key ring prepares the body and the ETag when its keys change; it computes the max-age for each request.
 func (j *jwksEndpoint) get(c echo.Context) error {
 	var types []string
 	if c.Request().URL.RawQuery != "" {

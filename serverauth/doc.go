@@ -10,10 +10,10 @@
 //
 // # A sign-in
 //
-// POST /challenge returns a nonce for an address and, for an address of a chain, the message to sign. The wallet signs, and
-// POST /sign-in returns an access token and a refresh token. A nonce is valid only for the first request that presents it;
-// this is checked before the signature, so a request that is repeated or stolen is refused. The subject of the tokens is
-// derived from the verified key, never taken from the request.
+// POST /challenge returns a nonce for an address and, for an address of a chain, the message to sign. The wallet signs, and POST
+// /sign-in returns an access token and a refresh token. A nonce can be used once, and a request with an invalid signature uses it
+// up too, so a request that is repeated or stolen is refused. The subject of the tokens is derived from the verified key, never
+// taken from the request.
 //
 // POST /refresh exchanges the refresh token for the next one. A session is one row with a counter. Using a refresh token of an
 // earlier counter means that a token was stolen, so it ends the session. The exception is the previous token within 30

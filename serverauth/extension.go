@@ -46,7 +46,8 @@ func (a *AuthController) Enter(ctx context.Context) (seated context.Context, lea
 // PasswordEnabled tells whether the administrator can log in with a password.
 func (a *AuthController) PasswordEnabled() bool { return a.password.check != nil }
 
-// CheckPassword returns the administrator if e-mail and password are right. Its error is an *app.Problem.
+// CheckPassword returns the administrator if e-mail and password are right. Its error need not be an
+// *app.Problem; Handler converts it.
 func (a *AuthController) CheckPassword(c echo.Context, email, password string) (store.Subject, error) {
 	who, err := a.password.verify(c, email, password)
 	a.password.metrics.loggedIn(err)
@@ -119,7 +120,7 @@ func (k *Consents) Challenge(ctx context.Context, asked ConsentChallenge, of Con
 		return ConsentMessage{}, errMessageRequired
 	}
 	draft.Statement, draft.RequestID = of.Statement, of.RequestID
-	if len(of.Resources) > 0 { // none has no heading either
+	if len(of.Resources) > 0 { // an empty list would be a heading without items
 		draft.Resources = of.Resources
 	}
 	issued := w.now()
@@ -139,11 +140,11 @@ func (k *Consents) Challenge(ctx context.Context, asked ConsentChallenge, of Con
 }
 
 // BeginConsent begins what was consented to, for the subject that signed. proof is what the session has to store to verify a
-// contract wallet again. BeginConsent calls settle, which uses up the nonce, once it knows that the subject is allowed.
+// contract wallet again. BeginConsent must call settle, which uses up the nonce, once it knows whether the subject is allowed.
 type BeginConsent func(subject store.Subject, proof store.WalletProof, settle func() error) error
 
-// Prove verifies a signed message, and calls begin with the subject that signed it. Its errors are of type *app.Problem, except
-// for those of the stores and of begin.
+// Prove verifies a signed message, and calls begin with the subject that signed it. Its error need not be an
+// *app.Problem; Handler converts it.
 func (k *Consents) Prove(c echo.Context, signed SignedConsent, of Consent, begin BeginConsent) error {
 	w := k.login
 	if signed.Algorithm == "" {
@@ -184,7 +185,8 @@ func (k *Consents) prove(ctx context.Context, signed *SignedConsent, of Consent,
 	return subject, begin(subject, proof.kept(subject), spend)
 }
 
-// purposeOf is the purpose that the nonce of a message has if the server made it, for that consent.
+// purposeOf returns the purpose of the nonce that the server made for a message and a consent. A message that the server cannot
+// have made for the consent is an error.
 func purposeOf(proof walletProof, of Consent) (store.Purpose, error) {
 	if proof.message == nil {
 		return "", errMessageRequired

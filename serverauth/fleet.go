@@ -27,7 +27,7 @@ const (
 // fleetFlow issues tokens for agents that another system runs. That system authenticates with a shared secret.
 type fleetFlow struct {
 	settings  ServerAuthSettings
-	schemes   []WalletScheme // of the app, whose addresses name no session
+	schemes   []WalletScheme // of the app; a session id must not be an address of one
 	sessions  *session.Service
 	proofs    *dpop.Proofs
 	guard     *guard
@@ -42,8 +42,8 @@ type fleetReply struct {
 	ExpiresAt    int64  `json:"exp"` // Unix seconds
 }
 
-// mint is POST /fleet/sessions. Requests with the right secret have a rate limit of their own, to which wrong secrets do not
-// count.
+// mint is POST /fleet/sessions. Requests with the right secret have a rate limit of their own, which requests with a
+// wrong secret do not use up.
 func (f *fleetFlow) mint(c echo.Context) error {
 	if err := f.guard.fleet(c); err != nil {
 		return err

@@ -113,7 +113,7 @@ func (r *fleetRequest) checkTask() error {
 	return nil
 }
 
-// isFleetID reports whether text is readable in a log: printable Unicode, with spaces only inside.
+// isFleetID reports whether text is at most 256 characters of printable Unicode, with spaces only inside.
 func isFleetID(text string) bool {
 	return utf8.RuneCountInString(text) <= maxFleetIDLength && text == strings.TrimSpace(text) &&
 		!strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
@@ -160,7 +160,7 @@ func (s *wholeSeconds) UnmarshalJSON(value []byte) error {
 	if err != nil || number != math.Trunc(number) || strings.Trim(text, "+-.0123456789eE") != "" {
 		return errNotWhole
 	}
-	const most = 1 << 60 // far beyond what it is brought to
+	const most = 1 << 60 // far above every limit, and small enough for the conversion
 	*s = wholeSeconds(min(max(number, -most), most))
 	return nil
 }

@@ -17,8 +17,8 @@ import (
 // serviceRole is the role of a service that may read the denylist and introspect tokens.
 const serviceRole = "service"
 
-// guard authorizes operators and services by access tokens, which it validates with the issuer's own keys. It needs no
-// clientauth in front of it.
+// guard authorizes requests by access tokens, which it validates with the issuer's own keys, by the fleet secret, or as an OAuth
+// client. It needs no clientauth in front of it.
 type guard struct {
 	authenticator *clientauth.Authenticator
 	operatorRoles []string
@@ -77,8 +77,8 @@ func (g *guard) client(c echo.Context, right ReadRight) error {
 
 var errClientMayNot = app.NewProblem(http.StatusForbidden, "insufficient_role", "the client may not read this")
 
-// fleet compares the fleet secret. Wrong ones count by the client's address; the right one is let in however many others
-// behind that address have sent wrong ones.
+// fleet checks the fleet secret. Requests with a wrong secret are rate limited by client address. A request with the right secret
+// passes, even if that limit is used up.
 func (g *guard) fleet(c echo.Context) error {
 	if hasFleetSecret(c.Request(), g.fleetSecret) {
 		return nil
@@ -113,7 +113,7 @@ func (g *guard) authenticate(c echo.Context) (*clientauth.SecurityContext, error
 		return nil, err
 	}
 	caller, _ := clientauth.FromContext(ctx)
-	if caller.Actor != nil { // what is for people and operators is not for the agents that act for them
+	if caller.Actor != nil { // an agent that acts for somebody (RFC 8693) has none of these rights
 		return nil, g.refuseRole(c, caller)
 	}
 	return caller, nil

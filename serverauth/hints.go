@@ -38,7 +38,7 @@ func textIn(r *signInRequest) string {
 	return envelope.Text
 }
 
-// algorithmOf returns the algorithm of a request that names none: that of its message.
+// algorithmOf returns the algorithm of a request that names none: that of its message, or the default.
 func algorithmOf(r *signInRequest) string {
 	switch account := wallet.AccountIn(textIn(r)); account {
 	case "":
@@ -162,7 +162,7 @@ func (m *messages) domains() string {
 	return listed(names)
 }
 
-// listed joins the first few of the names.
+// listed joins the first ten names, and counts the others.
 func listed(names []string) string {
 	const most = 10
 	switch {

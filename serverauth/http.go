@@ -48,7 +48,7 @@ func handler(log *slog.Logger, flow func(echo.Context) error) echo.HandlerFunc {
 	}
 }
 
-// reply writes a JSON object that contains a token or a nonce, with Cache-Control: no-store.
+// reply writes a JSON object that must not be cached: with Cache-Control: no-store.
 func reply(c echo.Context, v any) error {
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	return app.WriteJSON(c.Response(), http.StatusOK, v)
@@ -90,7 +90,7 @@ func printableUserAgent(header string) string {
 	return strings.Clone(strings.TrimSpace(text))
 }
 
-// Bounds of the `limit` of a list.
+// Default and maximum of the parameter `limit` of a list.
 const (
 	defaultPageLimit = 200
 	maxPageLimit     = 1000

@@ -48,7 +48,7 @@ func (f *introspection) introspect(c echo.Context) error {
 	return reply(c, answer)
 }
 
-// tokenType is DPoP for a token that is bound to a key (RFC 9449, section 6.2).
+// tokenType is DPoP for a token that is bound to a key (RFC 9449, section 6.2), else Bearer.
 func tokenType(c *clientauth.SecurityContext) string {
 	confirmation, _ := c.Claims["cnf"].(map[string]any)
 	thumbprint, _ := confirmation["jkt"].(string)

@@ -33,7 +33,8 @@ func (j *janitor) clean(ctx context.Context) {
 	if _, err := j.challenges.Cleanup(ctx); err != nil {
 		j.log.WarnContext(ctx, "cleanup failed", "store", "challenges", "error", err)
 	}
-	// A session is kept longer than its refresh token, by the lifetime of an access token, so that a revocation of its subject finds it.
+	// A session is kept longer than its refresh token, by the lifetime of an access token, so that a revocation of its subject finds
+	// it.
 	expired := j.now().Add(-j.accessTTL).UnixMilli()
 	j.prune(ctx, "sessions", func() (int, error) { return j.sessions.Prune(ctx, expired, pruneBatch) })
 	now := j.now().Unix()

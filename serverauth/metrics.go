@@ -28,13 +28,14 @@ import (
 //	picoauth_store_operation_duration_seconds{store,operation}
 //	picoauth_store_errors_total{store,operation}
 //
-// An outcome is "success" or the code of the problem in the reply. The module adds metrics that are read at each scrape:
+// An outcome is "success" or the code of the problem in the reply; "claims_provider" for an error of the app's own ClaimsProvider,
+// and "canceled" if the client disconnected. The module adds metrics that are read at each scrape:
 //
-//	picoauth_costly_requests                                       sign-ins, refreshes and fleet sessions in progress
+//	picoauth_costly_requests                                       CPU-intensive requests in progress, such as sign-ins
 //	picoauth_denylist_entries
 //	picoauth_denylist_age_seconds                                  since the store was read; above 15 all tokens are refused
 //	picoauth_signing_keys{algorithm,state}
-//	picoauth_signing_key_age_seconds{algorithm,state}              of the oldest key; of an active key since it signs
+//	picoauth_signing_key_age_seconds{algorithm,state}              time in this state, of the oldest key
 //	picoauth_audit_pending_mints                                   not yet written to the store
 //	picoauth_audit_broken                                          1: the audit was tampered with
 //	picoauth_audit_lost_mints_total                                not recorded because the queue was full

@@ -77,7 +77,7 @@ type keyState struct {
 	oldest time.Duration
 }
 
-// keyStates returns every state of each algorithm that has a key. A state without a key is 0, not absent.
+// keyStates returns the states pending, active and retired of each algorithm that has a key. A state without a key has count 0.
 func (s stateCollector) keyStates() map[string]map[keys.State]keyState {
 	now, all := s.now(), make(map[string]map[keys.State]keyState)
 	for _, key := range s.ring.List() {

@@ -29,7 +29,7 @@ type mintsReply struct {
 
 type mintItem struct {
 	audit.Mint
-	SID     string `json:"sid"` // session_id by the name that it has in the token
+	SID     string `json:"sid"` // session_id again, under its name in the token
 	Revoked bool   `json:"revoked"`
 	// Lost is above 0 for a gap in the audit: the number of tokens that were not recorded. Then all other fields except iat and exp
 	// are empty.

@@ -164,7 +164,7 @@ func provideAuthenticSessions(store store.SessionStore, ring *keys.Ring, log *sl
 	return session.NewStore(store, key, log), nil
 }
 
-// provideBook authenticates links with the secret that also authenticates sessions, from which each derives a key of its own.
+// provideBook authenticates links with the same secret as sessions. Each derives a key of its own from it.
 func provideBook(store store.LinkStore, ring *keys.Ring, log *slog.Logger) (*links.Book, error) {
 	key, err := ring.LiveSecret(context.Background(), refreshSecret)
 	if err != nil {
@@ -186,7 +186,8 @@ func provideRevoker(
 	})
 }
 
-// provideContracts returns nil if no chain is configured. If an endpoint is of another chain than configured, the server does not start.
+// provideContracts returns nil if no chain is configured. If an endpoint is of another chain than configured, the server does not
+// start.
 func provideContracts(s ServerAuthSettings, parsed parsedSettings, lc fx.Lifecycle, metrics *Instruments, p clockParam, log *slog.Logger) *contract.Wallets {
 	if len(parsed.ends) == 0 {
 		return nil
@@ -258,7 +259,7 @@ func provideProofs(settings ServerAuthSettings, e *echo.Echo, used store.UsedSto
 	})
 }
 
-// controllerParams is what an AuthController is made of. Instruments and Clock may be nil.
+// controllerParams is what an AuthController is made of. Contracts, Clients, Instruments and Clock may be nil.
 type controllerParams struct {
 	fx.In
 	Settings    ServerAuthSettings

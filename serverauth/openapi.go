@@ -80,8 +80,8 @@ func (d *openAPIDocument) get(c echo.Context) error {
 	return writeETag(c, d.body, d.etag, "public, max-age=300")
 }
 
-// Home adds GET /, a page with the version and a link to the documentation. It is for programs that consist of this server only;
-// any other app has a root page of its own.
+// Home adds GET /, a JSON object with the issuer and links to the documentation, the OpenAPI document, the keys and the discovery
+// document. It is for programs that consist of this server only; any other app has a root page of its own.
 var Home fx.Option = fx.Invoke(registerHome)
 
 func registerHome(e *echo.Echo, settings ServerAuthSettings) {

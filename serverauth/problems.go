@@ -71,7 +71,7 @@ func contractsNotConfigured(chain wallet.ChainID) *app.Problem {
 	return app.NewProblem(http.StatusUnauthorized, "contract_wallet_not_supported", fmt.Sprintf("contract wallets of %s are not configured", chain))
 }
 
-// shorten limits the length of what a reply or a log record repeats from a request.
+// shorten limits what a reply or a log record repeats from a request to 64 bytes.
 func shorten(text string) string {
 	const most = 64
 	if len(text) <= most {

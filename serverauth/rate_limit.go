@@ -58,7 +58,7 @@ func (l *limits) anonymous(endpoint string, flow echo.HandlerFunc) echo.HandlerF
 	}
 }
 
-// clientKey counts requests per client address. All clients without a valid address share one limit.
+// clientKey counts requests per client address (IPv6: per /64). All clients without a valid address share one limit.
 func clientKey(c echo.Context, endpoint string) ratelimit.Key {
 	return ratelimit.Key{Client: ratelimit.Network(app.ClientIP(c)), Endpoint: endpoint}
 }

@@ -30,8 +30,8 @@ type refreshFlow struct {
 	log       *slog.Logger
 }
 
-// refresh is POST /refresh. Requests with a valid token are limited per session, so that users behind one address do not share a
-// limit. Other requests are limited per client address.
+// refresh is POST /refresh. Requests with a valid or expired token are limited per session, so that users behind one address do
+// not share a limit. Other requests are limited per client address.
 func (f *refreshFlow) refresh(c echo.Context) error {
 	began := f.now()
 	presented, err := decodeRefreshToken(c)

@@ -43,7 +43,7 @@ type revokedCount struct {
 	Tokens   int `json:"tokens"`
 }
 
-// revokedItem is a Revocation with all of its fields, including the empty ones.
+// revokedItem is a revocation of a token, a session or a subject, including empty fields.
 type revokedItem struct {
 	JTI       string `json:"jti"`
 	SID       string `json:"sid"`

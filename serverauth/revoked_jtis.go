@@ -17,7 +17,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// maxRevokedLimit is the maximum number of items in a page.
+// maxRevokedLimit is the maximum of the parameter `limit`. Without the parameter, the reply contains all items.
 const maxRevokedLimit = 10_000
 
 // revokedList serves the denylist to other services.
@@ -52,7 +52,7 @@ func (f *revokedList) list(c echo.Context) error {
 	}
 	if err := w.write(c, page); err != nil {
 		f.log.WarnContext(c.Request().Context(), "the denylist was sent in part only", "error", err)
-		panic(http.ErrAbortHandler) // so that no client takes it for whole
+		panic(http.ErrAbortHandler) // so that no client takes it for the whole list
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func sinceParameter(text string) (int64, error) {
 	if text == "" {
 		return 0, nil
 	}
-	since, err := strconv.ParseInt(text, 10, 64) // the largest there is for what is larger
+	since, err := strconv.ParseInt(text, 10, 64) // a number that is too large becomes the maximum
 	if err != nil && !errors.Is(err, strconv.ErrRange) || since < 0 {
 		return 0, invalidParameter("since must be a whole number that is not negative")
 	}
@@ -149,7 +149,7 @@ const (
 type revokedWriter struct {
 	store store.RevocationStore
 	since int64
-	left  int             // how many items are wanted yet; negative: all
+	left  int             // maximum number of items still to write; negative: all
 	at    revokedPosition // where the next page begins
 	text  bytes.Buffer
 	json  *json.Encoder // to text
@@ -174,7 +174,7 @@ func (w *revokedWriter) next(ctx context.Context) (store.RevocationPage, error) 
 	if err != nil {
 		return page, err
 	}
-	if w.at.number == 0 || page.Full { // the first page, or the store went back and the list begins anew
+	if w.at.number == 0 || page.Full { // the first page, or the store begins the whole list again
 		w.at.seq = page.Seq
 	}
 	w.at.number = page.Next
@@ -218,7 +218,7 @@ func (w *revokedWriter) write(c echo.Context, page store.RevocationPage) error {
 func (w *revokedWriter) flush(c echo.Context) error {
 	connection := http.NewResponseController(c.Response())
 	for chunk := range slices.Chunk(w.text.Bytes(), revokedChunk) {
-		_ = connection.SetWriteDeadline(time.Now().Add(revokedChunkTimeout)) // where there is a connection
+		_ = connection.SetWriteDeadline(time.Now().Add(revokedChunkTimeout)) // fails without a connection, as in a test
 		if _, err := c.Response().Write(chunk); err != nil {
 			return err
 		}

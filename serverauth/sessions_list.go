@@ -97,9 +97,9 @@ func (f *sessionsFlow) list(c echo.Context) error {
 	return reply(c, page)
 }
 
-// namesOf are what the sessions of a subject may be known by; the first that finds any counts. It is the subject of all wallets,
-// or, where there is but one, its key whatever the address. The thumbprint of an ML-DSA key can read as an address of Solana,
-// which holds a key that nobody has: then it is the subject itself.
+// namesOf returns the names by which to find the sessions of a subject. The first name that finds any counts. A linked wallet has
+// the subject of its group. For any other address that contains a key, the first name is its wallet id (RFC 7638). The second is
+// the subject itself, because the thumbprint of an ML-DSA key can look like a Solana address.
 func (f *sessionsFlow) namesOf(ctx context.Context, sub string) ([]string, error) {
 	if sub == "" {
 		return []string{""}, nil
@@ -199,9 +199,9 @@ func (f *sessionsFlow) end(c echo.Context) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
-// holder returns the caller, and whether it is an operator. The token must be of a sign-in. A fleet token is refused, because
-// the fleet chooses its subject, which could be that of a user. A token without a role is refused too, because it was issued to
-// an OAuth client that the server's operator does not know.
+// holder returns the caller, and whether it is an operator. Any other caller needs the token of a sign-in. A fleet token is
+// refused, because the fleet chooses its subject, which could be that of a user. A token without a role is refused too, because
+// it was issued to an OAuth client that the server's operator does not know.
 func (g *guard) holder(c echo.Context) (caller *clientauth.SecurityContext, operator bool, err error) {
 	caller, err = g.authenticate(c)
 	if err != nil {

@@ -9,14 +9,14 @@ import (
 // SettingsSection is the name of the configuration section of this package.
 const SettingsSection = "server_auth"
 
-// ServerAuthSettings is the configuration section server_auth. Integer keys carry their unit in their name; the
-// methods of the same names give them as durations.
+// ServerAuthSettings is the configuration section server_auth. The keys of durations have the unit in their name; the methods
+// return them as a time.Duration.
 type ServerAuthSettings struct {
 	// Issuer is the `iss` of every token, a URL without a trailing slash (RFC 8414, section 2).
 	Issuer string `koanf:"issuer"`
-	// Audience is the `aud` of every access token (RFC 9068, section 2.2).
+	// Audience is the `aud` of access tokens (RFC 9068, section 2.2). The token of an OAuth client can have another.
 	Audience string `koanf:"audience"`
-	// ClientID is the `client_id` of every access token; empty stands for the audience.
+	// ClientID is the `client_id` of access tokens, except those of an OAuth client. Empty: the audience.
 	ClientID string `koanf:"client_id"`
 	// Algorithm signs new access tokens: RS256, ES256, EdDSA, ML-DSA-44, ML-DSA-65 or ML-DSA-87.
 	Algorithm string `koanf:"algorithm"`
@@ -45,8 +45,8 @@ type ServerAuthSettings struct {
 	// DataDir is the folder of the SQLite file and of the key files.
 	DataDir string `koanf:"data_dir"`
 
-	// KeyDir is a folder for the signing keys. Empty: they are in the folder keys of DataDir, in the database, or in memory, like
-	// the rest of the state. KeyEncryptionKey, 32 bytes as hex or base64, encrypts them.
+	// KeyDir is a folder for the signing keys. Empty: they are in the folder keys of DataDir or beside the SQLite file, in another
+	// database, or in memory. KeyEncryptionKey, 32 bytes as hex or base64, encrypts them.
 	KeyDir           string `koanf:"key_dir"`
 	KeyEncryptionKey string `koanf:"key_encryption_key"`
 	// ConsoleEnabled turns on the pages of the console, if the program contains package console.
@@ -69,7 +69,8 @@ type ServerAuthSettings struct {
 	ClaimsURL    string         `koanf:"claims_url"`
 	ClaimsSecret string         `koanf:"claims_secret"`
 
-	// OperatorRoles are the roles that may revoke, introspect, and list and rotate keys. An empty list allows nobody.
+	// OperatorRoles are the roles that may revoke, introspect, list mints and all sessions, and manage keys. An empty list allows
+	// nobody.
 	OperatorRoles []string `koanf:"operator_roles"`
 
 	// FleetMintSecret is the secret that POST /fleet/sessions requires; empty turns that endpoint off.
@@ -81,7 +82,8 @@ type ServerAuthSettings struct {
 	// MintAuditMinTTLSeconds is the minimum lifetime of tokens that the mint audit records.
 	MintAuditMinTTLSeconds int `koanf:"mint_audit_min_ttl_seconds"`
 
-	// SupportedWalletAlgorithms is the allow-list of wallet algorithms; an empty list allows none.
+	// SupportedWalletAlgorithms is the allow-list of built-in wallet algorithms; an empty list allows none of them. Schemes that the
+	// app adds are always allowed.
 	SupportedWalletAlgorithms []string `koanf:"supported_wallet_algorithms"`
 
 	// AllowedDomains are the sites that users may sign in to with a message, each [scheme://]host[:port]. Unset: that of the
@@ -105,10 +107,11 @@ type ServerAuthSettings struct {
 	EthereumRPCURLs []string `koanf:"ethereum_rpc_urls"`
 	// EthereumCallsPerMinute is the limit of such calls for one client. The limit for all clients together is twenty times as high.
 	EthereumCallsPerMinute int `koanf:"ethereum_calls_per_minute"`
-	// ContractWalletRecheckSeconds is the time after which a refresh asks the chain again whether a contract wallet's signature is valid.
+	// ContractWalletRecheckSeconds is the time after which a refresh asks the chain again whether a contract wallet's signature is
+	// valid.
 	ContractWalletRecheckSeconds int `koanf:"contract_wallet_recheck_seconds"`
 
-	// RateLimitPerMinute is the limit of requests for each anonymous POST endpoint and client address; 0: no limit.
+	// RateLimitPerMinute is the limit of requests for each limited endpoint and client address, or session for a refresh; 0: no limit.
 	RateLimitPerMinute int `koanf:"rate_limit_per_minute"`
 }
 

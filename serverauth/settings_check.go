@@ -70,8 +70,8 @@ func (s ServerAuthSettings) validateProofAlgorithms() error {
 	return errors.Join(all...)
 }
 
-// validateWalletAlgorithms finds built-in algorithms that are written in another way. Any other name may be that of a scheme of
-// the app's own, which is not known here: NewWalletVerifier refuses the rest.
+// validateWalletAlgorithms refuses built-in algorithms that are spelled in another way. Any other name may be that of a scheme of
+// the app's own, which is not known here; NewWalletVerifier refuses unknown names.
 func (s ServerAuthSettings) validateWalletAlgorithms() error {
 	letters := strings.NewReplacer("-", "", "_", "", " ", "")
 	var all []error
@@ -107,7 +107,7 @@ func (s ServerAuthSettings) validateSubjects() error {
 // minFleetSecret is the minimum length of the fleet secret, in characters.
 const minFleetSecret = 16
 
-// validateFleetSecret refuses a secret that cannot be sent in a header.
+// validateFleetSecret refuses a secret that cannot be sent in a header, or is shorter than minFleetSecret.
 func (s ServerAuthSettings) validateFleetSecret() error {
 	if strings.ContainsFunc(s.FleetMintSecret, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return &app.ConfigError{Key: "fleet_mint_secret", Reason: "holds a character that a header cannot"}
@@ -115,7 +115,7 @@ func (s ServerAuthSettings) validateFleetSecret() error {
 	return app.CheckSecret("fleet_mint_secret", s.FleetMintSecret, minFleetSecret)
 }
 
-// validateOperatorRoles refuses the role that every wallet gets by default.
+// validateOperatorRoles refuses the role that every wallet gets by default, as an operator role and as AdminRole.
 func (s ServerAuthSettings) validateOperatorRoles() error {
 	var all error
 	for i, role := range s.OperatorRoles {
@@ -137,7 +137,7 @@ func (s ServerAuthSettings) validateAdmin() error {
 	return errors.Join(app.CheckNotEmpty("admin_email", s.AdminEmail), app.CheckNotEmpty("admin_role", s.AdminRole))
 }
 
-// validateStatement makes a message with it.
+// validateStatement checks the statement in a sample message.
 func (s ServerAuthSettings) validateStatement() error {
 	sample := wallet.Message{
 		Account: wallet.Ed25519Algorithm, Domain: "example.org", Address: "00", URI: "https://example.org", Nonce: "00000000",

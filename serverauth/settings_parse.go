@@ -13,17 +13,17 @@ import (
 	"github.com/picoauth/picoauth/serverauth/wallet/onchain"
 )
 
-// parsedSettings are the settings whose text means something else, as what they mean: nobody else reads that text.
+// parsedSettings are the parsed values of settings that are texts in a format. No other code parses these texts.
 type parsedSettings struct {
 	issuer        *url.URL
 	domains       []wallet.Domain  // allowed_domains
 	chains        []wallet.ChainID // allowed_chains
-	admin         password.Check   // nil: nobody logs in
+	admin         password.Check   // nil: login with a password is disabled
 	ends          []onchain.End    // ethereum_rpc_urls
 	encryptionKey *keys.EncryptionKey
 }
 
-// parse reports every text that cannot be read, each with its key.
+// parse parses the texts. The error names the key of every invalid one.
 func (s ServerAuthSettings) parse() (p parsedSettings, err error) {
 	var faults [6]error
 	p.issuer, faults[0] = parseIssuer(s.Issuer)
@@ -59,7 +59,7 @@ func unless(err error, reason string, of any) string {
 	return fmt.Sprintf(reason, of)
 }
 
-// parseList reads the texts of a list; read returns why one cannot be.
+// parseList parses the texts of a list. read returns the reason if a text is invalid.
 func parseList[T any](key string, texts []string, read func(text string) (T, string)) (list []T, err error) {
 	for i, text := range texts {
 		item, wrong := read(text)
@@ -72,7 +72,7 @@ func parseList[T any](key string, texts []string, read func(text string) (T, str
 	return list, err
 }
 
-// siteOf is the issuer's own site.
+// siteOf returns the domain of the issuer, without its path.
 func siteOf(issuer *url.URL) wallet.Domain {
 	return wallet.Domain{Scheme: strings.ToLower(issuer.Scheme), Host: strings.ToLower(issuer.Host)}
 }

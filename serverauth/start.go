@@ -87,7 +87,7 @@ func Background(lc fx.Lifecycle, run func(context.Context)) {
 	})
 }
 
-// startFacts are the server's part of the log record of the start. Of a storage URL it contains the scheme only.
+// startFacts returns the server's part of the log record of the start. Of a storage URL it contains the scheme only.
 func startFacts(settings ServerAuthSettings, provider ClaimsProvider, ring *keys.Ring, log *slog.Logger) app.StartFacts {
 	kind := func(url string) slog.Value {
 		scheme, _, _ := strings.Cut(cmp.Or(url, settings.StorageURL()), ":")

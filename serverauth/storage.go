@@ -50,7 +50,7 @@ type storage struct {
 
 	mu     sync.Mutex
 	opened map[string]*store.Stores
-	files  keys.Store // of keys, once they are open; nil where they are in no files
+	files  keys.Store // of keys; nil until they are open, or if the keys are not in files
 }
 
 func newStorage(settings ServerAuthSettings, encryption *keys.EncryptionKey, backends []store.Backend, clock app.Clock, log *slog.Logger) (*storage, error) {
@@ -154,7 +154,7 @@ func (s *storage) clients() (store.ClientStore, error) {
 
 func (s *storage) used() (store.UsedStore, error) {
 	store, err := role(s, "session_storage_url", s.settings.SessionStorage, func(all *store.Stores) store.UsedStore {
-		if all.Used == nil { // of an app's own backend: each process remembers by itself
+		if all.Used == nil { // of an app's own backend: each process has its own list
 			return store.NewInMemoryUsedStore(s.config.Clock)
 		}
 		return all.Used
@@ -164,7 +164,7 @@ func (s *storage) used() (store.UsedStore, error) {
 
 func (s *storage) links() (store.LinkStore, error) {
 	setting, text := "link_storage_url", s.settings.LinkStorage
-	if text == "" && s.inMemory("") { // they must not be forgotten before the sessions are
+	if text == "" && s.inMemory("") { // links must not be lost before the sessions are
 		setting, text = "session_storage_url", s.settings.SessionStorage
 	}
 	store, err := role(s, setting, text, func(all *store.Stores) store.LinkStore {

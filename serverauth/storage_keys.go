@@ -48,7 +48,7 @@ func (s *storage) keyFiles(ctx context.Context) (keys.Store, error) {
 	return files, s.checkDatabase(ctx)
 }
 
-// checkDatabase logs a warning if there are key files, but the SQLite file in the same folder is missing.
+// checkDatabase logs a warning if there are key files, but the SQLite file of the storage is missing.
 func (s *storage) checkDatabase(ctx context.Context) error {
 	path, isFile := strings.CutPrefix(s.settings.StorageURL(), sqliteScheme+":")
 	if !isFile {
@@ -65,7 +65,7 @@ func (s *storage) checkDatabase(ctx context.Context) error {
 	return err
 }
 
-// checkLifetimes refuses persistent keys if sessions or revocations are not persistent.
+// checkLifetimes refuses persistent keys if sessions, revocations or links are not persistent.
 func (s *storage) checkLifetimes(dir string) error {
 	keysIn := "key_dir"
 	if dir == "" {
@@ -92,8 +92,8 @@ func (s *storage) checkLifetimes(dir string) error {
 
 func (s *storage) keyFolder() string { return s.settings.KeyFolder() }
 
-// KeyFolder is the folder of the key files: key_dir, or the folder keys beside a SQLite file. It is empty if the keys are in
-// memory or in a database.
+// KeyFolder is the folder of the key files: key_dir or, if the storage is SQLite, the folder keys in data_dir or beside the SQLite
+// file. It is empty if the keys are in memory or in a database.
 func (s ServerAuthSettings) KeyFolder() string {
 	switch {
 	case s.KeyDir != "":
@@ -114,7 +114,7 @@ func (s ServerAuthSettings) KeyFolder() string {
 }
 
 const (
-	// refreshSecret is the name of the secret that signs refresh tokens.
+	// refreshSecret is the name of the secret that authenticates refresh tokens, sessions and links.
 	refreshSecret = "refresh-token"
 	// auditSecret is the name of the secret that authenticates the mint audit.
 	auditSecret = "mint-audit"

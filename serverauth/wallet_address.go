@@ -31,7 +31,7 @@ func readAddress(text, algorithm string) (wallet.Address, error) {
 	}
 }
 
-// addressProblem is the refusal of an address that cannot be one.
+// addressProblem returns the problem for an address with a wrong format or checksum.
 func addressProblem(err error) error {
 	var wrong *wallet.AddressError
 	if errors.As(err, &wrong) {
@@ -47,7 +47,8 @@ func invalidAddress(reason string) *app.Problem {
 	return problem
 }
 
-// claimed is whom a sign-in request claims to be, for the log: in the form that tokens have if it could be read, and shortened.
+// claimed returns the address that a sign-in request claims, shortened for the log. If it could be read, it has the form that it
+// has in tokens.
 func (r *signInRequest) claimed() string {
 	if r.read == (wallet.Address{}) {
 		return shorten(r.Address)

@@ -25,7 +25,7 @@ type walletChallenge struct {
 }
 
 type challengeRequest struct {
-	Address   *string `json:"address"` // nil where the wallet is not known yet
+	Address   *string `json:"address"` // nil if the wallet is not known yet
 	Algorithm string  `json:"algorithm"`
 	ChainID   string  `json:"chain_id"`
 	Domain    string  `json:"domain"`
@@ -46,7 +46,7 @@ type challengeReply struct {
 	Message   string `json:"message,omitempty"`
 }
 
-// challengeTerms are the purpose of a challenge: a sign-in, unless a flow sets another.
+// challengeTerms say what a challenge is for: a sign-in, unless a flow sets another purpose.
 type challengeTerms struct {
 	purpose   store.Purpose
 	statement string // of the message
@@ -168,7 +168,7 @@ func tryNonce(
 	knower, known := challenges.(store.NonceKnower)
 	switch {
 	case proof.text == textNonce:
-	case known && knower.IsFor(nobodys, proof.nonce): // the likely one first: a store may ask a server for the other
+	case known && knower.IsFor(nobodys, proof.nonce): // no second look-up, which may be a request to a database server
 		owners = []string{nobodys}
 	default:
 		owners = append(owners, nobodys)

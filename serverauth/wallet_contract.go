@@ -16,8 +16,9 @@ func (p walletProof) mayBeContract() bool {
 	return p.scheme == wallet.EIP191() && p.text == textPlain && p.chain.Namespace == wallet.NamespaceEthereum
 }
 
-// unlessContract returns the refusal of a signature that no key made. If the length shows that a contract wallet made it, and no
-// endpoint of the chain is configured, the refusal says so. A signature with the length of a key's signature may be forged.
+// unlessContract returns the refusal of a signature that no key made. It is called if no endpoint of the chain is configured: if
+// the length shows that a contract wallet made the signature, the refusal says so. A signature with the length of a key's
+// signature may be forged.
 func (p walletProof) unlessContract(refusal error) error {
 	problem := problemOf(refusal)
 	if problem == nil || !p.mayBeContract() || len(p.signature) == 64 || len(p.signature) == 65 {
@@ -26,9 +27,9 @@ func (p walletProof) unlessContract(refusal error) error {
 	return hinted(contractsNotConfigured(p.chain), problem.Hint)
 }
 
-// proveOnChain verifies a signature that a contract wallet may have made. A signature by a key is verified here, without the
-// network; only if it is none, the chain is asked. The nonce is checked before that and used up after the chain's answer: if there
-// is no answer, it stays valid.
+// proveOnChain verifies a signature that a contract wallet may have made. The signature of a key is verified here, without the
+// network; the chain is asked only about others. The nonce is checked before the call and used up after the chain's answer: if
+// there is no answer, it stays valid.
 func (w *walletLogin) proveOnChain(ctx context.Context, proof walletProof, spend func() error) (store.Subject, error) {
 	settle := spend
 	if w.spendLate {
@@ -91,7 +92,7 @@ func (p walletProof) kept(subject store.Subject) store.WalletProof {
 }
 
 // recheckContract returns a function that reports whether a contract wallet still accepts the signature with which a session
-// began. Its errors are of type *app.Problem, also for modules with endpoints of their own.
+// began. If the chain gives no answer or the limit of calls is used up, the error is an *app.Problem.
 func recheckContract(wallets *contract.Wallets) func(context.Context, store.Subject, store.WalletProof) (bool, error) {
 	return func(ctx context.Context, subject store.Subject, proof store.WalletProof) (bool, error) {
 		account, err := wallet.ParseAccountID(subject.Account)

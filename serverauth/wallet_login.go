@@ -26,7 +26,7 @@ type walletLogin struct {
 	verifier       *WalletVerifier
 	messages       *messages
 	requireMessage bool
-	spendLate      bool // the claims come from another server, whose failure must not cost the nonce
+	spendLate      bool // the claims come from another server, whose failure must not use up the nonce
 	sessions       *session.Service
 	proofs         *dpop.Proofs
 	contracts      *contract.Wallets

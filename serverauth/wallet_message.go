@@ -11,7 +11,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/wallet"
 )
 
-// newMessagePolicy is what messages are made by and checked against.
+// newMessagePolicy returns the rules by which messages are made and checked.
 func newMessagePolicy(s ServerAuthSettings, parsed parsedSettings) wallet.MessagePolicy {
 	return wallet.MessagePolicy{
 		Domains: parsed.domains, Chains: parsed.chains,
@@ -26,8 +26,8 @@ type messages struct {
 	now       app.Clock
 }
 
-// draft returns the message for a challenge request, still without statement, nonce and times. It returns nil if there is none:
-// an address of a chain has a message; a raw key has one if algorithm and domain are given, or the algorithm and always. A
+// draft returns the message for a challenge request, still without statement, nonce and times, or nil if there is none. An
+// address of a chain has a message. A raw key has one if the algorithm is given, and the domain is given or always is true. A
 // request without an address has none, but it is refused if a message for that site would be refused.
 func (m *messages) draft(r challengeRequest, origin string, always bool) (*wallet.Message, error) {
 	if none := (wallet.ChainID{}); r.chain != none && !m.policy.AllowsChain(r.chain) {
@@ -82,7 +82,7 @@ func (m *messages) finish(draft *wallet.Message, nonce string, issued, expires t
 	return text, nil
 }
 
-// check holds a signed message against the policy.
+// check checks a signed message by the policy.
 func (m *messages) check(message *wallet.Message) error {
 	now := m.now()
 	if err := m.policy.Check(message, now); err != nil {
@@ -91,7 +91,8 @@ func (m *messages) check(message *wallet.Message) error {
 	return nil
 }
 
-// account returns the CAIP-10 id of a verified address: on the chain that its message names, else on the first allowed chain.
+// account returns the CAIP-10 id of a verified address: on the chain that its message names, else on the first allowed chain of its
+// kind. It is empty for an address without a chain.
 func (m *messages) account(identity wallet.Identity, named wallet.ChainID) string {
 	chain := named
 	if chain == (wallet.ChainID{}) {

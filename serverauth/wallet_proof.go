@@ -34,14 +34,14 @@ type signInRequest struct {
 type walletProof struct {
 	scheme    WalletScheme
 	address   wallet.Address
-	publicKey []byte // nil where the signature yields it
+	publicKey []byte // empty if the signature yields it
 	signed    []byte
 	signature []byte
 	nonce     string
 	purpose   store.Purpose  // that the nonce must have; empty: a sign-in
 	chain     wallet.ChainID // that the message names, if any
 	text      textKind
-	message   *wallet.Message // nil where the nonce alone was signed
+	message   *wallet.Message // nil if the nonce alone was signed
 	shown     string          // the message as the wallet showed it
 }
 
@@ -54,7 +54,7 @@ const (
 	textEnvelope                 // a message in the bytes that signed_message holds
 )
 
-// resources are those that the message names.
+// resources returns those that the message names.
 func (p walletProof) resources() []string {
 	if p.message == nil {
 		return nil
@@ -109,7 +109,7 @@ func (w *walletLogin) parse(r *signInRequest) (proof walletProof, err error) {
 
 var errKeyRequired = app.NewProblem(http.StatusBadRequest, "missing_field", "address, public_key, signature, and challenge required")
 
-// checkRequired checks that the required fields are there. Wallets whose address yields the key need fewer fields than others.
+// checkRequired checks that the required fields are there. Wallets whose address or signature yields the key need fewer.
 func checkRequired(r *signInRequest) error {
 	hasText := r.Message != "" || r.SignedMessage != ""
 	complete := r.Signature != "" && (hasText || r.Address != "" && r.Challenge != "")
@@ -134,7 +134,7 @@ func addressIsKey(r *signInRequest, hasText bool) bool {
 	}
 }
 
-// bareNonce reads the proof of a service or an agent, which signs the challenge itself.
+// bareNonce reads the proof of a service or an agent, which signs the nonce without a message.
 func (w *walletLogin) bareNonce(proof *walletProof, r *signInRequest) error {
 	ofChain := r.read.Kind() == wallet.Ethereum || r.read.MessageAccount(r.Algorithm) == wallet.SolanaAccount
 	if w.requireMessage && ofChain {
@@ -242,7 +242,7 @@ func trimHexPrefix(text string) string {
 // enough that decoding, which takes quadratic time, takes only a few milliseconds.
 const maxBase58 = 24_000
 
-// decodeAs reads a value in the encoding that the request names; hex may carry 0x.
+// decodeAs decodes a value in the encoding that the request names: hex (the default, also with 0x), base58, base64 or base64url.
 func decodeAs(encoding, text string) (raw []byte, err error) {
 	switch encoding {
 	case "", "hex":

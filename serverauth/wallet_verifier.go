@@ -127,7 +127,7 @@ func looksLikeAddress(text string, own []WalletScheme) bool {
 	return false
 }
 
-// shortestAddress is the length in characters from which on such a word counts as an address.
+// shortestAddress is the minimum length, in characters, of a word that looksLikeAddress takes for an address of such a scheme.
 const shortestAddress = 20
 
 func isNoAlphanumeric(r rune) bool {

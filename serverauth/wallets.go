@@ -23,7 +23,7 @@ import (
 // walletsFlow lists the wallets of the caller, adds one and removes one.
 type walletsFlow struct {
 	guard     *guard
-	login     *walletLogin // which reads and verifies the proof of the wallet that is to join
+	login     *walletLogin // reads and verifies the proof of the wallet to add
 	sessions  *session.Service
 	registrar *links.Registrar
 	now       app.Clock
@@ -31,11 +31,11 @@ type walletsFlow struct {
 }
 
 func newWalletsFlow(guard *guard, login walletLogin, registrar *links.Registrar) *walletsFlow {
-	login.requireMessage = true // a person who joins a wallet reads whose it will be
+	login.requireMessage = true // a person who adds a wallet reads to which subject
 	return &walletsFlow{guard: guard, login: &login, sessions: login.sessions, registrar: registrar, now: login.now, log: login.log}
 }
 
-// recentSignIn is the maximum age of the sign-in for removing a wallet.
+// recentSignIn is the maximum age of the sign-in of a session that removes a wallet.
 const recentSignIn = 5 * time.Minute
 
 var (
