@@ -7,10 +7,10 @@ import (
 )
 
 // Act is the claim act of a token as JSON: who acts for its subject, and who acted before (RFC 8693, section 4.1). It is empty
-// for a token by which nobody acts for another.
+// for a token without an actor.
 type Act string
 
-// ActOf returns what is recorded of a chain; nil is none.
+// ActOf returns the record of a chain of actors; it is empty for nil.
 func ActOf(chain *clientauth.Actor) (Act, error) {
 	if chain == nil {
 		return "", nil
@@ -19,7 +19,7 @@ func ActOf(chain *clientauth.Actor) (Act, error) {
 	return Act(text), err
 }
 
-// Chain is the chain that was recorded, or nil. What cannot be read, which no process of ours has written, is none.
+// Chain returns the recorded chain of actors, or nil if there is none or the text is invalid.
 func (a Act) Chain() (chain *clientauth.Actor) {
 	if a == "" || json.Unmarshal([]byte(a), &chain) != nil {
 		return nil

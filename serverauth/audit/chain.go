@@ -7,14 +7,14 @@ import (
 	"hash"
 )
 
-// What a seal is made over begins with one of these, so that none can be taken for another. They change when the
-// encoding does.
+// The input of a MAC begins with one of these bytes, so that the MAC of an entry is never valid for a checkpoint. They change
+// when the encoding changes.
 const (
 	sealsEntry      = 1
 	sealsCheckpoint = 2
 )
 
-// auditSealer makes the seals of the mint audit. It is for one goroutine.
+// sealer makes the MACs of the mint audit. It is for one goroutine.
 type sealer struct {
 	mac  hash.Hash
 	text []byte
@@ -31,7 +31,7 @@ func (s *sealer) entry(previous MAC, e Entry) MAC {
 	return s.sum()
 }
 
-// checkpoint returns the Seal of a checkpoint in the place of what came after from, up to to.
+// checkpoint returns the Seal of a checkpoint that replaces the entries after from, up to and including to.
 func (s *sealer) checkpoint(from, to Head) MAC {
 	s.text = append(append(s.text[:0], sealsCheckpoint), from.MAC[:]...)
 	s.text = append(s.text, to.MAC[:]...)
@@ -47,7 +47,7 @@ func (s *sealer) sum() (out MAC) {
 	return out
 }
 
-// chain gives entries their numbers and MACs, from the head on that they follow.
+// chain sets the numbers and MACs of entries that follow the head after.
 func (s *sealer) chain(after Head, entries []Entry) {
 	for i := range entries {
 		entries[i].Seq = after.Seq + 1
@@ -56,8 +56,8 @@ func (s *sealer) chain(after Head, entries []Entry) {
 	}
 }
 
-// appendMint appends a mint, every text behind its length, so that two different mints never encode alike. Texts that
-// were added later follow at the end, and only where one of them is not empty: what was sealed before is still right.
+// appendMint appends a mint, each text after its length, so that two different mints never encode alike. Fields that were added
+// later come last, and only if one of them is not empty, so that older MACs remain valid.
 func appendMint(b []byte, m Mint) []byte {
 	b = appendTexts(b, m.ID, m.Subject, m.WalletID, m.Role, m.Kind, m.Scope, m.AgentID, m.SessionID)
 	b = binary.AppendVarint(b, m.IssuedAt)
@@ -80,14 +80,14 @@ func appendTexts(b []byte, texts ...string) []byte {
 	return b
 }
 
-// auditWalk checks rows one after the other.
+// walk checks rows one after the other.
 type walk struct {
 	seal *sealer
-	at   Head // of the row before
+	at   Head // of the previous row
 }
 
-// next checks the row that follows, and goes on from it whether or not it is right. overlaps says that the row is a
-// checkpoint, or a repetition, of rows that were there before.
+// next checks the next row, and continues from it even if it is wrong. overlaps is true if the row repeats or replaces rows that
+// were already checked.
 func (w *walk) next(row Entry) (fault Fault, overlaps, ok bool) {
 	previous := w.at
 	w.at = row.Head()

@@ -7,7 +7,8 @@ import (
 	"sync"
 )
 
-// MemoryStore is the Store of a single process, for tests and for trying things out: it searches all rows, where a database uses an index.
+// MemoryStore is the Store of a single process, for tests and for trying things out: it searches all rows, where a database
+// uses an index.
 type MemoryStore struct {
 	mu   sync.RWMutex
 	rows []Entry // ascending

@@ -9,9 +9,9 @@ import (
 // maxIdlePages is the number of pages after which a Prune that finds little to remove stops; the next one continues there.
 const maxIdlePages = 20
 
-// Prune removes the mints that expired at least 600 s ago and are not among the newest (Config.Keep), in batches of up to 1000, and returns their
-// number. Authenticated checkpoints replace them; mints that are still valid stay between them. An entry with a wrong MAC is never removed, so
-// that Verify reports it.
+// Prune removes the mints and gaps that expired more than 600 s ago and are not among the newest (Config.Keep), in batches of
+// up to 1000, and returns their number. Authenticated checkpoints replace them; mints that are still valid stay between them.
+// An entry with a wrong MAC is never removed, so that Verify reports it.
 func (r *Recorder) Prune(ctx context.Context) (removed int, err error) {
 	r.pruning.Lock()
 	defer r.pruning.Unlock()
@@ -33,16 +33,17 @@ func (r *Recorder) Prune(ctx context.Context) (removed int, err error) {
 	return p.removed, nil
 }
 
-// auditPruner is one Prune.
+// pruner is the state of one call of Prune.
 type pruner struct {
 	recorder *Recorder
-	oldest   int64 // what comes after it is kept
+	oldest   int64 // entries after this number are kept
 	now      int64
 	removed  int
 	idle     int
 }
 
-// page prunes the rows after the cursor and moves the cursor. more is false if there is nothing to prune after them.
+// page prunes the rows after the cursor and moves the cursor. more is false if no later row can be pruned, or if another
+// process has pruned in the meantime; the next Prune then begins at the first row.
 func (p *pruner) page(ctx context.Context) (more bool, err error) {
 	r := p.recorder
 	if r.cursor.Seq >= p.oldest {
@@ -74,17 +75,18 @@ func (p *pruner) page(ctx context.Context) (more bool, err error) {
 	return len(rows) == auditPage, nil
 }
 
-// Margin is how long a mint, and an entry of the denylist, is kept after the expiry of its token: longer than the leeway of any client.
+// Margin is the minimum time for which a mint, or an entry of the denylist, is kept after the expiry of its token: longer than
+// the leeway of any client.
 const Margin = 600 * time.Second
 
-// auditExpiry is how long after its token's expiry, in seconds, a mint can be pruned.
+// keepExpired is Margin in seconds.
 const keepExpired = int64(Margin / time.Second)
 
 func (p *pruner) expired(row Entry) bool {
 	return row.Seq <= p.oldest && row.Mint.ExpiresAt+keepExpired < p.now
 }
 
-// young reports whether neither this row nor a later one can have expired.
+// young reports whether neither this row nor a later one can be old enough to be pruned.
 func (p *pruner) young(row Entry) bool {
 	least := int64(p.recorder.config.MinTTL / time.Second)
 	return row.Pruned == 0 && row.Lost == 0 && row.Mint.IssuedAt+least+keepExpired > p.now

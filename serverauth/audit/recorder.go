@@ -26,13 +26,13 @@ const (
 // Config configures a [Recorder].
 type Config struct {
 	Store Store
-	// Key returns the secret key of the MACs: KeySize bytes that all processes with one store share, and that somebody who can write to the
-	// store must not have. It is called for every use: see keys.Ring.LiveSecret.
+	// Key returns the secret key of the MACs: KeySize bytes that all processes with one store share, and that somebody who can
+	// write to the store must not have. It is called for every use: see keys.Ring.LiveSecret.
 	Key func() []byte
 	// MinTTL is the minimum lifetime of tokens that are recorded.
 	MinTTL time.Duration
-	// Buffer is the maximum number of mints that wait for the store, about 500 bytes each; 0: 100 000. Of further mints only the number is
-	// kept, which becomes a gap in the audit.
+	// Buffer is the maximum number of mints that wait for the store, about 500 bytes each; 0: 100 000. Of further mints only
+	// the number is kept, which becomes a gap in the audit.
 	Buffer int
 	// Keep is the number of the newest entries that are kept even if their tokens have expired; 0: 100 000.
 	Keep  int
@@ -40,29 +40,29 @@ type Config struct {
 	Log   *slog.Logger // nil: slog.Default
 }
 
-// Recorder writes the mint audit: it appends the recorded mints to the store in batches, each entry with a MAC over itself and the one before it.
-// Any number of recorders may use one store.
+// Recorder writes the mint audit: it appends the recorded mints to the store in batches, each entry with a MAC over itself and
+// the one before it. Any number of recorders may use one store.
 //
-// If the process crashes, the mints of its last second are lost.
+// If the process crashes, the mints that are not stored yet are lost: normally those of the last second.
 type Recorder struct {
 	config Config
 
 	mu      sync.Mutex // held for moments only: every sign-in takes it
 	pending []Entry
 	waiting int   // mints in batch
-	missing int64 // mints that gaps in batch stand for
+	missing int64 // number of mints in the gaps of batch
 	lost    gap
-	dropped int64 // mints that went into a gap, ever
-	head    *Head // the last one known; nil: none yet
-	cut     *Head // one that was known, and that the store has lost
+	dropped int64 // total number of mints that became part of a gap
+	head    *Head // the last known one; nil: none yet
+	cut     *Head // a known one that the store has lost; nil: none
 
-	turn   chan struct{} // held by the one who flushes, who has what follows for its own
-	batch  []Entry       // taken from pending, to be appended; the first sealed ones have MACs
+	turn   chan struct{} // held by the running Flush; guards batch, sealed and uncertain
+	batch  []Entry       // taken from pending, to be appended; the first entries, as many as sealed says, have MACs
 	sealed int
-	// uncertain says that the store may or may not have appended the sealed ones.
+	// uncertain is true if it is unknown whether the store has appended the sealed entries.
 	uncertain bool
 
-	broken atomic.Bool // as the last verification has it, or since a cut was seen
+	broken atomic.Bool // the result of the last verification, or true since a lost head was found
 
 	pruning sync.Mutex // guards the cursor
 	cursor  Head
@@ -95,7 +95,7 @@ func NewRecorder(config Config) (*Recorder, error) {
 	return &Recorder{config: config, turn: make(chan struct{}, 1)}, nil
 }
 
-// Record implements MintRecorder. It neither waits for the store nor fails.
+// Record implements token.MintRecorder. It ignores tokens with a lifetime below MinTTL. It neither waits for the store nor fails.
 func (r *Recorder) Record(m Mint) {
 	if m.ExpiresAt-m.IssuedAt < int64(r.config.MinTTL/time.Second) {
 		return
@@ -124,7 +124,7 @@ func (r *Recorder) Counts() (pending, dropped int64) {
 // Broken reports whether the last verification of Run, or a check since then, has found that the audit was tampered with.
 func (r *Recorder) Broken() bool { return r.broken.Load() }
 
-// Live implements MintIndex. It also finds mints that this process has recorded but not stored yet.
+// Live implements revocation.MintIndex. It also finds mints that this process has recorded but not stored yet.
 func (r *Recorder) Live(ctx context.Context, jti, sid, sub string) ([]Mint, error) {
 	if err := r.Flush(ctx); err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func (r *Recorder) Live(ctx context.Context, jti, sid, sub string) ([]Mint, erro
 	return mints, nil
 }
 
-// Longest implements MintIndex.
+// Longest implements revocation.MintIndex.
 func (r *Recorder) Longest(ctx context.Context) (expiresAt int64, err error) {
 	if err := r.Flush(ctx); err != nil {
 		return 0, err
@@ -148,7 +148,7 @@ func (r *Recorder) Longest(ctx context.Context) (expiresAt int64, err error) {
 	return expiresAt, nil
 }
 
-// Latest returns the mints and gaps that match the query, newest first, and the head at a time during the call.
+// Latest returns the mints and gaps that match the query, newest first, and a head that was read after them.
 func (r *Recorder) Latest(ctx context.Context, query Query) ([]Entry, Head, error) {
 	if err := r.Flush(ctx); err != nil {
 		return nil, Head{}, err
@@ -169,7 +169,7 @@ func (r *Recorder) Flush(ctx context.Context) error {
 	select {
 	case r.turn <- struct{}{}:
 		defer func() { <-r.turn }()
-	case <-time.After(auditPatience): // whoever has the turn waits for the store
+	case <-time.After(auditPatience): // the running Flush waits for the store
 		return errors.New("mint store: it does not answer in time")
 	case <-ctx.Done():
 		return ctx.Err()
@@ -251,7 +251,7 @@ func (r *Recorder) headOfStore(ctx context.Context) (Head, error) {
 	return head, err
 }
 
-// hasAppended reports whether an append that returned an error has been done all the same.
+// hasAppended reports whether the store has appended the entries although Append returned an error.
 func (r *Recorder) hasAppended(ctx context.Context, after Head) (bool, error) {
 	rows, err := r.config.Store.Walk(ctx, after.Seq, 1)
 	return len(rows) == 1 && rows[0].Head() == r.batch[0].Head(), err
@@ -283,7 +283,8 @@ func (r *Recorder) lastHead() *Head {
 	return r.head
 }
 
-// know remembers the head. A head never goes back, unless the end of the audit was cut off or an older copy was restored.
+// know stores the head. If it is before the last known one, or has another MAC, the end of the audit was cut off or an older
+// copy was restored.
 func (r *Recorder) know(ctx context.Context, head Head) {
 	r.mu.Lock()
 	last := r.head

@@ -9,18 +9,16 @@ import (
 	"github.com/picoauth/picoauth/serverauth/internal/events"
 )
 
-// Names of the audit's events; see security_log.go.
-
 const (
-	auditInterval       = 500 * time.Millisecond // so that a mint is sealed within a second
+	auditInterval       = 500 * time.Millisecond // so that a mint is stored within a second
 	auditFlushTimeout   = 5 * time.Second
 	auditPruneInterval  = 10 * time.Second
 	auditVerifyInterval = 24 * time.Hour
 	auditLogInterval    = time.Minute
 )
 
-// Run stores recorded mints, prunes expired ones, and verifies the audit at the start and once a day, until ctx ends. Then it stores the remaining
-// mints within 5 s.
+// Run stores recorded mints, prunes expired ones, and verifies the audit at the start and once a day, until ctx ends. Then it
+// stores the remaining mints within 5 s.
 func (r *Recorder) Run(ctx context.Context) {
 	var upkeep sync.WaitGroup
 	defer upkeep.Wait()
@@ -39,7 +37,7 @@ func (r *Recorder) Run(ctx context.Context) {
 	}
 }
 
-// auditWriter is what Run remembers of the flushes.
+// writer is the state of the flushes of Run.
 type writer struct {
 	recorder *Recorder
 	failing  bool

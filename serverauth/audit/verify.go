@@ -15,7 +15,8 @@ const (
 	AuditRemoved FaultKind = "removed"
 	// AuditAltered means that an entry has a wrong MAC: it was changed, or moved from another position.
 	AuditAltered FaultKind = "altered"
-	// AuditTruncated means that a known head is not part of the audit any more: the end was cut off, whatever was appended since then.
+	// AuditTruncated means that a known head is no longer part of the audit: the end was cut off, even if entries were appended
+	// since then.
 	AuditTruncated FaultKind = "truncated"
 )
 
@@ -56,23 +57,23 @@ func (e *Error) Error() string {
 type Report struct {
 	Head   Head  // of the last row
 	Mints  int64 // that are in the store
-	Lost   int64 // that never reached it, as its gaps say
-	Pruned int64 // entries that checkpoints stand for
+	Lost   int64 // that were not stored, as the gaps say
+	Pruned int64 // entries that checkpoints replace
 }
 
 const (
-	auditPage      = 1000 // rows that are read at once
+	auditPage      = 1000 // rows that are read with one call
 	maxAuditFaults = 100
 	// maxVerifyRestarts is how often a verification begins again if another process has pruned the rows that it reads.
 	maxVerifyRestarts = 3
 )
 
-// Verify reads the whole audit and checks that no entry was removed, changed or moved, and that the end was not cut off. An *Error lists the
-// faults; any other error is one of the store.
+// Verify reads the whole audit and checks that no entry was removed, changed or moved, and that the end was not cut off. An
+// *Error lists the faults; any other error is one of the store.
 //
-// If the end was cut off, the remaining chain is valid in itself. Verify detects that with known heads: that of the store, the last one of this
-// recorder, and those that the caller has kept, from the log (event audit_head) or from GET /mints. A kept head inside a pruned part cannot be
-// compared any more.
+// If the end was cut off, the remaining chain is valid in itself. Verify detects that with known heads: that of the store, the
+// last one of this recorder, and those that the caller has kept, from the log (event audit_head) or from GET /mints. A kept
+// head inside a pruned part cannot be compared any more.
 func (r *Recorder) Verify(ctx context.Context, known ...Head) (Report, error) {
 	heads, err := r.knownHeads(ctx, known)
 	if err != nil {
@@ -95,8 +96,8 @@ func (r *Recorder) Verify(ctx context.Context, known ...Head) (Report, error) {
 	}
 }
 
-// knownHeads returns the MACs of known heads by their numbers. It reads the heads of this recorder and of the store before the audit is read, so
-// the audit has to contain them.
+// knownHeads returns the MACs of known heads by their numbers. It reads the heads of this recorder and of the store before the
+// audit is read, so the audit has to contain them.
 func (r *Recorder) knownHeads(ctx context.Context, known []Head) (map[int64][]MAC, error) {
 	r.mu.Lock()
 	last, cut := r.head, r.cut
@@ -121,7 +122,7 @@ func (r *Recorder) knownHeads(ctx context.Context, known []Head) (map[int64][]MA
 type verification struct {
 	walk   walk
 	heads  map[int64][]MAC
-	last   int64 // of the heads
+	last   int64 // the highest number of the heads
 	retry  bool
 	report Report
 	faults []Fault
@@ -142,7 +143,7 @@ func (v *verification) run(ctx context.Context, store Store) error {
 			}
 		}
 		switch at := v.walk.at.Seq; {
-		case len(rows) == 0, len(rows) < auditPage && at >= v.last: // others may append as fast as this reads
+		case len(rows) == 0, len(rows) < auditPage && at >= v.last: // other processes may append as fast as this reads
 			v.end()
 			return nil
 		case at <= before:
