@@ -11,8 +11,9 @@ import (
 	"github.com/picoauth/picoauth/app"
 )
 
-// maxSpentChallenges is the maximum number of used nonces that an InMemoryChallengeStore remembers, about 64 bytes each. They are remembered for
-// the lifetime of a challenge, so this limits the rate: with a lifetime of 60 s to about 17 000 sign-ins a second.
+// maxSpentChallenges is the maximum number of used nonces that an InMemoryChallengeStore remembers, about 64 bytes each. They
+// are remembered for the lifetime of a challenge, so this limits the rate: with a lifetime of 60 s to about 17 000 sign-ins a
+// second.
 const (
 	maxSpentChallenges = 1 << 20
 	spentShards        = 64
@@ -20,9 +21,10 @@ const (
 	keepSpent = 2 * time.Minute
 )
 
-// InMemoryChallengeStore is the ChallengeStore of a single process. Its nonces contain their own MAC, so a challenge that is never used needs no
-// memory; only used nonces are remembered, until they expire. The key is random and exists as long as the store: after a restart old
-// challenges are refused. They are also refused if the clock is set back beyond the expiry of forgotten nonces, because a new key is made then.
+// InMemoryChallengeStore is the ChallengeStore of a single process. Its nonces contain their own MAC, so a challenge that is
+// never used needs no memory; only used nonces are remembered, until two minutes after their expiry. The key is random and
+// exists as long as the store: after a restart old challenges are refused. They are also refused if the clock is set back
+// beyond the expiry of forgotten nonces, because a new key is made then.
 type InMemoryChallengeStore struct {
 	now     app.Clock
 	current atomic.Pointer[memoryChallenges]
@@ -33,8 +35,8 @@ type InMemoryChallengeStore struct {
 type memoryChallenges struct {
 	*NonceMinter
 	spent [spentShards]spentSet
-	// forgotten is the expiry up to which nonces have been forgotten, in Unix milliseconds: they stay refused even if the clock is set back.
-	// It never decreases.
+	// forgotten is the expiry up to which nonces have been forgotten, in Unix milliseconds: they stay refused even if the clock
+	// is set back. It never decreases.
 	forgotten atomic.Int64
 }
 
@@ -43,11 +45,11 @@ type spentSet struct {
 	mu        sync.Mutex
 	expires   map[NonceID]int64 // Unix milliseconds
 	forgotten *atomic.Int64
-	swept     time.Time // when there was last no room
+	swept     time.Time // when the last sweep for lack of room was
 }
 
-// NewMemoryChallenges returns an empty store. clock is optional; without it the store uses time.Now. The error is one of the system's random
-// number generator.
+// NewMemoryChallenges returns an empty store. clock is optional; without it the store uses time.Now. The error is one of the
+// system's random number generator.
 func NewMemoryChallenges(clock ...app.Clock) (*InMemoryChallengeStore, error) {
 	s := &InMemoryChallengeStore{now: app.ClockOr(clock...)}
 	first, err := newMemoryChallenges()
@@ -83,8 +85,8 @@ func (s *InMemoryChallengeStore) Create(_ context.Context, address string, ttl t
 	return current.Mint(address, expires), nil
 }
 
-// replaceKey makes a new key, unless another goroutine has done so already. Nonces of the old key are refused from now on, so that forgotten ones
-// cannot be used again.
+// replaceKey makes a new key, unless another goroutine has done so already. Nonces of the old key are refused from now on, so
+// that forgotten ones cannot be used again.
 func (s *InMemoryChallengeStore) replaceKey(expires time.Time) (*memoryChallenges, error) {
 	s.rekey.Lock()
 	defer s.rekey.Unlock()
@@ -170,7 +172,7 @@ func (s *spentSet) holds(id NonceID, expires time.Time) bool {
 	return spent || expires.UnixMilli() <= s.forgotten.Load()
 }
 
-// sweep removes nonces that expired before the given time.
+// sweep removes nonces that expired at the given time or before, and returns their number.
 func (s *spentSet) sweep(until time.Time) (removed int) {
 	forgotten := until.UnixMilli()
 	for {

@@ -10,8 +10,9 @@ import (
 	"github.com/picoauth/picoauth/serverauth/internal/mac"
 )
 
-// The 32 bytes of a nonce: 6 of expiry (Unix milliseconds, big endian), 6 random ones, 4 of an HMAC-SHA-256 over these 12 and the purpose, by
-// which the issuer recognises its own nonce for any address, and 16 of an HMAC-SHA-256 over these 16 and the address with its purpose.
+// The 32 bytes of a nonce: 6 of expiry (Unix milliseconds, big endian), 6 random ones, 4 of an HMAC-SHA-256 over these 12 and
+// the purpose, by which the issuer recognises its own nonce for any address, and 16 of an HMAC-SHA-256 over these 16 and the
+// address with its purpose.
 const (
 	nonceExpirySize = 6
 	nonceSeedSize   = 12
@@ -21,12 +22,12 @@ const (
 	NonceKeySize = 32
 )
 
-// NonceID is the unique part of a nonce: its expiry, its random bytes and their short MAC. A store remembers it when the nonce was used. Compared
-// as bytes, the ids are ordered by expiry.
+// NonceID is the unique part of a nonce: its expiry, its random bytes and their short MAC. A store remembers it when the nonce
+// was used. Compared as bytes, the ids are ordered by expiry.
 type NonceID [nonceIDSize]byte
 
-// NonceMinter makes nonces with a MAC: with the key it can verify a nonce, its address and its expiry without having stored it. Processes that
-// share a store share the key.
+// NonceMinter makes nonces with a MAC: with the key it can verify a nonce, its address and its expiry without having stored it.
+// Processes that share a store share the key.
 type NonceMinter struct {
 	macs *mac.MACs
 }
@@ -48,8 +49,8 @@ func (m *NonceMinter) Mint(address string, expires time.Time) string {
 	return string(text[:])
 }
 
-// Open returns the id and the expiry of a nonce that was made with this key for the address; ok is false for any other text. The caller has to
-// compare the expiry.
+// Open returns the id and the expiry of a nonce that was made with this key for the address; ok is false for any other text.
+// The caller has to compare the expiry.
 func (m *NonceMinter) Open(address, text string) (id NonceID, expires time.Time, ok bool) {
 	nonce, ok := readNonce(text)
 	if !ok {
@@ -64,8 +65,8 @@ func (m *NonceMinter) Open(address, text string) (id NonceID, expires time.Time,
 	return id, expiryOf(nonce), true
 }
 
-// Made returns the expiry of a nonce that was made with this key for the purpose, for any address. It accepts one in 2^32 invented nonces, so use
-// it only for hints.
+// Made returns the expiry of a nonce that was made with this key for the purpose, for any address. It accepts one in 2^32
+// invented nonces, so use it only for hints.
 func (m *NonceMinter) Made(purpose Purpose, text string) (expires time.Time, ok bool) {
 	nonce, ok := readNonce(text)
 	genuine := nonce

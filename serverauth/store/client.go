@@ -20,11 +20,11 @@ type Client struct {
 	MAC [32]byte
 }
 
-// ClientStore stores OAuth clients. Each method must be atomic, also between processes that share the store. If a method returns nil, its changes
-// survive a crash of the process (in a persistent store). A missing client is no error.
+// ClientStore stores OAuth clients. Each method must be atomic, also between processes that share the store. If a method
+// returns nil, its changes survive a crash of the process (in a persistent store). A missing client is no error.
 type ClientStore interface {
-	// Create adds a client and returns true, unless there is one with its ID; of several callers exactly one gets true. A store that is full
-	// returns ErrTooManyPending.
+	// Create adds a client and returns true, unless there is one with its ID; of several callers exactly one gets true. A store
+	// that is full returns ErrTooManyPending.
 	Create(ctx context.Context, c Client) (created bool, err error)
 	// Find returns a client, also one that is past its Until and was not pruned yet.
 	Find(ctx context.Context, id string) (Client, bool, error)

@@ -16,7 +16,7 @@ type InMemoryRevocationStore struct {
 	known   map[revocationKey]Revocation
 	now     app.Clock
 	seq     int64
-	pruned  int64 // the highest sequence number that is gone
+	pruned  int64 // the highest pruned sequence number
 }
 
 type revocationEntry struct {
@@ -27,8 +27,8 @@ type revocationEntry struct {
 // revocationKey identifies an item that is added only once.
 type revocationKey struct{ kind, id string }
 
-// NewInMemoryRevocationStore returns an empty store. Its sequence begins at the clock in microseconds, so that it does not decrease at a restart.
-// clock is optional; without it the store uses time.Now.
+// NewInMemoryRevocationStore returns an empty store. Its sequence begins at the clock in microseconds, so that it does not
+// decrease at a restart. clock is optional; without it the store uses time.Now.
 func NewInMemoryRevocationStore(clock ...app.Clock) *InMemoryRevocationStore {
 	now := app.ClockOr(clock...)
 	start := now().UnixMicro()
@@ -102,7 +102,7 @@ func (s *InMemoryRevocationStore) Prune(_ context.Context, before int64, limit i
 			delete(s.known, k)
 		}
 	}
-	copy(s.entries[removed:seen], s.entries[:kept]) // what expires first is mostly first: the rest need not move
+	copy(s.entries[removed:seen], s.entries[:kept]) // mostly the first items expire first, so the rest need not move
 	clear(s.entries[:removed])
 	s.entries = s.entries[removed:]
 	return removed, nil

@@ -11,11 +11,11 @@ type Session struct {
 	Subject Subject
 	// Counter counts the rotations. A refresh token contains the counter at which it was made.
 	Counter uint64
-	// StartedAt is the time of the sign-in, RotatedAt that of the current refresh token (by the store's own clock if it has one), ExpiresAt
-	// its expiry, and EndsAt the end of the session in any case.
+	// StartedAt is the time of the sign-in, RotatedAt that of the current refresh token (by the store's own clock if it has
+	// one), ExpiresAt its expiry, and EndsAt the end of the session in any case.
 	StartedAt, RotatedAt, ExpiresAt, EndsAt int64
-	// Credential is a keyed hash of the administrator's credentials at login and the ID: a change of the credentials ends the session. Empty
-	// for wallets.
+	// Credential is a keyed hash of the administrator's credentials at login and the ID: a change of the credentials ends the
+	// session. Empty for wallets.
 	Credential string
 	// ClientID is the OAuth client of the session, RequestID the id of its authorization request; both are empty without OAuth.
 	ClientID, RequestID string
@@ -23,11 +23,12 @@ type Session struct {
 	Client, UserAgent string
 	// KeyThumbprint is that of the key to which the session is bound (RFC 9449, `jkt`), 43 characters; empty: none.
 	KeyThumbprint string
-	// Proof is the message and signature of a contract wallet, which are verified again later. CheckedAt is the time of the last check.
+	// Proof is the message and signature of a contract wallet, which are verified again later. CheckedAt is the time of the
+	// last check.
 	Proof     WalletProof
 	CheckedAt int64
-	// Mark is a further id that Create compares with those that EndSubject has ended. It is not stored, and EndSubject ends no session by
-	// it.
+	// Mark is a further id that Create compares with those that EndSubject has ended. It is not stored, and EndSubject ends no
+	// session by it.
 	Mark string
 	// MAC authenticates all fields except Counter, RotatedAt, ExpiresAt and CheckedAt. A store stores it and does not verify it.
 	MAC [32]byte
@@ -40,7 +41,7 @@ type WalletProof struct{ Message, Signature string }
 type Rotation struct {
 	SessionID string
 	Counter   uint64 // of the token that was presented
-	Now       int64  // by the caller's clock; what expires goes by it
+	Now       int64  // by the caller's clock; expiry is compared with it
 	// StoreNow is the time of the store's own clock, if it has one that all callers share; the grace uses it. 0: the grace uses Now.
 	StoreNow int64
 	TTL      int64 // the new token expires at Now+TTL, or at the session's end if that is earlier
@@ -62,15 +63,16 @@ const (
 	SessionRotated
 	// SessionUnchanged means that the counter was the previous one, within the grace. Nothing was changed.
 	SessionUnchanged
-	// SessionReused means that the counter was an older one. The session was ended.
+	// SessionReused means that the counter was an older one, or the previous one after the grace. The session was ended.
 	SessionReused
-	// SessionAhead means that the counter was above the current one. Because the token is authentic, the store has lost commits, as in a
-	// failover. The counter of the row is now that of the token, increased by one.
+	// SessionAhead means that the counter was above the current one. Because the token is authentic, the store has lost
+	// commits, as in a failover. The counter of the row is now that of the token, increased by one.
 	SessionAhead
 )
 
-// SessionStore stores sessions. Each method must be atomic, also between processes that share the store. If a method returns nil, its changes
-// survive a crash of the process (in a persistent store). A missing session is no error, and is never recreated.
+// SessionStore stores sessions. Each method must be atomic, also between processes that share the store. If a method returns
+// nil, its changes survive a crash of the process (in a persistent store). A missing session is no error, and is never
+// recreated.
 type SessionStore interface {
 	// Create adds a session, unless EndSubject has ended its subject, wallet id or mark with a time that is not before the session's
 	// StartedAt: then it adds nothing and returns that time, the cut-off. Otherwise the cut-off is 0.
@@ -81,14 +83,15 @@ type SessionStore interface {
 	Find(ctx context.Context, sid string) (Session, bool, error)
 	// End removes a session and returns it. Of several callers exactly one gets true.
 	End(ctx context.Context, sid string) (Session, bool, error)
-	// EndSubject removes all sessions whose subject or wallet id is in ids, and returns them. From then on Create refuses sessions of these
-	// ids that started at or before the given time (Unix milliseconds), which may be slightly in the future.
+	// EndSubject removes all sessions whose subject or wallet id is in ids, and returns them. From then on Create refuses
+	// sessions of these ids that started at or before the given time (Unix milliseconds), which may be slightly in the future.
 	EndSubject(ctx context.Context, ids []string, at int64) ([]Session, error)
-	// Prune removes up to limit sessions that expired before the given time, and cut-offs of EndSubject that are older than an hour before
-	// it. It returns the number of removed sessions.
+	// Prune removes up to limit sessions that expired before the given time, and cut-offs of EndSubject that are more than an hour
+	// older than that. It returns the number of removed sessions.
 	Prune(ctx context.Context, before int64, limit int) (removed int, err error)
-	// List returns live sessions, newest first: by StartedAt and then by ID, both descending (IDs byte by byte). It changes nothing. The result
-	// need not be a consistent snapshot: sessions that begin or end in the meantime may be included or not, all others are included once.
+	// List returns live sessions, newest first: by StartedAt and then by ID, both descending (IDs byte by byte). It changes
+	// nothing. The result need not be a consistent snapshot: sessions that begin or end in the meantime may be included or not,
+	// all others are included once.
 	List(ctx context.Context, q SessionQuery) ([]Session, error)
 }
 
@@ -115,8 +118,8 @@ func CompareSessions(a, b Session) int {
 	return cmp.Or(cmp.Compare(b.StartedAt, a.StartedAt), cmp.Compare(b.ID, a.ID))
 }
 
-// Rotate is the compare-and-swap that every SessionStore has to do atomically, as a function of the stored row. It returns the row after the
-// change, and the outcome. For SessionReused the store has to remove the row.
+// Rotate is the compare-and-swap that every SessionStore has to do atomically, as a function of the stored row. It returns the
+// row after the change, and the outcome. For SessionReused the store has to remove the row.
 func (r Rotation) Rotate(row Session) (Session, RotationOutcome) {
 	at := cmp.Or(r.StoreNow, r.Now)
 	switch {

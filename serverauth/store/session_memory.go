@@ -18,8 +18,8 @@ type InMemorySessionStore struct {
 	seed   maphash.Seed
 	shards [sessionShards]sessionShard
 
-	// cutMu is held for reading by Create and for writing by EndSubject. So EndSubject sees every session that was created before it, and
-	// every later Create sees its cut-off.
+	// cutMu is held for reading by Create and for writing by EndSubject. So EndSubject sees every session that was created
+	// before it, and every later Create sees its cut-off.
 	cutMu  sync.RWMutex
 	cutOff map[string]int64 // subject or wallet id: Unix milliseconds
 }

@@ -25,8 +25,8 @@ type Subject struct {
 	WalletID  string // RFC 7638 thumbprint of the key, where it is known
 	Account   string // CAIP-10 account, where the address belongs to a chain
 	Address   string // canonical address of the wallet, where the ID is something else
-	// WalletKind is WalletContract for a contract wallet, which is valid on the chain of its Account only: on another chain the same address
-	// may belong to somebody else. Empty for a key.
+	// WalletKind is WalletContract for a contract wallet, which is valid on the chain of its Account only: on another chain the
+	// same address may belong to somebody else. Empty for a key.
 	WalletKind string
 }
 

@@ -9,12 +9,14 @@ import (
 	"github.com/picoauth/picoauth/app"
 )
 
-// UsedStore remembers what may be used only once, such as a client assertion, and for what it was used. Each method must be atomic, also between
-// processes that share the store. If Use returns true, that survives a crash of the process (in a persistent store).
+// UsedStore remembers what may be used only once, such as a client assertion, and for what it was used. Each method must be
+// atomic, also between processes that share the store. If Use returns true, that survives a crash of the process (in a
+// persistent store).
 type UsedStore interface {
-	// Use reports whether it is called for the first time with the id, a digest; of several callers exactly one gets true. It stores the id
-	// with the note of that caller, at least until the given time (Unix milliseconds), after which the caller refuses it anyway. A note
-	// has at most a few kilobytes. A store that is full returns ErrTooManyPending, and true to no caller.
+	// Use reports whether it is called for the first time with the id, a digest; of several callers exactly one gets true. It
+	// stores the id with the note of that caller, at least until the given time (Unix milliseconds), after which the caller
+	// refuses it anyway. A note has at most a few kilobytes. A store that is full returns ErrTooManyPending, and true to no
+	// caller.
 	Use(ctx context.Context, id [32]byte, note []byte, until int64) (first bool, err error)
 	// Note returns the note of an id, and whether it was used, also if its time is over and it was not pruned yet.
 	Note(ctx context.Context, id [32]byte) (note []byte, used bool, err error)
@@ -33,8 +35,8 @@ type InMemoryUsedStore struct {
 	now   app.Clock
 	mu    sync.Mutex
 	used  map[[32]byte]usedItem
-	notes int       // how many have one
-	swept time.Time // when there was last no room
+	notes int       // number of ids with a note
+	swept time.Time // when the last prune for lack of room was
 }
 
 type usedItem struct {
