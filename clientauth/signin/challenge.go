@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// challenge is what a server gives to sign.
+// challenge is the reply of POST /challenge.
 type challenge struct {
 	Nonce   string `json:"challenge"`
-	Message string `json:"message"` // around the nonce; empty: the nonce alone is signed
+	Message string `json:"message"` // contains the nonce; empty: the nonce alone is signed
 }
 
 const nonceSize = 32 // bytes, written as hex
 
 var errForeignText = errors.New("signin: what the server gave to sign is no sign-in of this key")
 
-// text is what to sign. It is refused unless it is a nonce, or a message by which this key signs in and, with DPoP, which names
-// the key of the proofs: whoever runs the server could otherwise have the program sign something else, or sign in elsewhere as the
-// program by passing that server's message on.
+// text returns the text to sign: the nonce, or a message with which this key signs in. Anything else is errForeignText: otherwise
+// the operator of the server could make the program sign another text. With DPoP a message must name the proof key, so that the
+// operator cannot pass on the message of another server and sign in there as the program.
 func (c challenge) text(k *key, proofs *proofKey) (string, error) {
 	if raw, err := hex.DecodeString(c.Nonce); err != nil || len(raw) != nonceSize {
 		return "", errForeignText

@@ -12,14 +12,14 @@ import (
 // assertionType is that of private_key_jwt (RFC 7523, section 2.2).
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// clientCredentials are those of the OAuth client that a program is.
+// clientCredentials are the credentials of the program as an OAuth client.
 type clientCredentials struct {
 	id, secret, keyID string
 	key               *proofKey // of private_key_jwt; nil: the secret
 	issuer            string
 }
 
-// newClientCredentials returns nil where the configuration has no client.
+// newClientCredentials returns nil if the configuration has no client.
 func newClientCredentials(c Config) (*clientCredentials, error) {
 	switch {
 	case c.ClientID == "" && c.ClientSecret == "" && c.ClientSigner == nil:
@@ -39,7 +39,7 @@ func newClientCredentials(c Config) (*clientCredentials, error) {
 	return made, err
 }
 
-// authenticate adds the credentials to a request and to its form. An assertion serves once.
+// authenticate adds the credentials to the header or the form of a request. Each call makes a new assertion, valid for a minute.
 func (c *clientCredentials) authenticate(header http.Header, form url.Values) error {
 	if c.key == nil {
 		r := http.Request{Header: header}

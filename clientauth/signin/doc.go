@@ -5,8 +5,8 @@
 // failure does not end the session: if a reply is lost, the source repeats the request with the same refresh token, and if the
 // session has ended, it signs in again. The key can be any [crypto.Signer], so that it can stay in an HSM.
 //
-// With Config.DPoP the tokens are bound to a key (RFC 9449): a stolen token cannot be used without that key. A [Transport] makes the
-// proofs. [Source.Exchange] gets a token with which the program acts for a user who has called it (RFC 8693).
+// With Config.DPoP the tokens are bound to a key (RFC 9449): a stolen token cannot be used without that key. A [Transport]
+// makes the proofs. [Source.Exchange] gets a token with which the program acts for a user who has called it (RFC 8693).
 //
 // The package depends on neither fx nor echo, and also works with Python's pico-server-auth.
 package signin

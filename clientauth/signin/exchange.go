@@ -17,8 +17,8 @@ const (
 )
 
 // Exchange returns a token with which the program acts for the subject of an access token, such as a user who has called it (RFC
-// 8693). The source's own token is the actor token, and Config.ClientID the client. Config.Scope and Config.Resource limit the new token. It is bound to the DPoP
-// key like the source's own tokens. Send it by WithToken. A refusal of the server is an *Error.
+// 8693). The source's own token is the actor token, and Config.ClientID the client. Config.Scope and Config.Resource limit the new
+// token. It is bound to the DPoP key like the source's own tokens. To send it, use WithToken. A refusal of the server is an *Error.
 func (s *Source) Exchange(ctx context.Context, subjectToken string) (*oauth2.Token, error) {
 	own, key, err := s.token(ctx, "")
 	if err != nil {
@@ -54,8 +54,8 @@ func (s *Source) Exchange(ctx context.Context, subjectToken string) (*oauth2.Tok
 // tokenInContext is the context key for the token of a request.
 type tokenInContext struct{}
 
-// WithToken returns a context with a token, such as one of Exchange. A Transport sends requests with this context with that token
-// instead of the source's own.
+// WithToken returns a context with a token, such as one of Exchange. A Transport uses that token, instead of the source's own, for
+// requests with this context.
 func WithToken(ctx context.Context, token *oauth2.Token) context.Context {
 	return context.WithValue(ctx, tokenInContext{}, token)
 }

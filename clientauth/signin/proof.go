@@ -27,7 +27,7 @@ const (
 	headerNonce = "DPoP-Nonce"
 )
 
-// proofKey is the key that tokens are bound to.
+// proofKey is a key that signs JWTs: DPoP proofs, to which tokens are bound, or client assertions.
 type proofKey struct {
 	signer     crypto.Signer
 	algorithm  string
@@ -117,7 +117,7 @@ func (k *proofKey) proof(method, target, token, nonce string) (string, error) {
 	return k.jwt(map[string]any{"typ": "dpop+jwt", "alg": k.algorithm, "jwk": k.jwk}, claims)
 }
 
-// jwt is a JWT that the key signs.
+// jwt returns a JWT signed with the key.
 func (k *proofKey) jwt(header, claims map[string]any) (string, error) {
 	first, err := json.Marshal(header)
 	if err != nil {
@@ -157,7 +157,7 @@ func (k *proofKey) sign(input []byte) ([]byte, error) {
 	return raw, nil
 }
 
-// withoutQuery returns a URL as the claim htu contains it: without query and fragment.
+// withoutQuery returns a URL as the claim htu contains it: without user, query and fragment.
 func withoutQuery(target string) string {
 	u, err := url.Parse(target)
 	if err != nil {

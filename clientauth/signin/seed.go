@@ -25,7 +25,8 @@ func Algorithms() []string {
 }
 
 // NewSigner derives a key from a seed, for programs that keep the seed in a file. The same seed gives the same key. It returns an
-// error for an unknown algorithm, and for a seed that is no valid secp256k1 key.
+// error for an unknown algorithm. For secp256k1 and eip191 the seed is reduced modulo the order of the curve; a result of 0 is an
+// error.
 func NewSigner(algorithm string, seed [SeedSize]byte) (crypto.Signer, error) {
 	switch algorithm {
 	case Ed25519, Solana:

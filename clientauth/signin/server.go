@@ -19,7 +19,7 @@ import (
 	"github.com/picoauth/picoauth/clientauth/jose"
 )
 
-// Error codes for a proof (RFC 9449).
+// The token type of DPoP, and the error codes for proofs (RFC 9449).
 const (
 	typeDPoP   = "DPoP"
 	errorNonce = "use_dpop_nonce"
@@ -40,7 +40,7 @@ type Error struct {
 	// RetryAfter is the value of the header Retry-After; 0: none.
 	RetryAfter time.Duration
 
-	nonce bool // another nonce came with it
+	nonce bool // the reply contained a nonce
 }
 
 func (e *Error) Error() string {
@@ -135,9 +135,9 @@ type call struct {
 	path string
 	body any
 	form url.Values
-	key  *proofKey // whose proof goes with it; nil: none
+	key  *proofKey // for the proof that is sent; nil: none
 
-	client *clientCredentials // that authenticate a form; nil: none
+	client *clientCredentials // added to a form; nil: none
 }
 
 // send makes a call and decodes the reply. It repeats the call once if the server asks for another nonce. A refusal is an *Error.
@@ -215,7 +215,8 @@ func refusal(reply *http.Response, body []byte, nonce bool) error {
 	return e
 }
 
-// isTemporary reports whether the request may succeed later: the server could not be reached, or its reply says so.
+// isTemporary reports whether the request may succeed later: a refusal that says so, or any other error, such as a lost connection,
+// except a cancelled context, errNotBound and errForeignText.
 func isTemporary(err error) bool {
 	var refused *Error
 	if errors.As(err, &refused) {

@@ -35,8 +35,8 @@ const (
 // key is the key of a wallet.
 type key struct {
 	algorithm string
-	address   string // what a challenge is asked for
-	public    []byte // nil where the request needs none
+	address   string // for POST /challenge
+	public    []byte // nil if the request needs none
 	sign      func(text []byte) ([]byte, error)
 }
 
@@ -74,7 +74,7 @@ func newKey(signer crypto.Signer, algorithm string) (*key, error) {
 			if err != nil {
 				return nil, err
 			}
-			return asn1.Marshal(dsaSignature{new(big.Int).SetBytes(r[:]), new(big.Int).SetBytes(s[:])}) // DER: all that Python's server reads
+			return asn1.Marshal(dsaSignature{new(big.Int).SetBytes(r[:]), new(big.Int).SetBytes(s[:])}) // DER: the only format that Python's server reads
 		}}, nil
 	default:
 		return nil, unknownAlgorithm(algorithm)
@@ -85,7 +85,7 @@ func wrongKey(signer crypto.Signer, algorithm, wanted string) error {
 	return fmt.Errorf("signin: Config.Signer has a %T, and %s wants %s", signer.Public(), algorithm, wanted)
 }
 
-// mldsaKeySizes in bytes (FIPS 204).
+// mldsaKeySizes are the sizes of public keys in bytes (FIPS 204).
 var mldsaKeySizes = map[string]int{MLDSA44: 1312, MLDSA65: 1952, MLDSA87: 2592}
 
 func newMLDSAKey(signer crypto.Signer, algorithm string) (*key, error) {
@@ -132,7 +132,7 @@ func newEthereumKey(signer crypto.Signer, public *secp256k1.PublicKey) *key {
 		if err != nil {
 			return nil, err
 		}
-		for v := byte(27); v <= 28; v++ { // a signer does not say the parity: it is the one that yields the key
+		for v := byte(27); v <= 28; v++ { // the signer does not return the parity: find the one that yields the key
 			compact := bytes.Join([][]byte{{v}, r[:], s[:]}, nil)
 			if found, _, err := secpecdsa.RecoverCompact(compact, digest); err == nil && found.IsEqual(public) {
 				return append(compact[1:], v), nil

@@ -34,9 +34,9 @@ type Config struct {
 	DPoPSigner crypto.Signer
 	// Scope and Resource are the parameters of Exchange; empty: those of the subject's token.
 	Scope, Resource []string
-	// ClientID is the OAuth client that the program is for Exchange, whose may_act says for whom it may act. It authenticates by
+	// ClientID is the program's OAuth client for Exchange. The may_act of the client says for whom it may act. It authenticates by
 	// ClientSecret (client_secret_basic), or by ClientSigner (private_key_jwt), a key of P-256, Ed25519 or RSA whose id in the
-	// client's JWKS is ClientKeyID. It needs DPoP: the server takes the source's token as the client's by the proof of its key.
+	// client's JWKS is ClientKeyID. It needs DPoP: a proof with the key of the source's token shows that the client owns the token.
 	ClientID     string
 	ClientSecret string
 	ClientSigner crypto.Signer
@@ -56,12 +56,12 @@ type Source struct {
 	scope, resource []string
 	dpop            bool
 	client          *clientCredentials // for Exchange; nil: none
-	ownProofKey     bool               // it is the caller's, and never in the state file
+	ownProofKey     bool               // proofKey is the caller's, and never in the state file
 
 	mu       sync.Mutex // held while tokens are renewed
 	current  session
 	proofKey *proofKey // nil: none, or none yet
-	keptKey  string    // the same as a state file holds it
+	keptKey  string    // proofKey in the format of the state file; empty for the caller's
 }
 
 const (
@@ -125,7 +125,7 @@ func (s *Source) token(ctx context.Context, refused string) (*oauth2.Token, *pro
 	switch {
 	case err == nil:
 		return s.current.token(), s.proofKey, nil
-	case s.current.isValid() && s.current.AccessToken != refused: // it was only time to renew it
+	case s.current.isValid() && s.current.AccessToken != refused: // it is old, but still valid
 		return s.current.token(), s.proofKey, nil
 	default:
 		return nil, nil, err
@@ -175,7 +175,8 @@ func (s *Source) renew(ctx context.Context, refused string) error {
 	return s.states.save(s.current)
 }
 
-// adopt takes over a stored session with its proof key. It reports false for a session that is bound to another key.
+// adopt uses a stored session and its proof key. It returns false for a session that is bound to another key, and if the stored
+// key is invalid.
 func (s *Source) adopt(kept session) bool {
 	if s.dpop && !s.ownProofKey && kept.ProofKey != "" {
 		key, err := parseProofKey(kept.ProofKey)
@@ -186,7 +187,7 @@ func (s *Source) adopt(kept session) bool {
 	}
 	switch {
 	case kept.Thumbprint == s.proofKey.thumbprintOrNone():
-	case kept.Thumbprint == "": // of before Config.DPoP was set: the refresh binds it
+	case kept.Thumbprint == "": // stored before Config.DPoP was set: the refresh binds it
 		kept.AccessToken = ""
 	default:
 		return false
@@ -195,8 +196,8 @@ func (s *Source) adopt(kept session) bool {
 	return true
 }
 
-// exchange gets tokens; it retries after temporary failures. After a lost reply it repeats the request with the same refresh token,
-// to which the server gives the same reply for 30 seconds.
+// exchange gets tokens. Without a valid access token it retries after temporary failures, for as long as Config.Patience. After
+// a lost reply it sends the same refresh token again, to which the server gives the same reply for 30 seconds by default.
 func (s *Source) exchange(ctx context.Context) (answer tokens, began time.Time, err error) {
 	if !s.current.isValid() {
 		var cancel context.CancelFunc

@@ -86,7 +86,7 @@ func (s *states) save(kept session) error {
 	if err != nil {
 		return fmt.Errorf("signin: state file: %w", err)
 	}
-	defer os.Remove(file.Name()) // is gone after the rename
+	defer os.Remove(file.Name()) // no longer exists after the rename
 	_, err = file.Write(text)
 	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("signin: state file: %w", err)

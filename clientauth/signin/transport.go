@@ -15,9 +15,10 @@ type Transport struct {
 	nonces nonces
 }
 
-// NewTransport returns a transport. base nil: http.DefaultTransport. The transport repeats a request whose body can be read again
-// (http.Request.GetBody): once with a new token after a 401 with invalid_token, and once with a new proof after a 401 that asks for a
-// nonce (use_dpop_nonce) or refuses the proof. If the http.Client follows a redirect to another host, that request gets no token.
+// NewTransport returns a transport. base nil: http.DefaultTransport. The transport repeats a request without a body, or whose
+// body can be read again (http.Request.GetBody): once with a new token after a 401 with invalid_token, unless the token is that
+// of WithToken, and once with a new proof after a 401 that asks for a nonce (use_dpop_nonce) or refuses the proof. If the
+// http.Client follows a redirect to another host or scheme, that request gets no token.
 func NewTransport(source *Source, base http.RoundTripper) *Transport {
 	if base == nil {
 		base = http.DefaultTransport
@@ -63,7 +64,7 @@ type attempt struct {
 	token     *oauth2.Token
 	key       *proofKey
 
-	refused             bool // the last answer refuses the token
+	refused             bool // the last reply refused the token
 	renewed, provedAnew bool
 }
 
@@ -140,7 +141,7 @@ func urlOf(r *http.Request) string {
 	return u.String()
 }
 
-// isRedirectElsewhere reports whether the request follows a redirect to another host than that of the first request.
+// isRedirectElsewhere reports whether the request follows a redirect to another host or scheme than that of the first request.
 func isRedirectElsewhere(r *http.Request) bool {
 	first := r
 	for first.Response != nil && first.Response.Request != nil {
