@@ -21,8 +21,8 @@ type AuthenticatorConfig struct {
 	DPoP verify.DPoPConfig
 	// Resource adds the URL of its metadata to replies with 401 and 403 (RFC 9728); nil: none. [Module] serves the metadata.
 	Resource *verify.Resource
-	// Logger gets a warning for requests that could not be decided, and an info record for refused ones, with the reason, each
-	// at most ten times a second. It never gets a token. nil: slog.Default().
+	// Logger gets a warning for requests that could not be decided, and an info record for refused credentials, with the reason:
+	// at most ten a second for each kind of reason. It never gets a token. nil: slog.Default().
 	Logger *slog.Logger
 }
 

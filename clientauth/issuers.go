@@ -48,7 +48,7 @@ type issuers struct {
 }
 
 // newIssuers returns the issuer of the top-level keys, or the local one, and those of the list. Keys and denylist of the local
-// issuer are read in process. The error names each key that is missing or invalid. If the section is not enabled, having no
+// issuer are read in process. The error names the keys that are missing or invalid. If the section is not enabled, having no
 // issuer is no error, and incomplete top-level keys are ignored.
 func newIssuers(cfg issuersConfig) (*issuers, error) {
 	all := &issuers{}
@@ -80,7 +80,7 @@ func (cfg issuersConfig) flat() IssuerSettings {
 	return cfg.localised(flat)
 }
 
-// wants reports whether the top-level keys configure an issuer; then they must be complete.
+// wants reports whether the top-level keys have to describe a complete issuer.
 func (cfg issuersConfig) wants(flat IssuerSettings) bool {
 	if !cfg.Settings.Enabled {
 		return flat.Issuer != "" && len(flat.Audience) > 0

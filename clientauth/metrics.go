@@ -21,15 +21,15 @@ import (
 //	picoauth_remote_denylist_age_seconds             since the denylist in use was up to date
 //	picoauth_remote_denylist_entries
 //
-// With several issuers the ages are those of the oldest, and the entries are the sum. There are none before the first fetch. A nil
-// *Instruments counts nothing.
+// With several issuers the ages are those of the oldest, and the entries are the sum. There are none before the first
+// successful fetch. A nil *Instruments counts nothing.
 type Instruments struct {
 	validations, lookups, keyFetches, polls *prometheus.CounterVec
-	valid, hits, misses                     prometheus.Counter // of the above; every request counts in them
+	valid, hits, misses                     prometheus.Counter // of the above, looked up once because most requests count in them
 	keysAge, denylistAge, denylistEntries   *prometheus.Desc
 
 	mu        sync.Mutex
-	keySets   map[*RemoteKeySet]struct{} // that were fetched
+	keySets   map[*RemoteKeySet]struct{} // with a fetch, successful or not
 	denylists map[*RemoteDenylist]struct{}
 }
 

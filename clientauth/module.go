@@ -61,8 +61,8 @@ func provideIssuers(p issuersParams) (*issuers, error) {
 	return newIssuers(issuersConfig{Settings: p.Settings, Local: p.Local, Clock: p.Clock, Logger: p.Log, Observer: observerOf(p.Instruments)})
 }
 
-// provideReadiness makes /readyz fail until the keys are there, and while a denylist is too old. An issuer in the same app has
-// readiness checks of its own.
+// provideReadiness makes /readyz fail until the keys are there, while a denylist is too old, and while the Redis of used proofs
+// fails. An issuer in the same app has readiness checks of its own.
 func provideReadiness(settings Settings, issuers *issuers, used *redisProofs) (checks []app.ReadinessCheck) {
 	if settings.Enabled && len(issuers.keys) > 0 {
 		checks = append(checks, app.ReadinessCheck{Name: "keys", Check: issuers.keysReady})

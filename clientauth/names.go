@@ -24,7 +24,7 @@ type (
 	// RoleResolver returns the roles of a caller. To replace the default in an fx app, add an fx.Decorate with a
 	// func(clientauth.RoleResolver) clientauth.RoleResolver at the root of the app.
 	RoleResolver = verify.RoleResolver
-	// ClaimRoles is the default [RoleResolver]: the claim role, then the claim roles.
+	// ClaimRoles is the default [RoleResolver]: the roles at the issuer's RolePath; without one, the claim role, then the claim roles.
 	ClaimRoles = verify.ClaimRoles
 	// Check decides whether a caller is authorized.
 	Check = verify.Check
@@ -85,7 +85,7 @@ var (
 	ErrRolesUnavailable    = verify.ErrRolesUnavailable
 )
 
-// NewTokenValidator returns a validator. The error names every issuer that is incomplete, unsafe, or listed twice.
+// NewTokenValidator returns a validator, or an error for the first issuer that is incomplete, unsafe, or listed twice.
 func NewTokenValidator(cfg ValidatorConfig) (*TokenValidator, error) {
 	return verify.NewTokenValidator(cfg)
 }

@@ -48,7 +48,7 @@ func isProxied(e *echo.Echo, r *http.Request) bool {
 	return e.IPExtractor(asked) == probe
 }
 
-// nearest is the last value of a header that proxies append to: that of the nearest proxy.
+// nearest returns the last value of a header that proxies append to: that of the nearest proxy.
 func nearest(header http.Header, name string) string {
 	lines := header[http.CanonicalHeaderKey(name)]
 	if len(lines) == 0 {

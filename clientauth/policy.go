@@ -13,19 +13,19 @@ import (
 )
 
 // Policy has the echo routes that do not need a token. All others need one, including unknown paths. A rule applies to exactly
-// the route that was registered: its method and path template ("GET", "/users/:id") at the router of its host. It applies neither to
-// a prefix of a path nor to a route that replaced it. HEAD has the rule of GET unless it has a route of its own. A rule for a route of
-// RouteNotFound applies to the requests that its handler answers. A Policy is safe for concurrent use.
+// the route that was registered: its method and path template ("GET", "/users/:id") at the router of its host. It applies
+// neither to a prefix of a path nor to a route that replaced it. HEAD has the rule of GET unless it has a route of its own. A
+// rule for a route of RouteNotFound applies to the requests that its handler answers. A Policy is safe for concurrent use.
 type Policy struct {
-	echo *echo.Echo // whose routes may be marked; nil: of any
+	echo *echo.Echo // whose routes may have rules; nil: of any
 
 	mu    sync.Mutex
 	marks map[*echo.Route]access
-	// tables are built from the rules at the first request to a router.
+	// tables are built from the rules at the first request to a router, and again after a change of the rules.
 	tables atomic.Pointer[map[*echo.Router]routeTable]
 }
 
-// access is what a route requires of its caller, the strictest first.
+// access is what a route requires of its caller. The strictest value is the lowest.
 type access uint8
 
 const (
@@ -70,7 +70,7 @@ func (p *Policy) set(route *echo.Route, a access) {
 	p.tables.Store(nil)
 }
 
-// paramNames matches the names of a template's parameters: routes that differ in them only are the same route.
+// paramNames matches the names of a template's parameters: routes that differ only in them are the same route.
 var paramNames = regexp.MustCompile(`:[^/]*`)
 
 // mustBeRouted panics if no request can reach the route.
@@ -109,7 +109,7 @@ func (p *Policy) access(c echo.Context) access {
 	return table.unlisted(r.Method, template)
 }
 
-// table returns the routes of a router.
+// table returns the table of a router, and builds it if necessary.
 func (p *Policy) table(router *echo.Router) routeTable {
 	tables := p.tables.Load()
 	if tables != nil {
@@ -136,8 +136,8 @@ type routeTable map[routeKey]access
 
 type routeKey struct{ method, template string }
 
-// unlisted returns what is required of a request whose method has no route at the template. RouteNotFound's handler may answer
-// it, or the handler of GET a HEAD request, or none. If more than one is possible, the stricter rule applies.
+// unlisted returns what is required of a request whose method has no route at the template. The handler of
+// RouteNotFound may answer it, for HEAD also that of GET, or none. If more than one is possible, the stricter rule applies.
 func (t routeTable) unlisted(method, template string) access {
 	asked, hasFallback := t[routeKey{echo.RouteNotFound, template}]
 	if get, hasGet := t[routeKey{http.MethodGet, template}]; hasGet && method == http.MethodHead {

@@ -136,7 +136,7 @@ func (p *redisProofs) run(ctx context.Context, script *redis.Script, key string,
 	return redisclient.Run(ctx, client, script, []string{key}, arguments...)
 }
 
-// connected returns the client. Requests before the connection exists share one attempt to connect, each until its context ends.
+// connected returns the client. Requests without a connection share one attempt to connect. Each waits until its context ends.
 func (p *redisProofs) connected(ctx context.Context) (redis.UniversalClient, error) {
 	if client := p.known(); client != nil {
 		return client, nil

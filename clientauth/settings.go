@@ -65,7 +65,8 @@ type IssuerSettings struct {
 	Issuer string `koanf:"issuer"`
 	// Tenants makes Issuer a pattern in which {tenant} is one of the tenants, or any for "*". It needs JWKSURL.
 	Tenants []string `koanf:"tenants"`
-	// Audience is the value of the claim aud, or several, one of which has to match. It is required if Issuer is.
+	// Audience is the value of the claim aud, or several, one of which has to match. It is required if Issuer is, unless Resource is
+	// set or the issuer runs in the same app.
 	Audience app.TextOrList `koanf:"audience"`
 	// AudienceClaim is the claim with the audience: aud (if empty), client_id or azp.
 	AudienceClaim string `koanf:"audience_claim"`
@@ -230,8 +231,8 @@ func (i IssuerSettings) checkCredentials(prefix string) error {
 	return errors.Join(problems...)
 }
 
-// checkIssuer refuses a list, and a template such as https://login.example.com/{tenantid}/v2.0 without tenants, because no token
-// has such an iss.
+// checkIssuer checks that Issuer, Tenants and Discovery fit together. It refuses a list, and a template such as
+// https://login.example.com/{tenantid}/v2.0 without tenants, because no token has such an iss.
 func (i IssuerSettings) checkIssuer(prefix string) error {
 	var reason string
 	switch {
@@ -248,8 +249,8 @@ func (i IssuerSettings) checkIssuer(prefix string) error {
 	return app.CheckOneValue(prefix+"issuer", i.Issuer)
 }
 
-// checkEndpoints makes what would fetch the keys and the denylist of an issuer that is named, for its check of the URLs.
-// Whether the issuer runs in the same app is not known here: then its keys are not fetched, and its own URL may be http.
+// checkEndpoints checks the URLs for the keys and the denylist, if there is an Issuer. Issuer itself may be an http URL: the issuer
+// may run in the same app, and then its keys are not fetched. Whether it does is not known here.
 func (i IssuerSettings) checkEndpoints(prefix string, insecure bool) error {
 	if i.Issuer == "" {
 		return nil
@@ -275,7 +276,7 @@ func (i IssuerSettings) checkEndpoints(prefix string, insecure bool) error {
 	return errors.Join(problems...)
 }
 
-// jwksKey is the key that says where the keys are.
+// jwksKey returns the name of the setting that contains the URL of the JWK Set.
 func (i IssuerSettings) jwksKey() string {
 	if i.JWKSURL == "" && i.JWKSEndpoint != "" {
 		return "jwks_endpoint"
