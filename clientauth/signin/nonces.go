@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// maxNonces is the maximum number of servers whose nonce is kept; one more removes all others.
+// maxNonces is the maximum number of servers whose nonce is kept. The next nonce after that removes all others.
 const maxNonces = 256
 
 // nonces are the latest nonces that servers sent for proofs (RFC 9449, section 8), one for each server.

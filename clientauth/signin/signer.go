@@ -74,7 +74,8 @@ func newKey(signer crypto.Signer, algorithm string) (*key, error) {
 			if err != nil {
 				return nil, err
 			}
-			return asn1.Marshal(dsaSignature{new(big.Int).SetBytes(r[:]), new(big.Int).SetBytes(s[:])}) // DER: the only format that Python's server reads
+			// DER is the only format that Python's server reads.
+			return asn1.Marshal(dsaSignature{new(big.Int).SetBytes(r[:]), new(big.Int).SetBytes(s[:])})
 		}}, nil
 	default:
 		return nil, unknownAlgorithm(algorithm)
