@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Actor is the party that acts for the subject of a token: the claim act (RFC 8693, section 4.1). At least one of Subject and ClientID is
-// not empty.
+// Actor is the party that acts for the subject of a token: the claim act (RFC 8693, section 4.1). At least one of Subject and
+// ClientID is not empty.
 type Actor struct {
 	// Subject is the member sub.
 	Subject string `json:"sub,omitempty"`
@@ -60,8 +60,8 @@ func (c claimSet) link() (*Actor, error) {
 	return &Actor{Subject: subject, ClientID: client}, nil
 }
 
-// Subjects returns the subjects of the whole chain, that of the current actor first; an actor without a subject has an empty one. A nil
-// chain has none.
+// Subjects returns the subjects of the whole chain, that of the current actor first; an actor without a subject has an empty
+// one. A nil chain has none.
 func (a *Actor) Subjects() []string {
 	var all []string
 	for ; a != nil; a = a.Actor {
@@ -70,8 +70,8 @@ func (a *Actor) Subjects() []string {
 	return all
 }
 
-// HasActor reports whether one of the actors, by its sub or client_id, acts for the subject; without actors, whether any agent does.
-// Previous actors do not count.
+// HasActor reports whether one of the actors, by its sub or client_id, acts for the subject; without actors, whether any agent
+// does. Previous actors do not count.
 func (s *SecurityContext) HasActor(actors ...string) bool {
 	if s.Actor == nil || len(actors) == 0 {
 		return s.Actor != nil
@@ -81,8 +81,8 @@ func (s *SecurityContext) HasActor(actors ...string) bool {
 	})
 }
 
-// actingAgent returns the agent that acts for the subject, or nil. It has the scopes of the token, and no role, because role is that of the
-// subject.
+// actingAgent returns the agent that acts for the subject, or nil. It has the scopes of the token, and no role, because role is
+// that of the subject.
 func (s *SecurityContext) actingAgent() *AgentContext {
 	if s.Actor == nil {
 		return nil

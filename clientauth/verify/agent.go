@@ -2,17 +2,17 @@ package verify
 
 import "context"
 
-// AgentHeader is the header with a second token: that of the agent which acts, beside the caller's. Its value is "Bearer" and a token of a
-// trusted issuer.
+// AgentHeader is the header with a second token: that of the agent which acts, beside the caller's. Its value is "Bearer" and a
+// token of a trusted issuer.
 const AgentHeader = "X-Agent-Authorization"
 
-// AgentContext is the agent that makes a request, from its validated token. All requests with the same token share it, so it must not be
-// changed. Fields of absent claims are empty.
+// AgentContext is the agent that makes a request, from its validated token. All requests with the same token share it, so it
+// must not be changed. Fields of absent claims are empty.
 //
-// For a token with the claim act, Subject and AgentID are the actor's sub and client_id, UserID is the claim sub, Scopes are those of the
-// token, Role is empty, and ParentChain are the previous actors, the latest first.
+// For a token with the claim act, Subject and AgentID are the actor's sub and client_id, UserID is the subject, Scopes are
+// those of the token, Role is empty, and ParentChain are the previous actors, the latest first.
 type AgentContext struct {
-	// Subject is the claim sub.
+	// Subject is the claim sub, or that of [TrustedIssuer].SubjectClaim.
 	Subject string
 	// AgentID is the claim agent_id.
 	AgentID string
@@ -28,25 +28,25 @@ type AgentContext struct {
 	TaskID string
 	// OrganisationID is the claim org_id.
 	OrganisationID string
-	// Role is the claim role.
+	// Role is the claim role, or the first role at the issuer's RolePath.
 	Role string
-	// Scopes is the claim scopes, or else scope.
+	// Scopes is the claim scopes, or else scope; with the issuer's ScopePath the claim there.
 	Scopes []string
-	// SpendLimit is the claim spend_limit as it was written: a text, or a number in its shortest form.
+	// SpendLimit is the claim spend_limit: a text as it is, or a number in its shortest decimal form.
 	SpendLimit string
 	// ParentChain is the claim parent_chain: the agents for which this one acts, in the order of the issuer.
 	ParentChain []string
 	// Claims are all claims, as encoding/json would decode them.
 	Claims map[string]any
 
-	isBound bool // to a key: it is no bearer token
+	isBound bool // to a key, so the token is not a bearer token
 }
 
 // HasScope reports whether the agent's scopes cover one of scopes; see [ScopeCovers].
 func (a *AgentContext) HasScope(scopes ...string) bool { return coversAny(a.Scopes, scopes) }
 
-// AgentFromContext returns the agent that makes the request: that of the token in [AgentHeader], else the actor in the claim act of the
-// caller's token. It returns false if there is none.
+// AgentFromContext returns the agent that makes the request: that of the token in [AgentHeader], else the actor in the claim
+// act of the caller's token. It returns false if there is none.
 func AgentFromContext(ctx context.Context) (*AgentContext, bool) {
 	id := identityOf(ctx)
 	if id.agent == nil && id.caller != nil {

@@ -23,14 +23,14 @@ type AuthenticatorConfig struct {
 	DPoP DPoPConfig
 	// Resource adds the URL of its metadata to replies with 401 and 403 (RFC 9728); nil: none.
 	Resource *Resource
-	// Logger gets a warning for requests that could not be decided, and an info record for refused ones, with the reason, each at most ten
-	// times a second. It never gets a token. nil: slog.Default().
+	// Logger gets a warning for requests that could not be decided, and an info record for refused credentials, with the reason: at
+	// most ten a second for each kind of reason. It never gets a token. nil: slog.Default().
 	Logger *slog.Logger
 }
 
-// Authenticator validates the token of a request and puts the caller into the request's context, or replies with 401 or 503 as
-// application/problem+json with a WWW-Authenticate header (RFC 6750). It reads the Authorization header and [AgentHeader], never the query or
-// the body. It is safe for concurrent use.
+// Authenticator validates the token of a request and puts the caller into the request's context, or replies with
+// application/problem+json: 401 with a WWW-Authenticate header (RFC 6750), or 503. It reads the Authorization header and
+// [AgentHeader], never the query or the body. It is safe for concurrent use.
 type Authenticator struct {
 	validator *TokenValidator
 	bearer    string // the challenge for bearer tokens
@@ -62,11 +62,12 @@ func NewAuthenticator(cfg AuthenticatorConfig) (*Authenticator, error) {
 	return a, nil
 }
 
-// Handler is net/http middleware that requires a valid token. CORS preflights have none, so put the handler that answers them around this
-// one.
+// Handler is net/http middleware that requires a valid token. CORS preflights have none, so put the handler that answers them
+// around this one.
 func (a *Authenticator) Handler(next http.Handler) http.Handler { return handler(next, a.Authenticate) }
 
-// OptionalHandler is net/http middleware that accepts requests with a valid token and without a token. The reply to an invalid token is 401.
+// OptionalHandler is net/http middleware that accepts requests with a valid token and without a token. The reply to an invalid
+// token is 401.
 func (a *Authenticator) OptionalHandler(next http.Handler) http.Handler {
 	return handler(next, a.AuthenticateOptional)
 }
@@ -83,8 +84,8 @@ func handler(next http.Handler, authenticate func(*http.Request) (context.Contex
 	})
 }
 
-// Authenticate is Handler as a function: it returns the request's context with the caller, or the *[problem.Problem] to reply with, also
-// if there is no token.
+// Authenticate is Handler as a function: it returns the request's context with the caller, or the *[problem.Problem] to reply
+// with, also if there is no token.
 func (a *Authenticator) Authenticate(r *http.Request) (context.Context, error) {
 	return a.authenticate(r, false)
 }
@@ -121,7 +122,8 @@ func (a *Authenticator) authenticate(r *http.Request, optional bool) (context.Co
 	return withIdentity(ctx, id), nil
 }
 
-// challengeFor returns the scheme for WWW-Authenticate: the one that the client used, unless only one is possible.
+// challengeFor returns the challenge for WWW-Authenticate: that of the scheme that the client used, or of DPoP if proofs are
+// required.
 func (a *Authenticator) challengeFor(scheme string) string {
 	if scheme == schemeDPoP || a.proofs.required {
 		return a.proofs.challenge
@@ -198,8 +200,9 @@ const (
 	schemeDPoP   = "DPoP"
 )
 
-// credentials returns the scheme and the token of an Authorization header (RFC 6750, section 2.1; RFC 9449, section 7.1). It returns
-// nothing if there is none or it has another scheme. Two headers, or a scheme without a token, are an [ErrMalformedToken].
+// credentials returns the scheme and the token of an Authorization header (RFC 6750, section 2.1; RFC 9449, section 7.1). It
+// returns nothing if there is none or it has another scheme. Two headers, or a scheme without a token, are an
+// [ErrMalformedToken].
 func credentials(headers []string) (scheme, token string, err error) {
 	if len(headers) == 0 {
 		return "", "", nil

@@ -21,9 +21,9 @@ func HasGroup(groups ...string) Check {
 	return callerCheck("group", groups, func(s *SecurityContext) bool { return s.HasGroup(groups...) })
 }
 
-// HasScope requires one of the scopes: of the agent if the request has one (in [AgentHeader] or by the claim act), else of the caller; see
-// [ScopeCovers]. If there is an agent in [AgentHeader] and the caller's token has the claim act, both tokens need the scope: a second token
-// cannot extend what the actor may do. The reply is 401 without a token and 403 without the scope.
+// HasScope requires one of the scopes: of the agent if the request has one (in [AgentHeader] or by the claim act), else of the
+// caller; see [ScopeCovers]. If there is an agent in [AgentHeader] and the caller's token has the claim act, both tokens need
+// the scope: a second token cannot extend what the actor may do. The reply is 401 without a token and 403 without the scope.
 func HasScope(scopes ...string) Check {
 	mustName("scope", scopes)
 	wanted := "one of these scopes is required: " + strings.Join(scopes, ", ")

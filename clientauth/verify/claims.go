@@ -12,7 +12,7 @@ import (
 	"github.com/picoauth/picoauth/clientauth/jose"
 )
 
-// maxTime is the last second of the year 9999; a later exp counts as this one, so that it can be written as RFC 3339.
+// maxTime is the last second of the year 9999; a later time counts as this one, so that it can be written as RFC 3339.
 const maxTime = 253402300799
 
 // missingClaim is the format of the reason for a claim that is not there, or empty.
@@ -21,8 +21,8 @@ const missingClaim = "claim %q is missing"
 // claimSet reads the claims of one token.
 type claimSet map[string]any
 
-// id returns a claim with an identifier: a text, or "" if it is absent or null. Another type is an [ErrMalformedToken], because it could not
-// be looked up in the denylist.
+// id returns a claim with an identifier: a text, or "" if it is absent or null. Another type is an [ErrMalformedToken], because
+// it could not be looked up in the denylist.
 func (c claimSet) id(name string) (string, error) {
 	text, isText := c[name].(string)
 	if !isText && c[name] != nil {
@@ -46,7 +46,7 @@ func (c claimSet) text(name string) string {
 	return text
 }
 
-// texts returns a list of texts; a single text is a list with one item. Items of another type are left out.
+// texts returns a list of texts; a single text is a list with one item. Empty items and those of another type are left out.
 func (c claimSet) texts(name string) []string { return texts(c[name]) }
 
 func texts(value any) []string {
@@ -104,8 +104,8 @@ func (c claimSet) decimal(name string) string {
 	return ""
 }
 
-// seconds returns a NumericDate (RFC 7519 section 2) as whole Unix seconds, and whether the claim is there. A text or
-// another type is [ErrMalformedToken]; a number that is not finite was refused by the parser.
+// seconds returns a NumericDate (RFC 7519 section 2) as whole Unix seconds, and whether the claim is there. Another
+// type or a negative number is an [ErrMalformedToken]; the parser has refused numbers that are not finite.
 func (c claimSet) seconds(name string) (value int64, present bool, err error) {
 	raw, present := c[name]
 	if !present {
@@ -215,7 +215,8 @@ func (c claimSet) caller(issuer *TrustedIssuer, subject string, actor *Actor, bo
 	return s
 }
 
-// agent returns the agent that the claims describe, or nil if the token is not one of an agent: that has act, agent_id, task_type or scopes.
+// agent returns the agent that the claims describe, or nil if the token is not one of an agent: that has act, agent_id,
+// task_type or scopes.
 func (c claimSet) agent(issuer *TrustedIssuer, caller *SecurityContext) *AgentContext {
 	if caller.Actor != nil {
 		return caller.actingAgent()

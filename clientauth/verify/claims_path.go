@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// at returns the claim at a path: the claim with that name, or a member of nested objects whose names are joined by dots. A name may itself
-// contain dots, as in https://example.com/roles or kubernetes.io.
+// at returns the claim at a path: the claim with that name, or a member of nested objects whose names are joined by dots. A
+// name may itself contain dots, as in https://example.com/roles or kubernetes.io.
 func (c claimSet) at(path string) any {
 	if value, found := c[path]; found {
 		return value

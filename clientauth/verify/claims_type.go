@@ -10,8 +10,8 @@ import (
 // backchannelLogout is the event of a logout token (OpenID Connect Back-Channel Logout, section 2.4).
 const backchannelLogout = "http://schemas.openid.net/event/backchannel-logout"
 
-// checkType refuses, by their claims, tokens that are not access tokens although their header may be "JWT": refresh tokens, ID tokens and
-// logout tokens.
+// checkType refuses, by their claims, tokens that are not access tokens although their header may be "JWT": refresh tokens, ID
+// tokens and logout tokens.
 func (c claimSet) checkType() error {
 	for _, name := range []string{"type", "typ"} {
 		if strings.EqualFold(c.text(name), "refresh") {
@@ -36,7 +36,7 @@ func (c claimSet) checkType() error {
 	return nil
 }
 
-// checkHeaderType takes the "typ" of access tokens (RFC 9068 section 2.1) and, unless strict, of any JWT, none, and those of the
+// checkHeaderType accepts "at+jwt" (RFC 9068, section 2.1) and, unless strict, also "JWT", no typ, and the types of the
 // configuration.
 func (v *TokenValidator) checkHeaderType(typ string) error {
 	kind := strings.TrimPrefix(strings.ToLower(typ), "application/")

@@ -2,8 +2,8 @@ package verify
 
 import "context"
 
-// Denylist reports which tokens were revoked. It must be safe for concurrent use, and fast, because it is used by every request. Denied
-// returns an [ErrDenylistUnavailable] if it does not know; then the token is not accepted.
+// Denylist reports which tokens were revoked. It must be safe for concurrent use, and fast, because it is used by every
+// request. Denied returns an [ErrDenylistUnavailable] if it does not know; then the token is not accepted.
 type Denylist interface {
 	Denied(ctx context.Context, token TokenRef) (bool, error)
 }
@@ -27,8 +27,8 @@ type TokenRef struct {
 	IssuedAt int64
 }
 
-// Revocation is one item of a denylist, as GET /revoked-jtis returns it. Of JTI, SID, Sub and KID those are set that the item matches. Times
-// are Unix seconds.
+// Revocation is one item of a denylist, as GET /revoked-jtis returns it. Of JTI, SID, Sub and KID those are set that the item
+// matches. Times are Unix seconds.
 type Revocation struct {
 	// JTI matches one token.
 	JTI string `json:"jti,omitempty"`

@@ -12,7 +12,8 @@ import (
 
 var errNoProgress = errors.New("the answer does not come on")
 
-// download updates the index. It adds the items since the last reply; a whole list replaces the index.
+// download updates the index. If the last reply had a sequence number, it adds the items since then. Otherwise it reads the
+// whole list, which replaces the index.
 func (d *RemoteDenylist) download(ctx context.Context) error {
 	partial := d.seq != nil
 	target := d.index
@@ -72,7 +73,7 @@ func (d *RemoteDenylist) page(ctx context.Context, after string, items int, appl
 	}
 	page, err = readRevocations(&progress{body: response.Body, made: func() { timer.Reset(d.idle) }}, items, apply)
 	if err == nil {
-		_, _ = io.CopyN(io.Discard, response.Body, denylistProgress) // its end, so that the connection is used again
+		_, _ = io.CopyN(io.Discard, response.Body, denylistProgress) // read to the end, so that the connection is used again
 	}
 	return page, response.Header, err
 }
@@ -96,7 +97,7 @@ func (d *RemoteDenylist) request(ctx context.Context, after string) (*http.Respo
 // denylistProgress is the number of bytes that must arrive within the idle time of a fetch.
 const denylistProgress = 4 << 10
 
-// progress is a reader that reports when more of a reply has arrived.
+// progress is a reader that calls made whenever denylistProgress more bytes have arrived.
 type progress struct {
 	body  io.Reader
 	bytes int

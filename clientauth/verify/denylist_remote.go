@@ -16,7 +16,7 @@ import (
 const (
 	// denylistPageItems is the number of items in a page. An issuer without pages sends all.
 	denylistPageItems = "5000"
-	// maxDenylistRounds is how often new items are fetched again immediately after a fetch that took long.
+	// maxDenylistRounds is the maximum number of downloads in one fetch: after one that took long, new items are read immediately.
 	maxDenylistRounds = 3
 	// denylistRetry is the pause after a failed fetch.
 	denylistRetry = time.Second
@@ -28,11 +28,11 @@ type RemoteDenylistConfig struct {
 	URL string
 	// Bearer is sent as "Authorization: Bearer", Secret as "X-Fleet-Secret"; empty ones are not sent.
 	Bearer, Secret string
-	// ClientID and ClientSecret are the credentials of an OAuth client that may read the list. They are sent with HTTP Basic (RFC 6749,
-	// section 2.3.1), instead of Bearer.
+	// ClientID and ClientSecret are the credentials of an OAuth client that may read the list. They are sent with HTTP Basic
+	// (RFC 6749, section 2.3.1), instead of Bearer.
 	ClientID, ClientSecret string
 	// TTL is the maximum age of the list, and so the maximum time until a revocation takes effect; 0: 15 seconds. The list is fetched
-	// again when it is half as old.
+	// again when its age is half of that.
 	TTL time.Duration
 	// FailOpen accepts tokens with the last list, however old, or without a list, while the issuer is unavailable. Otherwise the reply
 	// is 503. Set it only if availability is more important than revocation.
@@ -48,33 +48,33 @@ type RemoteDenylistConfig struct {
 	Clock func() time.Time
 	// Logger gets failed fetches; nil is slog.Default().
 	Logger *slog.Logger
-	// Observer is told of each fetch; nil is none.
+	// Observer is notified of each fetch; nil: none.
 	Observer Observer
 }
 
-// RemoteDenylist is the denylist of a remote issuer, held in memory. It has no permanent goroutine: a request that finds the list older than
-// half its TTL starts a fetch in the background, and one that finds it older than its TTL waits for a fetch. Denied returns
-// [ErrDenylistUnavailable] if that fails, unless FailOpen is set.
+// RemoteDenylist is the denylist of a remote issuer, held in memory. It has no permanent goroutine: a request that finds the
+// list older than half its TTL starts a fetch in the background, and one that finds it older than its TTL waits for a fetch.
+// Denied returns [ErrDenylistUnavailable] if that fails, unless FailOpen is set.
 //
-// It reads the list in pages and later only new items, if the issuer supports that. An item is kept until its exp. An item without exp is
-// kept as long as the issuer lists it or, if only new items are read, as long as the process runs, because the expiry of the token is
-// not known here.
+// It reads the list in pages and later only new items, if the issuer supports that. An item is kept until its exp. An item
+// without exp is kept as long as the issuer lists it or, if only new items are read, as long as the process runs, because the
+// expiry of the token is not known here.
 type RemoteDenylist struct {
 	refresher
 	url      *url.URL
 	client   *http.Client
 	header   http.Header
 	ttl      time.Duration
-	idle     time.Duration // how long a fetch may come on by less than denylistProgress bytes
+	idle     time.Duration // how long denylistProgress bytes may take to arrive
 	failOpen bool
 	log      *slog.Logger
 	observer Observer
 	index    *RevocationIndex
-	loaded   atomic.Pointer[time.Time] // when the last good fetch began
+	loaded   atomic.Pointer[time.Time] // when the last successful download began
 
 	// Used by the one fetch that runs.
 	etag string
-	seq  *int64 // of the last answer, if it had one
+	seq  *int64 // of the last reply, if it had one
 }
 
 // NewRemoteDenylist returns a denylist. It returns an error for an invalid URL or credentials, and fetches nothing yet.
@@ -118,8 +118,8 @@ func (d *RemoteDenylist) Denied(ctx context.Context, token TokenRef) (bool, erro
 	return d.index.Denied(ctx, token)
 }
 
-// Ready is for readiness checks: it returns nil while the list is not older than its TTL, and fetches the list if it is. With FailOpen it
-// returns nil in any case.
+// Ready is for readiness checks: it returns nil while the list is not older than its TTL, and fetches the list if it is. With
+// FailOpen it returns nil in any case.
 func (d *RemoteDenylist) Ready(ctx context.Context) error {
 	if d.failOpen {
 		return nil
@@ -139,7 +139,7 @@ func (d *RemoteDenylist) fresh(ctx context.Context) error {
 	return nil
 }
 
-// Age returns the time since the list was up to date, and false before the first fetch.
+// Age returns the time since the list was up to date, and false before the first successful fetch.
 func (d *RemoteDenylist) Age() (time.Duration, bool) {
 	age := d.age(d.clock.Now())
 	return age, age >= 0
@@ -156,7 +156,8 @@ func (d *RemoteDenylist) age(now time.Time) time.Duration {
 	return -1
 }
 
-// await waits for a fetch, for a request that finds no list or one that is too old. With FailOpen it does not wait again after a failure.
+// await waits for a fetch, for a request that finds no list or one that is too old. For a
+// second after a failure it returns that error. With FailOpen it waits only if the last fetch did not fail.
 func (d *RemoteDenylist) await(ctx context.Context, now time.Time) error {
 	recent, err := d.failure(now, denylistRetry)
 	if recent {
@@ -179,7 +180,7 @@ func (d *RemoteDenylist) load(ctx context.Context, started time.Time) error {
 		if now.Sub(started) < d.ttl/2 {
 			break
 		}
-		started = now // what came while a long list was on its way is not yet here
+		started = now // items that were added during a long download are still missing
 		err = d.download(ctx)
 	}
 	d.observer.PolledDenylist(d, err)

@@ -11,25 +11,25 @@ import (
 	"github.com/picoauth/picoauth/clientauth/jose"
 )
 
-// DPoPConfig configures the validation of DPoP proofs (RFC 9449). A token with cnf.jkt is accepted only with a proof of that key, whatever
-// is configured.
+// DPoPConfig configures the validation of DPoP proofs (RFC 9449). A token with cnf.jkt is accepted only with a proof of that
+// key, whatever is configured.
 type DPoPConfig struct {
 	// Required refuses tokens that are not bound to a key.
 	Required bool
-	// Algorithms are the allowed algorithms of proofs; nil: ES256, EdDSA, RS256 and PS256. An empty list refuses every proof. EdDSA also
-	// allows its other name, Ed25519.
+	// Algorithms are the allowed algorithms of proofs; nil: ES256, EdDSA, RS256 and PS256. An empty list refuses every proof.
+	// EdDSA also allows its other name, Ed25519.
 	Algorithms []string
-	// Origins returns the scheme and host under which the client sees the service, such as https://api.example.com, followed by a path if
-	// a proxy removes one; several if each of them is possible. nil: those of the connection and the header Host, which is wrong behind a
-	// proxy that terminates TLS.
+	// Origins returns the scheme and host under which the client sees the service, such as https://api.example.com, followed by
+	// a path if a proxy removes one; several if each of them is possible. nil: those of the connection and the header Host,
+	// which is wrong behind a proxy that terminates TLS.
 	Origins func(*http.Request) []string
 	// CacheSize is the number of used proofs that are remembered in memory, each for at most twice the leeway; 0: 100,000. While the
 	// cache is full, the reply to requests with a proof is 503.
 	CacheSize int
 	// Nonces requires a nonce of this service in proofs; replies contain it (RFC 9449, section 9).
 	Nonces bool
-	// NonceKey returns the key with which all instances of the service make nonces, 16 bytes or more; nil: a random key of this process.
-	// It is called for every use.
+	// NonceKey returns the key with which all instances of the service make nonces, 16 bytes or more; nil: a random key of this
+	// process. It is called for every use.
 	NonceKey func(context.Context) ([]byte, error)
 	// Used remembers used proofs for several instances of the service; nil: in memory.
 	Used ProofStore
@@ -85,8 +85,8 @@ func newProofChecker(cfg DPoPConfig, validator *TokenValidator) (*proofChecker, 
 	return &proofChecker{reader, cfg.Required, schemeDPoP + " algs=" + quoted(strings.Join(reader.algorithms, " "))}, nil
 }
 
-// check returns nil for an unbound token that is sent as a bearer token, and for a bound token with a valid proof, which it marks as used. It
-// also returns the nonce for the client's next proofs, if that needs a new one.
+// check returns nil for an unbound token that is sent as a bearer token, unless proofs are required, and for a bound token with
+// a valid proof, which it marks as used. It also returns the nonce for the client's next proofs, if a new one is needed.
 func (p *proofChecker) check(r *http.Request, scheme, token string, bound *binding) (nonce string, err error) {
 	switch {
 	case scheme == schemeBearer && bound == nil && !p.required:

@@ -15,8 +15,8 @@ import (
 // headerNonce is the header with the nonce for the next proofs (RFC 9449, section 8), as net/http writes it.
 const headerNonce = "Dpop-Nonce"
 
-// A nonce belongs to a minute: it consists of 8 bytes with the minute and a MAC of 16 bytes. It is accepted for five minutes. A client whose
-// nonce is two minutes old gets the next one with the reply.
+// A nonce belongs to a minute: it consists of 8 bytes with the minute and a MAC of 16 bytes. It is accepted in that
+// minute and in the five after it. From the second minute after it on, the reply contains the next nonce.
 const (
 	nonceSeconds = 60
 	nonceLife    = 5
@@ -56,8 +56,8 @@ func nonceOf(key []byte, minute int64) string {
 	return jose.EncodeBase64(mac.Sum(text)[:len(text)+nonceMAC])
 }
 
-// check returns the nonce that the client should use from now on, or "" if its own is recent enough. An invalid nonce is an [ErrProofNonce].
-// Clocks of instances may differ by the leeway.
+// check returns the nonce that the client should use from now on, or "" if its own is recent enough. An invalid nonce is an
+// [ErrProofNonce]. Clocks of instances may differ by the leeway.
 func (n *proofNonces) check(ctx context.Context, nonce string, now time.Time, leeway int64) (next string, err error) {
 	key, err := n.key(ctx)
 	if err != nil {
@@ -80,11 +80,11 @@ func (n *proofNonces) check(ctx context.Context, nonce string, now time.Time, le
 	}
 }
 
-// WriteNonce adds the nonce for the client's next proofs to the header of a reply, if the nonce in use is getting old. The handlers of an
-// [Authenticator] call it; a program that calls [Authenticator.Authenticate] has to call it before it replies.
+// WriteNonce adds the nonce for the client's next proofs to the header of a reply, if the nonce in use is getting old. The
+// handlers of an [Authenticator] call it; a program that calls [Authenticator.Authenticate] has to call it before it replies.
 func WriteNonce(ctx context.Context, header http.Header) {
 	if id := identityOf(ctx); id.nonce != "" {
 		header.Set(headerNonce, id.nonce)
-		header.Set("Cache-Control", "no-store") // or another client gets it
+		header.Set("Cache-Control", "no-store") // or a cache could give the nonce to another client
 	}
 }

@@ -21,8 +21,8 @@ const (
 	maxKeptHeader = 1 << 10
 )
 
-// parse splits a proof into its parts and verifies nothing. If the header is that of the last valid proof of the token, it is not parsed
-// again, and the key of that proof is returned too.
+// parse splits a proof into its parts, and checks its size, typ and alg only. If the header is that of the last valid proof of
+// the token, it is not parsed again, and the key of that proof is returned too.
 func (p *proofReader) parse(text string, bound *binding) (*jose.Compact, *proofKey, error) {
 	if len(text) > maxProofBytes {
 		return nil, nil, explain(ErrInvalidProof, "it has more than %d bytes", maxProofBytes)
@@ -139,8 +139,8 @@ type proofKey struct {
 	key       *jose.Key
 }
 
-// keyOf returns the key in a proof's header and its thumbprint, which must be that of the binding. Without a binding any key is accepted.
-// known is the key if the header was not parsed.
+// keyOf returns the key in a proof's header and its thumbprint, which must be that of the binding. Without a binding any key is
+// accepted. known is the key if the header was not parsed.
 func (b *binding) keyOf(parts *jose.Compact, known *proofKey) (key *jose.Key, thumbprint string, err error) {
 	switch {
 	case b == nil:

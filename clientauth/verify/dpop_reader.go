@@ -18,7 +18,7 @@ type proofReader struct {
 	clock      clock
 	leeway     int64 // seconds
 	used       ProofStore
-	nonces     *proofNonces // nil: none are demanded
+	nonces     *proofNonces // nil: none are required
 }
 
 func newProofReader(cfg DPoPConfig, now clock, leeway int64) (proofReader, error) {
@@ -51,7 +51,8 @@ func (p *proofReader) accepts(alg string) bool {
 	return slices.Contains(p.algorithms, alg) || alg == jose.Ed25519 && slices.Contains(p.algorithms, jose.EdDSA)
 }
 
-// read checks a proof. It must be for the token and of the key to which that is bound; both are nil for a request for tokens.
+// read checks a proof. It must be for the token, and of the key to which the token is bound. token and bound are nil for a
+// token request.
 func (p *proofReader) read(r *http.Request, token *string, bound *binding) (*Proof, error) {
 	sent := r.Header[headerDPoP]
 	if len(sent) != 1 {
@@ -98,14 +99,14 @@ type Proof struct {
 	thumbprint string
 	id         string
 	issued     int64
-	nonce      string // for the next, if this one's is old
+	nonce      string // for the next proof, if that of this one is old
 }
 
 // Thumbprint returns the thumbprint of the key (RFC 7638, SHA-256), the value of cnf.jkt.
 func (p *Proof) Thumbprint() string { return p.thumbprint }
 
-// Spend marks the proof as used. It returns [ErrInvalidProof] if the proof was used before, and [ErrProofsUnavailable] if that cannot be
-// determined at present.
+// Spend marks the proof as used. It returns [ErrInvalidProof] if the proof was used before, and [ErrProofsUnavailable] if that
+// cannot be determined at present.
 func (p *Proof) Spend(ctx context.Context) error {
 	until := time.Unix(p.issued+p.reader.leeway, 0)
 	switch fresh, err := p.reader.used.Spend(ctx, p.thumbprint, p.id, until, p.reader.clock.Now()); {
@@ -132,8 +133,8 @@ func NewProofVerifier(cfg DPoPConfig, leeway time.Duration, clock func() time.Ti
 	return &ProofVerifier{reader}, nil
 }
 
-// Read verifies the proof of a request. It returns nil for a request without one, and [ErrInvalidProof] for an invalid one. It does not mark
-// the proof as used.
+// Read verifies the proof of a request. It returns nil for a request without one, [ErrInvalidProof] for an invalid one, and
+// [ErrProofNonce] for one without a valid nonce, if nonces are required. It does not mark the proof as used.
 func (v *ProofVerifier) Read(r *http.Request) (*Proof, error) {
 	if len(r.Header[headerDPoP]) == 0 {
 		return nil, nil

@@ -25,7 +25,7 @@ func ConnectionOrigins(r *http.Request) []string {
 // requestURL returns the normalized URL of a request as the client sent it, or "".
 func requestURL(r *http.Request, origin string) string {
 	path := r.URL
-	if sent, err := url.ParseRequestURI(r.RequestURI); err == nil { // what a router above may have changed in r.URL
+	if sent, err := url.ParseRequestURI(r.RequestURI); err == nil { // a router may have changed r.URL
 		path = sent
 	}
 	return normalURL(strings.TrimRight(origin, "/") + "/" + strings.TrimLeft(path.EscapedPath(), "/"))

@@ -16,15 +16,15 @@ type ProofStore interface {
 	Spend(ctx context.Context, thumbprint, id string, until, now time.Time) (fresh bool, err error)
 }
 
-// usedProofs is the [ProofStore] in memory. It remembers used proofs for as long as they would be accepted, and forgets none earlier: when it
-// is full, no further proof is accepted.
+// usedProofs is the [ProofStore] in memory. It remembers used proofs for as long as they would be accepted, and forgets none
+// earlier: when it is full, no further proof is accepted.
 type usedProofs struct {
 	seeds [2]maphash.Seed
 	limit int
 
 	mu     sync.Mutex
 	latest int64                  // the highest time seen, in Unix seconds: it never falls
-	until  map[proofHash]struct{} // those that may come again
+	until  map[proofHash]struct{} // those that are remembered
 	ending map[int64][]proofHash  // by the second after which they are refused anyway
 	oldest int64                  // no second before it is in ending
 }

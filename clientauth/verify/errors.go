@@ -13,7 +13,7 @@ var ErrInvalidToken = errors.New("clientauth: invalid token")
 
 // Errors for an invalid token. Each also matches [ErrInvalidToken].
 var (
-	// ErrMalformedToken is for a token with a wrong format, a wrong size, or a claim of a wrong type.
+	// ErrMalformedToken is for a token with a wrong format, a wrong size, or a claim that is missing or of a wrong type.
 	ErrMalformedToken = tokenError("malformed", "the token is malformed")
 	// ErrUnsupportedAlgorithm is for a token that is signed with an algorithm outside of its issuer's allow-list.
 	ErrUnsupportedAlgorithm = tokenError("unsupported_algorithm", "the token's algorithm is not accepted")
@@ -25,7 +25,7 @@ var (
 	ErrWrongAudience = tokenError("wrong_audience", "the token is for another audience")
 	// ErrMissingClaim is for a token without a required claim ([TrustedIssuer.RequiredClaims]), or with another value of it.
 	ErrMissingClaim = tokenError("missing_claim", "the token lacks a claim that is required")
-	// ErrTokenExpired is for a token whose exp is in the past by more than the leeway.
+	// ErrTokenExpired is for a token whose exp is in the past by the leeway or more.
 	ErrTokenExpired = tokenError("expired", "the token has expired")
 	// ErrTokenNotYetValid is for a token whose nbf or iat is in the future by more than the leeway.
 	ErrTokenNotYetValid = tokenError("not_yet_valid", "the token is not valid yet")
@@ -35,8 +35,8 @@ var (
 	ErrInvalidSignature = tokenError("invalid_signature", "the token's signature is wrong")
 	// ErrTokenRevoked is for a token on the denylist.
 	ErrTokenRevoked = tokenError("revoked", "the token was revoked")
-	// ErrTokenBinding is for a token that is bound to a key (cnf.jkt) but was sent as a bearer token, for an unbound token or one that is
-	// bound to another key with a proof, and for a bearer token if proofs are required.
+	// ErrTokenBinding is for a token that is bound to a key (cnf.jkt) but was sent as a bearer token, for an unbound token or
+	// one that is bound to another key with a proof, and for a bearer token if proofs are required.
 	ErrTokenBinding = tokenError("token_binding", "the token must come with a DPoP proof of the key that it is bound to")
 	// ErrInvalidProof is for a DPoP proof (RFC 9449) that is missing, wrong, for another request or token, or already used.
 	ErrInvalidProof = tokenError("invalid_dpop_proof", "the DPoP proof is not valid")
@@ -51,7 +51,7 @@ var ErrUnavailable = errors.New("clientauth: unavailable")
 
 // Errors for tokens that cannot be validated at present. Each also matches [ErrUnavailable].
 var (
-	// ErrKeysUnavailable means that the issuer's keys cannot be fetched, and that those in the cache are too old.
+	// ErrKeysUnavailable means that the issuer's keys cannot be fetched, and that the cache has none or only too old ones.
 	ErrKeysUnavailable = unavailableError("keys_unavailable", "the issuer's keys are not available")
 	// ErrDenylistUnavailable means that the issuer's denylist cannot be fetched.
 	ErrDenylistUnavailable = unavailableError("denylist_unavailable", "the issuer's denylist is not available")
@@ -73,8 +73,8 @@ func (r *reason) Unwrap() error { return r.parent }
 func tokenError(code, text string) error       { return &reason{code, text, ErrInvalidToken} }
 func unavailableError(code, text string) error { return &reason{code, text, ErrUnavailable} }
 
-// Code returns the short name of an error of this package for metrics and logs, such as "expired" or "keys_unavailable". It returns "other"
-// for any other error.
+// Code returns the short name of an error of this package for metrics and logs, such as "expired" or "keys_unavailable". It
+// returns "other" for any other error.
 func Code(err error) string {
 	var known *reason
 	if errors.As(err, &known) {
@@ -86,8 +86,8 @@ func Code(err error) string {
 // explained is a sentinel with a text about what was received and what was expected.
 type explained struct {
 	sentinel, cause error
-	kind            string // one of the formats in this package: equal for what is wrong in the same way
-	told            bool   // to the caller too, not to the log alone
+	kind            string // the format of the cause, which is the same for all errors of a kind
+	told            bool   // the client gets the cause too, not only the log
 }
 
 func (e *explained) Error() string   { return e.sentinel.Error() + ": " + e.cause.Error() }
@@ -98,8 +98,8 @@ func because(sentinel error, format string, args ...any) error {
 	return &explained{sentinel, fmt.Errorf(format, args...), format, false}
 }
 
-// explain wraps a sentinel with a cause that the client gets too. Of a token the cause may contain iss, aud, typ, alg, kid and the times,
-// shortened, and the names of claims, but no other values.
+// explain wraps a sentinel with a cause that the client gets too. Of a token the cause may contain iss, the audience, typ, alg,
+// kid and the times, shortened, and the names of claims, but no other values.
 func explain(sentinel error, format string, args ...any) error {
 	return &explained{sentinel, fmt.Errorf(format, args...), format, true}
 }

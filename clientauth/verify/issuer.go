@@ -20,20 +20,21 @@ type TrustedIssuer struct {
 	Audiences []string
 	// AudienceClaim is the claim with the audience for issuers whose access tokens have no aud: client_id or azp. Empty: aud.
 	AudienceClaim string
-	// RequiredClaims are claims that a token must have, each given by its name or path (see RolePath), with the required value: a text, or
-	// a number or a boolean as in JSON. If the claim is a list, one item has to match.
+	// RequiredClaims are claims that a token must have, each given by its name or path (see RolePath), with the required value:
+	// a text, or a number or a boolean as in JSON. If the claim is a list, one item has to match.
 	RequiredClaims map[string]string
-	// Tenants are the accepted values of {tenant} in Issuer; a single "*" accepts all. The part of iss in place of {tenant} must equal the
-	// claim tid.
+	// Tenants are the accepted values of {tenant} in Issuer; a single "*" accepts all. The part of iss in place of {tenant}
+	// must equal the claim tid.
 	Tenants []string
-	// SubjectClaim is the claim for [SecurityContext.Subject]; empty: sub. Choose a claim whose values the issuer never assigns to another
-	// user. The denylist always uses sub.
+	// SubjectClaim is the claim for [SecurityContext.Subject]; empty: sub. Choose a claim whose values the issuer never assigns
+	// to another user. The denylist always uses sub.
 	SubjectClaim string
-	// RolePath, GroupsPath and ScopePath are the only claims with roles, groups and scopes: the name of a claim, or names joined by dots,
-	// such as realm_access.roles. The claim is a list or a text (for scopes: separated by spaces). Empty: the default claims.
+	// RolePath, GroupsPath and ScopePath are the only claims with roles, groups and scopes: the name of a claim, or names
+	// joined by dots, such as realm_access.roles. The claim is a list or a text (for scopes: separated by spaces). Empty: the
+	// default claims.
 	RolePath, GroupsPath, ScopePath string
-	// Algorithms are the allowed values of alg, out of [jose.Algorithms]. Empty: all of these, each for keys that fit it ([jose.Key.Fits]).
-	// HS256 and none are never allowed.
+	// Algorithms are the allowed values of alg, out of [jose.Algorithms]. Empty: all of these, each for keys that fit it
+	// ([jose.Key.Fits]). HS256 and none are never allowed.
 	Algorithms []string
 	// Keys finds the issuer's public keys.
 	Keys KeySet
@@ -41,7 +42,7 @@ type TrustedIssuer struct {
 	Denylist Denylist
 }
 
-// Validate returns an error for missing fields, and for algorithms that are never allowed, such as HS256 and none.
+// Validate returns an error for missing or invalid fields, such as the algorithms HS256 and none, which are never allowed.
 func (t TrustedIssuer) Validate() error {
 	var problems []error
 	if t.Issuer == "" {
@@ -103,7 +104,7 @@ func (t *TrustedIssuer) tenantOf(name string) (tenant string, matches bool) {
 	return tenant, begins && ends && tenant != "" && !strings.ContainsAny(tenant, "/?#")
 }
 
-// accepts reports whether the tenant is one of the list.
+// accepts reports whether the tenant is one of Tenants.
 func (t *TrustedIssuer) accepts(tenant string) bool {
 	return t.Tenants[0] == "*" || slices.Contains(t.Tenants, tenant)
 }

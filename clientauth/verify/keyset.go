@@ -9,10 +9,10 @@ import (
 
 // KeySet finds the public key that verifies a token. It must be safe for concurrent use.
 //
-// Key returns the key with the id kid that fits alg ([jose.Key.Fits]). An empty kid means the only key of the set that fits alg. The error is
-// [ErrUnknownKey] if the issuer has no such key, or several without a kid, and [ErrKeysUnavailable] if the set is unavailable. A removed key
-// must no longer be found: the token cache calls Key at every hit. So Key must be fast for a known kid, and should return the same pointer as
-// long as the key is the same.
+// Key returns the key with the id kid that fits alg ([jose.Key.Fits]). An empty kid means the only key of the set that fits
+// alg. The error is [ErrUnknownKey] if the issuer has no such key, or several without a kid, and [ErrKeysUnavailable] if the
+// set is unavailable. A removed key must no longer be found: the token cache calls Key at every hit. So Key must be fast for a
+// known kid, and should return the same pointer as long as the key is the same.
 type KeySet interface {
 	Key(ctx context.Context, kid, alg string) (*jose.Key, error)
 }

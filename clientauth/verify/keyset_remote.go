@@ -34,27 +34,28 @@ type RemoteKeySetConfig struct {
 	Issuer string
 	// TTL is how long keys are used if the issuer's reply has no max-age; 0: 5 minutes. A max-age is limited to 1 minute … 24 hours.
 	TTL time.Duration
-	// Client sends the requests, for example with a private certificate authority; its CheckRedirect and Jar are not used. nil: a client
-	// of the set's own.
+	// Client sends the requests, for example with a private certificate authority; its CheckRedirect and Jar are not used. nil:
+	// a client of the set's own.
 	Client *http.Client
 	// Timeout is the time-out of a fetch; 0: 5 seconds.
 	Timeout time.Duration
-	// InsecureAllowHTTP allows http for any host. Anybody in the network path can then make valid tokens, so use it only in a network that
-	// is as trusted as the issuer itself.
+	// InsecureAllowHTTP allows http for any host. Anybody in the network path can then make valid tokens, so use it only in a
+	// network that is as trusted as the issuer itself.
 	InsecureAllowHTTP bool
 	// Clock is for tests; nil is the system's.
 	Clock func() time.Time
 	// Logger gets failed fetches and skipped keys; nil is slog.Default().
 	Logger *slog.Logger
-	// Observer is told of each fetch; nil is none.
+	// Observer is notified of each fetch; nil: none.
 	Observer Observer
 }
 
-// RemoteKeySet is the JWK Set of an issuer, fetched and cached. It has no permanent goroutine: a request that finds the keys at 80 % of their
-// TTL starts a fetch in the background. While the issuer is unavailable, the keys are used for another hour; after that, and before the first
-// fetch, Key returns [ErrKeysUnavailable]. A request waits for at most one fetch of the keys, and at most one more for an unknown kid or for
-// a signature that does not match the key of its kid (the issuer may have rotated or replaced the key), and only if it cannot be decided
-// otherwise. At most 1 MiB and 100 keys are read; keys of unknown types are skipped.
+// RemoteKeySet is the JWK Set of an issuer, fetched and cached. It has no permanent goroutine: a request that finds the keys at
+// 80 % of their TTL starts a fetch in the background. While the issuer is unavailable, the keys are used for another hour;
+// after that, and until a first fetch succeeds, Key returns [ErrKeysUnavailable]. A request waits for at most one fetch of the
+// keys, and at most one more for an unknown kid or for a signature that does not match the key of its kid (the issuer may have
+// rotated or replaced the key), and only if it cannot be decided otherwise. A set of more than 1 MiB or 100 keys is an error;
+// keys of unknown types are skipped.
 type RemoteKeySet struct {
 	refresher
 	source   keySource
@@ -99,14 +100,14 @@ func (s *RemoteKeySet) Key(ctx context.Context, kid, alg string) (*jose.Key, err
 		return key, err
 	case kid != "" && !snapshot.keys.Has(kid):
 		s.unknown.lookFor(ctx, s, kid, now)
-	default: // the key is of another algorithm, or there is no kid to go by
+	default: // the key does not fit the algorithm, or there is no kid to look for
 		s.replaced.await(ctx, &s.refresher, now)
 	}
 	return s.current.Load().keys.Key(ctx, kid, alg)
 }
 
-// replacement fetches the keys after a wrong signature and returns the current key. It returns an error if the key has not changed, or if
-// the last such fetch was less than fetchPause ago.
+// replacement fetches the keys after a wrong signature, unless the last such fetch was less than fetchPause ago. It returns the
+// current key, which may be unchanged.
 func (s *RemoteKeySet) replacement(ctx context.Context, kid, alg string) (*jose.Key, error) {
 	s.replaced.await(ctx, &s.refresher, s.clock.Now())
 	return s.current.Load().keys.Key(ctx, kid, alg)
@@ -138,7 +139,7 @@ func (s *RemoteKeySet) usable(ctx context.Context, now time.Time) (snapshot *key
 	return snapshot, false, nil
 }
 
-// Age returns the time since the keys in use were fetched, and false before the first fetch.
+// Age returns the time since the keys in use were fetched, and false before the first successful fetch.
 func (s *RemoteKeySet) Age() (time.Duration, bool) {
 	snapshot := s.current.Load()
 	return snapshot.age(s.clock.Now()), snapshot != nil
@@ -204,7 +205,8 @@ func (s *RemoteKeySet) mapped(keys []jose.Key) *KeyMap {
 	return next
 }
 
-// keysTTL returns the max-age of Cache-Control within its limits, or else fallback.
+// keysTTL returns the max-age of Cache-Control within its limits, or else fallback. For no-store, no-cache and an invalid
+// max-age it returns the minimum.
 func keysTTL(header http.Header, fallback time.Duration) time.Duration {
 	for directive := range strings.SplitSeq(strings.Join(header.Values("Cache-Control"), ","), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
