@@ -14,8 +14,8 @@ const MaxRecordBytes = 64 << 10
 
 const recordVersion = 1
 
-// envelope is an encoded record with either Private or Sealed. The checksum distinguishes a damaged record from one that was encrypted with
-// another key; it is no protection against changes.
+// envelope is an encoded record with either Private or Sealed. The checksum distinguishes a damaged record from one that was
+// encrypted with another key; it is no protection against changes.
 type envelope struct {
 	Record  json.RawMessage `json:"record"`
 	Private *[]byte         `json:"private,omitempty"`
@@ -23,8 +23,8 @@ type envelope struct {
 	Sum     string          `json:"sha256"`
 }
 
-// metadata is everything of a record except its private part. It is the additional authenticated data of the encryption, so a change
-// without the encryption key is detected.
+// metadata is everything of a record except its private part. It is the additional authenticated data of the encryption, so a
+// change without the encryption key is detected.
 type metadata struct {
 	Version       int             `json:"version"`
 	ID            string          `json:"kid"`
@@ -37,9 +37,9 @@ type metadata struct {
 	Public        json.RawMessage `json:"public,omitempty"`
 }
 
-// EncodeRecord encodes a record as one line of JSON. Its private part is encrypted with AES-256-GCM, or plain if key is nil. The metadata is
-// never encrypted; with a key it is authenticated, also for a record without a private part. A store writes the result unchanged, to a
-// file or a column.
+// EncodeRecord encodes a record as one line of JSON. Its private part is encrypted with AES-256-GCM, or plain if key is nil. The
+// metadata is never encrypted; with a key it is authenticated, also for a record without a private part. A store writes the result
+// unchanged, to a file or a column.
 func EncodeRecord(r Record, key *EncryptionKey) ([]byte, error) {
 	meta, err := json.Marshal(metadata{
 		Version: recordVersion, ID: r.ID, Kind: r.Kind, Algorithm: r.Algorithm, CreatedAt: r.CreatedAt.UTC(),
@@ -63,8 +63,8 @@ func EncodeRecord(r Record, key *EncryptionKey) ([]byte, error) {
 	return json.Marshal(e)
 }
 
-// DecodeRecord decodes the result of [EncodeRecord] with the same key. It returns [ErrCorrupt] for damaged data, and [ErrKeyRequired],
-// [ErrNotEncrypted], [ErrWrongKey] or [ErrNewerFormat] for an undamaged record that cannot be decoded.
+// DecodeRecord decodes the result of [EncodeRecord] with the same key. It returns [ErrCorrupt] for damaged data, and
+// [ErrKeyRequired], [ErrNotEncrypted], [ErrWrongKey] or [ErrNewerFormat] for an undamaged record that cannot be decoded.
 func DecodeRecord(data []byte, key *EncryptionKey) (Record, error) {
 	e, err := readEnvelope(data)
 	if err != nil {

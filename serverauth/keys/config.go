@@ -13,8 +13,8 @@ import (
 const (
 	// reloadEvery is the interval at which a running ring reads its store, and so the time for which a removed key is still used.
 	reloadEvery = time.Second
-	// maxLag is the maximum age of the records with which a process may sign and publish; if they are older, it returns ErrUnavailable.
-	// All guarantees about other processes include it.
+	// maxLag is the maximum age of the records with which a process may sign and publish; if they are older and cannot be read again,
+	// it returns ErrUnavailable. All guarantees about other processes include it.
 	maxLag = 30 * time.Second
 	// keepRemoved is how long the record of a removed key is kept, so that nothing is lost if the clock jumps ahead and back.
 	keepRemoved = 24 * time.Hour
@@ -46,8 +46,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// DefaultConfig returns a Config with RS256, tokens of 15 minutes, a minute of skew, a max-age and a cache time of 300 s each, and no automatic
-// rotation.
+// DefaultConfig returns a Config with RS256, tokens of 15 minutes, a minute of skew, a max-age and a cache time of 300 s each, and
+// no automatic rotation.
 func DefaultConfig() Config {
 	return Config{
 		Algorithm: signingAlgorithms[0], TokenLifetime: 15 * time.Minute, Skew: time.Minute,
@@ -85,20 +85,21 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// PendingTime is how long a key is published before it signs. That is the maximum age of a key set at a client: a process may have served it
-// from old records (30 s), a cache kept it for its max-age, and the client for its own cache time. The skew is added because the clock that
-// sets the activation time may differ from the clock that applies it.
+// PendingTime is how long a key is published before it signs. That is the maximum age of a key set at a client: a process may have
+// served it from old records (30 s), a cache kept it for its max-age, and the client for its own cache time. The skew is added
+// because the clock that sets the activation time may differ from the clock that applies it.
 func (c Config) PendingTime() time.Duration {
 	return maxLag + c.MaxAge + c.CacheTime + c.Skew
 }
 
-// holdTime is how long a key is published after its successor begins to sign. For maxLag after that, a process that has not read the change
-// may still sign with the old key, with a clock that is ahead; and a validator may check that token with a clock that is behind.
+// holdTime is how long a key is published after its successor begins to sign. For maxLag after that, a process that has not read
+// the change may still sign with the old key, with a clock that is ahead; and a validator may check that token with a clock that is
+// behind.
 func (c Config) holdTime(tokenLifetime time.Duration) time.Duration {
 	return maxLag + 2*c.Skew + tokenLifetime
 }
 
-// settled returns the Config with defaults for nil fields and rounded durations.
+// settled returns the Config with a Logger and with the token lifetime rounded up to whole seconds.
 func (c Config) settled() Config {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

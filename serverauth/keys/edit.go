@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// keySet are the records of a store while they are changed. Every change of a ring is an edit: a function of the records and the time. It runs
-// first on the records that were read last, to find out which keys have to be generated, and then in the store's Update.
+// keySet are the records of a store while they are changed. Every change of a ring is an edit: a function of the records and the
+// time. It runs first on the records that were read last, to find out which keys have to be generated, and then in the store's
+// Update.
 type keySet struct {
 	cfg      *Config
 	now      time.Time
@@ -53,8 +54,8 @@ func (b *keySet) delete(unwanted func(*Record) bool) {
 // readyAt returns the time from which on every client has a key set with the key.
 func (b *keySet) readyAt(r *Record) time.Time { return r.CreatedAt.Add(b.cfg.PendingTime()) }
 
-// activateAt makes a key sign from the time at, or from the time when it is ready if that is later. If the key has an activation time
-// already, it can only become earlier.
+// activateAt makes a key sign from the time at, or from the time when it is ready if that is later. If the key has an activation
+// time already, it can only become earlier.
 func (b *keySet) activateAt(r *Record, at time.Time) {
 	at = latest(b.now, at, b.readyAt(r))
 	if r.ActivatesAt.IsZero() || at.Before(r.ActivatesAt) {

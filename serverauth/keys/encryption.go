@@ -15,9 +15,9 @@ const encryptionKeySize = 32
 // EncryptionKey encrypts records with AES-256-GCM. Printing it in any way does not show its bytes.
 type EncryptionKey struct{ aead cipher.AEAD }
 
-// ParseEncryptionKey reads the setting `key_encryption_key`: 32 bytes, as 64 hex characters or as base64 (standard or URL alphabet, with or
-// without padding). White space around it is ignored. `openssl rand -base64 32` makes one. The error is [ErrEncryptionKey], which does
-// not contain the text.
+// ParseEncryptionKey reads the setting `key_encryption_key`: 32 bytes, as 64 hex characters or as base64 (standard or URL alphabet,
+// with or without padding). White space around it is ignored. `openssl rand -base64 32` makes one. The error is [ErrEncryptionKey],
+// which does not contain the text.
 func ParseEncryptionKey(text string) (*EncryptionKey, error) {
 	key, err := decodeEncryptionKey(strings.TrimSpace(text))
 	if err != nil || len(key) != encryptionKeySize {

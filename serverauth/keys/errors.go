@@ -6,11 +6,11 @@ import "errors"
 var (
 	// ErrUnknownKey is for a key id that is not in the ring.
 	ErrUnknownKey = errors.New("keys: unknown key")
-	// ErrUnavailable means that the store could not be read for so long that the ring must not be used: other processes may have rotated
-	// or removed a key in the meantime. The ring recovers when the store can be read again.
+	// ErrUnavailable means that the store could not be read for so long that the ring must not be used: other processes may have
+	// rotated or removed a key in the meantime. The ring recovers when the store can be read again.
 	ErrUnavailable = errors.New("keys: the key store cannot be read")
-	// ErrStoreEmptied is for a store that had keys and has none now, such as a folder that was unmounted. A running ring does not treat
-	// that as a first start.
+	// ErrStoreEmptied is for a store that had keys and has none now, such as a folder that was unmounted. A running ring does not
+	// treat that as a first start.
 	ErrStoreEmptied = errors.New("keys: the key store held keys and is empty now: put it back, " +
 		"or restart one instance, which makes new keys that the others then take")
 	// ErrTooManyKeys is for a rotation that would make the key set larger than clients read: wait until retired keys are removed.

@@ -18,8 +18,8 @@ var plainName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
 // safeName reports whether an id can be a file name: without separators and without a leading dot.
 func safeName(id string) bool { return plainName.MatchString(id) && id[0] != '.' }
 
-// prepareFolder creates the folder with mode 0700, or checks the existing one. An empty one gets mode 0700. One that other users can write to
-// is refused, because they could add a key.
+// prepareFolder creates the folder with mode 0700, or checks the existing one. An empty one gets mode 0700. One that another user
+// owns or can write to is refused, because that user could add a key.
 func (s *FileStore) prepareFolder() error {
 	if s.dir == "" {
 		return errors.New("no folder given")
@@ -48,8 +48,8 @@ func (s *FileStore) checkParent() {
 	}
 }
 
-// makePrivate sets mode 0600 on a file that others can read, for example after a backup was restored, and logs that. A file that another user
-// owns or can write to is refused.
+// makePrivate sets mode 0600 on a file that others can read, for example after a backup was restored, and logs that. A file that
+// another user owns or can write to is refused.
 func (s *FileStore) makePrivate(path string, info os.FileInfo) error {
 	if err := private.CheckInfo(path, info); err != nil || !private.Readable(info) {
 		return err
@@ -60,8 +60,8 @@ func (s *FileStore) makePrivate(path string, info os.FileInfo) error {
 	return nil
 }
 
-// replaceFile replaces a file atomically, with mode 0600: after a crash it has either the old or the new content, and after replaceFile has
-// returned nil, the new content.
+// replaceFile replaces a file atomically, with mode 0600: after a crash it has either the old or the new content, and after
+// replaceFile has returned nil, the new content.
 func replaceFile(path string, data []byte) (err error) {
 	temp, err := os.CreateTemp(filepath.Dir(path), tempPrefix+"*") // mode 0600
 	if err != nil {

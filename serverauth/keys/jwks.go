@@ -72,8 +72,8 @@ func typeBit(keyType string) int {
 	return 0
 }
 
-// JWKS returns the published keys of the given types (RSA, EC, OKP, AKP; an unknown type matches nothing), or all keys without types. It
-// returns [ErrUnavailable] if the store could not be read for so long that a key might be missing.
+// JWKS returns the published keys of the given types (RSA, EC, OKP, AKP; an unknown type matches nothing), or all keys without
+// types. It returns [ErrUnavailable] if the store could not be read for so long that a key might be missing.
 func (r *Ring) JWKS(types ...string) (Document, error) {
 	v, now, err := r.current()
 	if err != nil {
@@ -91,8 +91,8 @@ func (r *Ring) JWKS(types ...string) (Document, error) {
 	return d, nil
 }
 
-// maxAge returns the time until the next scheduled change: a key begins to sign or is removed, or a new spare has to be published for the
-// next rotation.
+// maxAge returns the time until the next scheduled change: a key begins to sign or is removed, or a new spare has to be published
+// for the next rotation.
 func (c *Config) maxAge(v *view, now time.Time) time.Duration {
 	age := c.MaxAge
 	narrow := func(change time.Time) {

@@ -10,8 +10,8 @@ import (
 
 var _ clientauth.KeySet = (*Ring)(nil)
 
-// Key implements [clientauth.KeySet] with the published keys, for validators in the same process. While the store cannot be read, it uses the
-// last known keys for as long as a client with a cache would, and then returns clientauth.ErrKeysUnavailable.
+// Key implements [clientauth.KeySet] with the published keys, for validators in the same process. While the store cannot be read,
+// it uses the last known keys for as long as a client with a cache would, and then returns clientauth.ErrKeysUnavailable.
 func (r *Ring) Key(_ context.Context, kid, alg string) (*jose.Key, error) {
 	v, _, err := r.recent(maxLag + r.cfg.CacheTime)
 	if err != nil {

@@ -16,8 +16,8 @@ type KeyInfo struct {
 	ActivatesAt time.Time `json:"activates_at,omitzero"`
 	// RetiresAt is the time from which its successor signs, or at which it was reported as compromised; zero while neither is known.
 	RetiresAt time.Time `json:"retires_at,omitzero"`
-	// DenyUntil is, for a compromised key, the time until which a resource server may have it in its cache or a token of it may be valid,
-	// whichever is later; zero for other keys.
+	// DenyUntil is, for a compromised key, the time until which a resource server may have it in its cache or a token of it may be
+	// valid, whichever is later; zero for other keys.
 	DenyUntil time.Time `json:"-"`
 }
 

@@ -2,8 +2,8 @@ package keys
 
 import "time"
 
-// maintain ensures that there is an active key and a spare, begins a rotation that is due, and removes what is not needed any more. If nothing
-// is to be done, it changes nothing.
+// maintain ensures that there is an active key and a spare, begins a rotation that is due, and removes what is not needed any more.
+// If nothing is to be done, it changes nothing.
 func (b *keySet) maintain() error {
 	b.resetFutureTimes()
 	if err := b.ensureSigner(); err != nil {
@@ -20,8 +20,8 @@ func (b *keySet) maintain() error {
 	return nil
 }
 
-// start is the edit of a starting process: it switches the ring to the configured algorithm. Running processes keep the algorithm of the
-// ring, so that two with different settings do not rotate against each other during an upgrade.
+// start is the edit of a starting process: it switches the ring to the configured algorithm. Running processes keep the algorithm
+// of the ring, so that two with different settings do not rotate against each other during an upgrade.
 func (b *keySet) start() error {
 	if err := b.maintain(); err != nil {
 		return err
@@ -32,8 +32,8 @@ func (b *keySet) start() error {
 	return b.maintain()
 }
 
-// switchAlgorithm ensures that the key with the latest activation time is of the algorithm. If it is not, a key of the algorithm that is
-// waiting already, the spare of the algorithm, or a new key will sign after it; the previous key retires as usual.
+// switchAlgorithm ensures that the key with the latest activation time is of the algorithm. If it is not, a key of the algorithm
+// that is waiting already, the spare of the algorithm, or a new key will sign after it; the previous key retires as usual.
 func (b *keySet) switchAlgorithm(algorithm string) error {
 	s := b.schedule()
 	last := s.last()
@@ -51,7 +51,8 @@ func (b *keySet) switchAlgorithm(algorithm string) error {
 	return nil
 }
 
-// resetFutureTimes sets creation times in the future to now: the clock was set back, so the age of such a key is unknown.
+// resetFutureTimes sets creation times that are more than the skew in the future to now: the clock was set back, so the age of such
+// a key is unknown.
 func (b *keySet) resetFutureTimes() {
 	for _, r := range b.records {
 		if r.Kind == KindKey && r.CreatedAt.After(b.now.Add(b.cfg.Skew)) {
@@ -60,8 +61,8 @@ func (b *keySet) resetFutureTimes() {
 	}
 }
 
-// ensureSigner adds the first key of an empty store, which signs at once because no client has a key set yet. A spare that had to begin to
-// sign gets its activation time.
+// ensureSigner adds the first key of an empty store, which signs at once because no client has a key set yet. A spare that had to
+// begin to sign gets its activation time.
 func (b *keySet) ensureSigner() error {
 	signer := b.schedule().signer
 	if signer == nil {
@@ -87,8 +88,8 @@ func (b *keySet) extendLifetimes() {
 	}
 }
 
-// rotateWhenDue sets the activation time of the spare as soon as a new spare has to be published, so that the new one is ready at the next
-// rotation.
+// rotateWhenDue sets the activation time of the spare as soon as a new spare has to be published, so that the new one is ready at
+// the next rotation.
 func (b *keySet) rotateWhenDue() error {
 	if b.cfg.RotateEvery == 0 {
 		return nil
@@ -102,7 +103,8 @@ func (b *keySet) rotateWhenDue() error {
 	return err
 }
 
-// activateNext makes the next key sign from the time at, and returns it: the one that has an activation time already, else the spare.
+// activateNext makes the next key sign from the time at, and returns it: the one that has an activation time already, else the
+// spare or a new key.
 func (b *keySet) activateNext(at time.Time) (*Record, error) {
 	s := b.schedule()
 	next := s.next()
@@ -116,8 +118,8 @@ func (b *keySet) activateNext(at time.Time) (*Record, error) {
 	return next, nil
 }
 
-// removeUnused deletes private parts of retired keys, records of keys that were removed long ago, and spares of a previous algorithm once one of
-// the current algorithm is ready.
+// removeUnused deletes private parts of retired keys, records of keys that were removed long ago, and spares of a previous
+// algorithm once one of the current algorithm is ready.
 func (b *keySet) removeUnused() {
 	s := b.schedule()
 	algorithm := s.last().Algorithm

@@ -25,8 +25,8 @@ const secretPrefix = "secret."
 
 var secretID = regexp.MustCompile(`^secret\.[a-z0-9][a-z0-9_-]{0,31}$`)
 
-// Record is one entry of a [Store]. The state of a key follows from its times, those of the other keys, and the clock. Times are in UTC with
-// milliseconds.
+// Record is one entry of a [Store]. The state of a key follows from its times, those of the other keys, and the clock. Times are in
+// UTC with milliseconds.
 type Record struct {
 	// ID is the key's `kid`, its RFC 7638 thumbprint (43 characters of base64url), or "secret." and a secret's name.
 	ID string
@@ -44,8 +44,8 @@ type Record struct {
 	TokenLifetime time.Duration
 	// Public is the public JWK.
 	Public []byte
-	// Private is PKCS #8 DER (RSA, EC, Ed25519), the 32-byte seed (ML-DSA), or the 32 bytes of a secret. It is empty for a key that will
-	// not sign again.
+	// Private is PKCS #8 DER (RSA, EC, Ed25519), the 32-byte seed (ML-DSA), or the 32 bytes of a secret. It is empty for a key that
+	// will not sign again.
 	Private []byte
 }
 
@@ -54,8 +54,8 @@ func (r *Record) canSign() bool {
 	return r.Kind == KindKey && len(r.Private) > 0 && r.CompromisedAt.IsZero()
 }
 
-// Validate checks the format of the record, that the id is the thumbprint of the public part, and that the private part belongs to it. It
-// returns [ErrInvalidRecord]. A store calls it for every record that it reads.
+// Validate checks the format of the record, that the id is the thumbprint of the public part, and that the private part belongs to
+// it. It returns [ErrInvalidRecord]. [DecodeRecord] calls it.
 func (r Record) Validate() error {
 	if r.CreatedAt.IsZero() {
 		return fmt.Errorf("%w: no creation time", ErrInvalidRecord)

@@ -92,9 +92,9 @@ func (r *Ring) recent(age time.Duration) (*view, time.Time, error) {
 	return r.viewAt(now), now, nil
 }
 
-// viewAt returns the view for the time now. If the state of a key has changed since the view was made, it makes a new view of the same
-// records, so that a change takes effect at its time and not at the next reading of the store. Several callers may do this concurrently
-// with the same result.
+// viewAt returns the view for the time now. If the state of a key has changed since the view was made, it makes a new view of the
+// same records, so that a change takes effect at its time and not at the next reading of the store. Several callers may do this
+// concurrently with the same result.
 func (r *Ring) viewAt(now time.Time) *view {
 	v := r.view.Load()
 	if v.holds(now) {
@@ -107,8 +107,8 @@ func (r *Ring) viewAt(now time.Time) *view {
 	return next
 }
 
-// catchUp reads the store for a caller that needs recent records, after the process was suspended or the clock was changed. All callers share
-// one attempt. After a failure there is no other attempt for a second.
+// catchUp reads the store for a caller that needs recent records, after the process was suspended or the clock was changed. All
+// callers share one attempt. After a failure there is no other attempt for a second.
 func (r *Ring) catchUp(age time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), catchUpTime)
 	defer cancel()

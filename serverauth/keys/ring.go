@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// Ring is the key ring of an issuer: it signs with the active key and publishes all keys in use. Signing, publishing and looking up a key use
-// an immutable view without a lock, so they do not wait for the store or for the generation of keys. A Ring is safe for concurrent use.
+// Ring is the key ring of an issuer: it signs with the active key and publishes all keys in use. Signing, publishing and looking up
+// a key use an immutable view without a lock, so they do not wait for the store or for the generation of keys. A Ring is safe for
+// concurrent use.
 type Ring struct {
 	cfg   Config
 	store Store
@@ -20,7 +21,7 @@ type Ring struct {
 	busy   chan struct{}
 	known  []Record        // what the store held when it was read or written last
 	stock  []Record        // keys that were made and are in no store yet
-	stolen map[string]bool // key ids seen with a tombstone; they stay dead even if a backup is put back
+	stolen map[string]bool // key ids seen with a tombstone; they stay compromised even if a backup is restored
 	failed failure         // of the last attempt to catch up
 }
 
@@ -30,8 +31,8 @@ type failure struct {
 	at  time.Time
 }
 
-// Open reads the store, adds missing keys (a first key, which signs at once, and a spare), switches to the algorithm of the configuration, and
-// returns a ring that is ready to use. [Ring.Run] keeps it up to date.
+// Open reads the store, adds missing keys (a first key, which signs at once, and a spare), switches to the algorithm of the
+// configuration, and returns a ring that is ready to use. [Ring.Run] keeps it up to date.
 func Open(ctx context.Context, store Store, cfg Config) (*Ring, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -79,12 +80,12 @@ func (r *Ring) tickAndLog(ctx context.Context, last *string) {
 	}
 }
 
-// Tick does one step of maintenance: it reads the changes of other processes, begins a rotation that is due, adds a spare, and removes expired
-// keys.
+// Tick does one step of maintenance: it reads the changes of other processes, begins a rotation that is due, adds a spare, and
+// removes expired keys.
 func (r *Ring) Tick(ctx context.Context) error { return r.change(ctx, r.upkeep) }
 
-// Ready is a readiness check: it returns nil if the ring has read its store in the last 5 s, so that it applies a removal in time, else
-// [ErrUnavailable].
+// Ready is a readiness check: it returns nil if the ring has read its store in the last 5 s, so that it applies a removal in time,
+// else [ErrUnavailable].
 func (r *Ring) Ready(context.Context) error {
 	v := r.view.Load()
 	if age := r.cfg.Clock.Now().Sub(v.readAt); age > 5*reloadEvery {
@@ -93,8 +94,8 @@ func (r *Ring) Ready(context.Context) error {
 	return nil
 }
 
-// change reads the store and, if edit changes anything, applies it in the store. In between it generates the keys that the edit needs, without
-// blocking the ring or the store.
+// change reads the store and, if edit changes anything, applies it in the store. In between it generates the keys that the edit
+// needs, without blocking the ring or the store.
 func (r *Ring) change(ctx context.Context, edit edit) error {
 	missing, changes, err := r.try(ctx, edit)
 	if err != nil || !changes {
@@ -116,8 +117,8 @@ func (r *Ring) change(ctx context.Context, edit edit) error {
 	return r.update(ctx, edit)
 }
 
-// try reads the store and runs the edit without writing its result. It returns whether the edit would change something, and the algorithms of
-// the keys that have to be generated for it.
+// try reads the store and runs the edit without writing its result. It returns whether the edit would change something, and the
+// algorithms of the keys that have to be generated for it.
 func (r *Ring) try(ctx context.Context, edit edit) (missing []string, changes bool, err error) {
 	if err := r.acquire(ctx); err != nil {
 		return nil, false, err

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Rotate makes the next key sign. If that key has been published for [Config.PendingTime], it signs at once, and within seconds in the other
-// processes; otherwise at the end of that time. The State of the returned key is active, or pending with the time in ActivatesAt. A second
-// call before that time returns the same key. A new spare is published at once. Rotate returns [ErrTooManyKeys] if too many retired keys are
-// still published.
+// Rotate makes the next key sign. If that key has been published for [Config.PendingTime], it signs at once, and within seconds in
+// the other processes; otherwise at the end of that time. The State of the returned key is active, or pending with the time in
+// ActivatesAt. A second call before that time returns the same key. A new spare is published at once. Rotate returns
+// [ErrTooManyKeys] if too many retired keys are still published.
 func (r *Ring) Rotate(ctx context.Context) (KeyInfo, error) {
 	var id string
 	err := r.change(ctx, func(b *keySet) error {
@@ -32,11 +32,13 @@ func (r *Ring) Rotate(ctx context.Context) (KeyInfo, error) {
 	return r.info(id)
 }
 
-// Compromise removes a stolen key for ever. When it returns, this process does not publish the key any more; the other processes stop within
-// seconds. So every token that the key signed is refused. If the key was active, the spare that has been published longest signs at once, even
-// if it is new. The record becomes a tombstone; a second call returns the same. It returns [ErrUnknownKey] for a key that is not in the ring.
+// Compromise removes a stolen key for ever. When it returns, this process does not publish the key any more; the other processes
+// stop within seconds. Whoever reads the key set after that refuses every token that the key signed. If the key was active, the
+// spare that has been published longest signs at once, even if it is new. The record becomes a tombstone; a second call returns the
+// same. It returns [ErrUnknownKey] for a key that is not in the ring.
 //
-// Resource servers may have the key in their caches for up to max-age plus cache time: add its id to the denylist until KeyInfo.DenyUntil.
+// Resource servers may have the key in their caches for up to max-age plus cache time: add its id to the denylist until
+// KeyInfo.DenyUntil.
 func (r *Ring) Compromise(ctx context.Context, kid string) (KeyInfo, error) {
 	if err := r.change(ctx, func(b *keySet) error { return b.compromise(kid) }); err != nil {
 		return KeyInfo{}, err

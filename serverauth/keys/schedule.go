@@ -13,7 +13,7 @@ type State string
 const (
 	StatePending State = "pending" // published, does not sign yet
 	StateActive  State = "active"  // signs
-	StateRetired State = "retired" // published, signs no more
+	StateRetired State = "retired" // published, does not sign any more
 	StateRemoved State = "removed" // not published: nothing that it signed is valid
 )
 
@@ -22,18 +22,18 @@ type keyStatus struct {
 	record    *Record
 	state     State
 	retiresAt time.Time // when its successor signs; zero while it has none
-	removedAt time.Time // when it is published no more; zero while that is unknown
+	removedAt time.Time // when it is no longer published; zero while that is unknown
 }
 
 // schedule is the status of all keys at a time.
 type schedule struct {
-	statuses    []keyStatus // one a key, in the order of the records
+	statuses    []keyStatus // one per key, in the order of the records
 	signer      *keyStatus  // nil when no key can sign
 	from, until time.Time   // the schedule is the same from here to before there; zero: no bound
 }
 
-// scheduleAt derives the schedule from the records and the time alone. The timeline are the keys with an activation time, in its order; each key
-// retires at the activation time of the next one, also if that one was compromised later.
+// scheduleAt derives the schedule from the records and the time alone. The timeline are the keys with an activation time, in its
+// order; each key retires at the activation time of the next one, also if that one was compromised later.
 func (c *Config) scheduleAt(records []*Record, now time.Time) *schedule {
 	s := &schedule{}
 	for _, r := range records {
@@ -72,9 +72,9 @@ func (s *schedule) timeline() []*keyStatus {
 	return timeline
 }
 
-// chooseSigner returns the last key in the timeline whose activation time has passed. If that key cannot sign (it was compromised, or its private
-// part was deleted and then the clock was set back), it returns the next key in the timeline, else the oldest spare, else an earlier key. So
-// there is a signing key as long as any key can sign.
+// chooseSigner returns the last key in the timeline whose activation time has passed. If that key cannot sign (it was compromised,
+// or its private part was deleted and then the clock was set back), it returns the next key in the timeline, else the oldest spare,
+// else an earlier key. So there is a signing key as long as any key can sign.
 func (s *schedule) chooseSigner(timeline []*keyStatus, now time.Time) *keyStatus {
 	turn := 0
 	for i, k := range timeline {

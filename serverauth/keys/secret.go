@@ -7,8 +7,9 @@ import (
 	"fmt"
 )
 
-// Secret returns the shared secret with the name: 32 random bytes that are generated once and are the same in all processes with this store.
-// A name has 1 to 32 characters of a to z, 0 to 9, "_" and "-", and begins with a letter or digit. For repeated use see [Ring.LiveSecret].
+// Secret returns the shared secret with the name: 32 random bytes that are generated once and are the same in all processes with
+// this store. A name has 1 to 32 characters of a to z, 0 to 9, "_" and "-", and begins with a letter or digit. For repeated use see
+// [Ring.LiveSecret].
 func (r *Ring) Secret(ctx context.Context, name string) ([]byte, error) {
 	id := secretPrefix + name
 	if !secretID.MatchString(id) {
@@ -23,9 +24,9 @@ func (r *Ring) Secret(ctx context.Context, name string) ([]byte, error) {
 	return bytes.Clone(r.view.Load().secrets[id]), nil
 }
 
-// LiveSecret returns a function that returns the current shared secret with the name. The secret changes if the store was emptied or an older
-// copy of it was restored, and a process generated a new one. The function is fast and safe for concurrent use; its result must not be
-// changed.
+// LiveSecret returns a function that returns the current shared secret with the name. The secret changes if the store was emptied
+// or an older copy of it was restored, and a process generated a new one. The function is fast and safe for concurrent use; its
+// result must not be changed.
 func (r *Ring) LiveSecret(ctx context.Context, name string) (func() []byte, error) {
 	if _, err := r.Secret(ctx, name); err != nil {
 		return nil, err

@@ -30,7 +30,7 @@ type Signer struct {
 	lifetime time.Duration
 	clock    app.Clock
 	header   string // of an access token, encoded
-	plain    string // of a JWT of no type of its own
+	plain    string // of a token with plainType, encoded
 }
 
 func newSigner(r *Record, m *material, clock app.Clock) *Signer {
@@ -47,8 +47,8 @@ func (s *Signer) encodeHeader(typ string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(header))
 }
 
-// Signer returns the active key. It returns [ErrUnavailable] if the store could not be read for 30 s: another process may have rotated since
-// then, so the key might be removed before the token expires.
+// Signer returns the active key. It returns [ErrUnavailable] if the store could not be read for 30 s: another process may have
+// rotated since then, so the key might be removed before the token expires.
 func (r *Ring) Signer() (*Signer, error) {
 	v, _, err := r.current()
 	if err != nil {
@@ -60,9 +60,9 @@ func (r *Ring) Signer() (*Signer, error) {
 	return v.signing, nil
 }
 
-// Sign returns a compact JWS (RFC 7515) of claims, a JSON object whose `exp` is expires (Unix seconds), signed with the active key. typ is the
-// header parameter `typ`, in ASCII. It returns [ErrTokenLifetime] if expires is later than [Config].TokenLifetime from now, because the key
-// could be removed while the token is valid, and [ErrUnavailable] as Signer does.
+// Sign returns a compact JWS (RFC 7515) of claims, a JSON object whose `exp` is expires (Unix seconds), signed with the active key.
+// typ is the header parameter `typ`, in ASCII. It returns [ErrTokenLifetime] if expires is later from now than TokenLifetime in the
+// key's [Record], because the key could be removed while the token is valid, and [ErrUnavailable] as Signer does.
 func (r *Ring) Sign(typ string, claims []byte, expires int64) (string, error) {
 	s, err := r.Signer()
 	if err != nil {

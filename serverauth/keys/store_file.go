@@ -24,12 +24,13 @@ const (
 	lockRetry     = 5 * time.Millisecond
 )
 
-// FileStore stores each record in a file `<id>.json` of one folder. Several processes may share the folder, on a local disk or on a network
-// file system whose flock(2) works across machines. Files have mode 0600 and are replaced atomically: written to a temporary file, synced and
-// renamed, and then the folder is synced. The lock is on the file `.lock`, which must not be deleted while a program runs.
+// FileStore stores each record in a file `<id>.json` of one folder. Several processes may share the folder, on a local disk or on a
+// network file system whose flock(2) works across machines. Files have mode 0600 and are replaced atomically: written to a
+// temporary file, synced and renamed, and then the folder is synced. The lock is on the file `.lock`, which must not be deleted
+// while a program runs.
 //
-// A damaged file is renamed to `<id>.json.corrupt`, logged, and left out. A file that needs another `key_encryption_key` is an error that
-// names it; the file is not changed.
+// A damaged file is renamed to `<id>.json.corrupt`, logged, and left out. A file that needs another `key_encryption_key` is an
+// error that names it; the file is not changed.
 type FileStore struct {
 	dir string
 	key *EncryptionKey
@@ -47,9 +48,9 @@ type seenFile struct {
 
 var _ Store = (*FileStore)(nil)
 
-// OpenFileStore opens the folder dir, and creates it with mode 0700 if it does not exist. With a key the records are encrypted; if key is nil,
-// they are plain. It reads all files once, so that it finds a wrong or missing key: the errors are [ErrWrongKey], [ErrKeyRequired],
-// [ErrNotEncrypted] and [ErrNewerFormat]. log may be nil.
+// OpenFileStore opens the folder dir, and creates it with mode 0700 if it does not exist. With a key the records are encrypted; if
+// key is nil, they are plain. It reads all files once, so that it finds a wrong or missing key: the errors are [ErrWrongKey],
+// [ErrKeyRequired], [ErrNotEncrypted] and [ErrNewerFormat]. log may be nil.
 func OpenFileStore(ctx context.Context, dir string, key *EncryptionKey, log *slog.Logger) (*FileStore, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -128,7 +129,7 @@ func (s *FileStore) write(r Record) error {
 
 func (s *FileStore) path(id string) string { return filepath.Join(s.dir, id+recordSuffix) }
 
-// lock waits for the exclusive lock of the folder, which is shared by all goroutines and processes.
+// lock waits for the lock of the folder, which one goroutine of one process holds at a time.
 func (s *FileStore) lock(ctx context.Context) (unlock func(), err error) {
 	lock := flock.New(filepath.Join(s.dir, lockName), flock.SetPermissions(0o600))
 	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
@@ -198,8 +199,8 @@ func (s *FileStore) readFile(entry fs.DirEntry) (seenFile, error) {
 	return seenFile{info, record}, nil
 }
 
-// readLocked reads the files with the lock held and sets damaged ones aside. A damaged file that cannot be renamed is logged and left out as
-// well.
+// readLocked reads the files with the lock held and sets damaged ones aside. A damaged file that cannot be renamed is logged and
+// left out as well.
 func (s *FileStore) readLocked() ([]Record, error) {
 	records, damaged, err := s.read()
 	if err != nil {
@@ -216,7 +217,8 @@ func (s *FileStore) readLocked() ([]Record, error) {
 	return records, nil
 }
 
-// removeStrayTemps deletes temporary files of a writer that crashed. The caller must hold the lock, so that no other writer is active.
+// removeStrayTemps deletes temporary files of a writer that crashed. The caller must hold the lock, so that no other writer is
+// active.
 func (s *FileStore) removeStrayTemps() {
 	entries, _ := os.ReadDir(s.dir) // an unreadable folder is the next step's error
 	for _, entry := range entries {

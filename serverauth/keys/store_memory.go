@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// MemoryStore stores records in memory. When the process ends they are lost, and all tokens become invalid. Several rings of one process may
-// share a MemoryStore. The zero value is an empty store.
+// MemoryStore stores records in memory. When the process ends they are lost, and all tokens become invalid. Several rings of one
+// process may share a MemoryStore. The zero value is an empty store.
 type MemoryStore struct {
 	updating sync.Mutex // held for a whole Update
 	mu       sync.RWMutex

@@ -15,15 +15,15 @@ type view struct {
 	records   []Record
 	materials map[string]*material // by id; shared by successive views, so a key is decoded once and keeps its pointer
 	signing   *Signer              // nil when no key can sign
-	secrets   map[string][]byte    // by id; what the store has lost stays until it is made anew
+	secrets   map[string][]byte    // by id; a secret that the store has lost stays until a new one is generated
 	published map[string]*jose.Key
 	ordered   []*jose.Key // the signer first, then as in the records
 	documents documents
 	readAt    time.Time // when the store was last read
 }
 
-// newView returns a view of records that were just read. It reuses decoded keys of previous, and returns [ErrInvalidRecord] for a key that cannot
-// be decoded.
+// newView returns a view of records that were just read. It reuses decoded keys of previous, and returns [ErrInvalidRecord] for a
+// key that cannot be decoded.
 func newView(cfg *Config, records []Record, previous *view, now time.Time) (*view, error) {
 	slices.SortFunc(records, func(a, b Record) int { return byAge(&a, &b) }) // every process publishes them in one order
 	v := &view{records: records, readAt: now, materials: map[string]*material{}, secrets: map[string][]byte{}}

@@ -8,9 +8,9 @@ import (
 // storeWentBack is the log event for a store that has lost records.
 const storeWentBack = "store_went_back"
 
-// noticeLoss compares the records with the earlier ones, and logs an error if one is missing that no process deletes: a failover has lost a
-// commit, or an older copy of the store was restored. The ring continues with the records that are in the store now, including secrets. The
-// caller must hold busy.
+// noticeLoss compares the records with the earlier ones, and logs an error if one is older, or is missing although no process
+// deletes it: a failover has lost a commit, or an older copy of the store was restored. The ring continues with the records that
+// are in the store now, including secrets. The caller must hold busy.
 func (r *Ring) noticeLoss(records []Record) {
 	if sameRecords(r.known, records) {
 		return
@@ -23,7 +23,7 @@ func (r *Ring) noticeLoss(records []Record) {
 	}
 }
 
-// lost returns the ids of records that are missing, or are older than before.
+// lost returns the ids of records that no process deletes and that are missing, or are older than before.
 func (r *Ring) lost(records []Record) (ids []string) {
 	was, is := r.schedule(r.known), r.schedule(records)
 	for _, old := range r.known {
@@ -39,8 +39,8 @@ func (r *Ring) schedule(records []Record) *schedule {
 	return newKeySet(&r.cfg, r.now(), records, nil).schedule()
 }
 
-// mayGo reports whether a process may have deleted the record: only keys that are not published any more, and spares of a previous algorithm,
-// are deleted.
+// mayGo reports whether a process may have deleted the record: only keys that are not published any more, and spares of a previous
+// algorithm, are deleted.
 func (s *schedule) mayGo(id string, after *schedule) bool {
 	k := s.find(id)
 	switch {
