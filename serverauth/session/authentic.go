@@ -13,8 +13,9 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// Store is a SessionStore whose rows have a MAC of the issuer. A row that was not written by an issuer with the same secret, or that was
-// written under another ID, is forged: Store ends it, logs session_forged, and uses nothing of it.
+// Store is a SessionStore whose rows have a MAC of the issuer. A row that was not written by an issuer with the same secret, or
+// that was written under another ID, is forged: Store logs session_forged and uses nothing of it but the ID. All methods except
+// Find also end it.
 type Store struct {
 	store.SessionStore
 	rows mac.Row
@@ -24,8 +25,8 @@ type Store struct {
 // errForged is returned for a session whose row was forged. The row has been removed.
 var errForged = errors.New("session: the session's row is not authentic")
 
-// NewStore returns a store that authenticates the rows of another one with a key derived from secret, the secret of refresh tokens. It calls
-// secret for every use.
+// NewStore returns a store that authenticates the rows of another one with a key derived from secret, the secret of refresh tokens.
+// It calls secret for every use.
 func NewStore(of store.SessionStore, secret func() []byte, log *slog.Logger) *Store {
 	return &Store{of, mac.NewRow(secret, "session"), log}
 }
@@ -98,8 +99,8 @@ func (s *Store) Find(ctx context.Context, sid string) (store.Session, bool, erro
 	return store.Session{ID: sid}, true, nil
 }
 
-// EndSubject implements SessionStore. It returns only authentic sessions of the ids: a revocation also ends what belongs to the wallet ids of
-// the returned sessions, and a forged row must not extend it to another user.
+// EndSubject implements SessionStore. It returns only authentic sessions of the ids: a revocation also ends what belongs to the
+// wallet ids of the returned sessions, and a forged row must not extend it to another user.
 func (s *Store) EndSubject(ctx context.Context, ids []string, at int64) ([]store.Session, error) {
 	ended, err := s.SessionStore.EndSubject(ctx, ids, at)
 	all := len(ended)

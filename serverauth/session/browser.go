@@ -12,7 +12,8 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// Open begins a session without tokens for a browser. Until its end it tells who is signed in there. It calls settle as Start does.
+// Open begins a session without tokens for a browser. Until it ends, it identifies the user who is signed in. It calls settle as
+// Start does.
 func (s *Service) Open(ctx context.Context, subject store.Subject, from Origin, life time.Duration, settle func() error) (opened store.Session, err error) {
 	newRow := func(owner links.Owner, from Origin) store.Session {
 		row := s.newSession(owner, from)
@@ -31,7 +32,8 @@ func (s *Service) Open(ctx context.Context, subject store.Subject, from Origin, 
 	return opened, err
 }
 
-// Live returns a live session that Open began. The error is ErrEnded, or that of a subject which is refused.
+// Live returns a live session that Open began. The error matches ErrEnded, or ErrSubjectRefused of package claims;
+// all others are failures.
 func (s *Service) Live(ctx context.Context, sid string) (store.Session, error) {
 	row, found, err := s.c.Store.Find(ctx, sid)
 	now := s.c.Clock().UnixMilli()

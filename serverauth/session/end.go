@@ -12,8 +12,8 @@ import (
 	"github.com/picoauth/picoauth/serverauth/token"
 )
 
-// Logout ends the session of a refresh token and revokes its access tokens. An expired or already used refresh token ends its session too; an
-// invalid one ends nothing.
+// Logout ends the session of a refresh token and revokes its access tokens. An expired or already used refresh token ends its
+// session too; an invalid one ends nothing.
 func (s *Service) Logout(ctx context.Context, text string) (ended bool, err error) {
 	presented, err := s.Read(text, s.c.Clock())
 	if err != nil && !errors.Is(err, token.ErrRefreshExpired) {
@@ -22,9 +22,9 @@ func (s *Service) Logout(ctx context.Context, text string) (ended bool, err erro
 	return s.end(ctx, presented, revocation.Cause{By: presented.Subject, Reason: "logout"})
 }
 
-// end ends the session of an authentic refresh token, revokes its access tokens, and reports whether there was a live session. It writes
-// nothing if the session has ended already. It writes the denylist first: after a crash in between, the session cannot be refreshed, and the
-// next attempt ends it.
+// end ends the session of an authentic refresh token, revokes its access tokens, and reports whether there was a live session. It
+// writes nothing if the session has ended already. It writes the denylist first: after a crash in between, the session cannot be
+// refreshed, and the next attempt ends it.
 func (s *Service) end(ctx context.Context, presented token.Refresh, cause revocation.Cause) (ended bool, err error) {
 	_, there, err := s.c.Store.Find(ctx, presented.SessionID)
 	if err != nil {
@@ -46,8 +46,8 @@ func (s *Service) end(ctx context.Context, presented token.Refresh, cause revoca
 	return ended, nil
 }
 
-// over reports whether no access token of a session without a row can be valid: the session is on the denylist, or too old. If it returns
-// false, the session may have been ended without reaching the denylist.
+// over reports whether no access token of a session without a row can be valid: the session is on the denylist, or the presented
+// token is too old. If it returns false, the session may have been ended without reaching the denylist.
 func (s *Service) over(ctx context.Context, presented token.Refresh) (bool, error) {
 	session := clientauth.TokenRef{SessionID: presented.SessionID}
 	if s.c.Revoker.Lists(ctx, session) || presented.IssuedAt < s.c.Clock().Add(-s.c.AccessTTL-audit.Margin).Unix() {

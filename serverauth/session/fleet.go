@@ -13,8 +13,8 @@ import (
 // ErrFleetRevoked is returned for a fleet session whose session_id was revoked.
 var ErrFleetRevoked = errors.New("session is revoked")
 
-// IssueFleet issues a token and checks whether it is revoked already: the session may be on the denylist under its name as long as a token of it
-// could be valid, and its subject may be revoked at the same time.
+// IssueFleet issues a token and checks whether it is revoked already: the session may be on the denylist under its name as long as
+// a token of it could be valid, and its subject may be revoked at the same time.
 func (s *Service) IssueFleet(ctx context.Context, r token.Request) (string, audit.Mint, error) {
 	ref := clientauth.TokenRef{SessionID: r.SessionID, Subject: r.Subject}
 	r.IssuedAt = s.c.Clock()
@@ -48,8 +48,8 @@ func (s *Service) IssueFleet(ctx context.Context, r token.Request) (string, audi
 	return "", audit.Mint{}, ErrFleetRevoked
 }
 
-// firstAllowed returns the first second from began on in which a token can be issued that the denylist does not match. It looks as far ahead
-// as clocks may differ, and returns false if there is none.
+// firstAllowed returns the first second from began on in which a token can be issued that the denylist does not match. It looks as
+// far ahead as clocks may differ, and returns false if there is none.
 func (s *Service) firstAllowed(ctx context.Context, ref clientauth.TokenRef, began time.Time) (time.Time, bool, error) {
 	for last := began.Add(s.c.Skew + time.Second); !began.After(last); began = nextSecond(began) {
 		ref.IssuedAt = began.Unix()

@@ -18,8 +18,8 @@ import (
 type Access struct {
 	Scope     string
 	Resources []string // `aud`; none: the server's own audience
-	// WithoutRole leaves out what opens doors to the person: the role, the groups and the app's free claims. Nobody who runs the
-	// server knows the client, and it would open the same doors to it, such as the endpoints of operators.
+	// WithoutRole omits the claims that give the user rights: the role, the groups and the app's additional claims. It is for a client
+	// that no operator knows, which would get the same rights, such as access to the endpoints of operators.
 	WithoutRole bool
 }
 
@@ -30,8 +30,8 @@ type Granted struct {
 	From    Origin
 	// Since is the time of the user's consent: revocations since then apply to the session.
 	Since time.Time
-	// ProofOf is the ID of a session whose signature of a contract wallet the new session keeps too. If it is empty, the new session has
-	// none, and ends when the signature would have to be verified again.
+	// ProofOf is the ID of a session whose signature of a contract wallet the new session keeps too. If it is empty, the new session
+	// has none, and ends when the signature would have to be verified again.
 	ProofOf string
 	Grant   token.Grant
 	Access  Access
@@ -49,14 +49,15 @@ type Begun struct {
 	Grant    token.Grant
 }
 
-// StartGranted begins the session of a client. The error is ErrEnded if the subject was revoked since its consent.
+// StartGranted begins the session of a client. The error is ErrEnded if the subject was revoked, or the owner of its
+// wallet changed, since the consent.
 func (s *Service) StartGranted(ctx context.Context, g Granted) (Begun, error) {
 	proof, checkedAt, err := s.proofOf(ctx, g)
 	if err != nil {
 		return Begun{}, err
 	}
 	owner, said, err := s.admitted(ctx, g.Subject, g.Settle)
-	if err == nil && owner.Subject != g.Subject { // its wallet became another's since then
+	if err == nil && owner.Subject != g.Subject { // the owner of its wallet has changed since then
 		err = ErrEnded
 	}
 	if err != nil {
@@ -85,8 +86,8 @@ func (s *Service) StartGranted(ctx context.Context, g Granted) (Begun, error) {
 	return begun, err
 }
 
-// RefreshGranted rotates the session of a client's refresh token, like Refresh. narrow returns the scope and audience of the access token. If
-// it returns an error, for example because the token belongs to another client, nothing is changed.
+// RefreshGranted rotates the session of a client's refresh token, like Refresh. narrow returns the scope and audience of the access
+// token. If it returns an error, for example because the token belongs to another client, nothing is changed.
 func (s *Service) RefreshGranted(ctx context.Context, text string, began time.Time, key string, narrow func(token.Grant) (Access, error)) (Begun, error) {
 	presented, err := s.Read(text, began)
 	if err != nil {
@@ -110,7 +111,7 @@ func (s *Service) RefreshGranted(ctx context.Context, text string, began time.Ti
 	if err != nil {
 		return Begun{}, err
 	}
-	ctx = context.WithoutCancel(ctx) // with an answer, whoever hangs up
+	ctx = context.WithoutCancel(ctx) // finish even if the client disconnects
 	row, err := s.rotate(ctx, presented, checkedAt, began, key)
 	if err != nil {
 		return Begun{}, err
@@ -153,7 +154,7 @@ func (s *Service) answerGranted(
 	return Begun{Tokens: tokens, IssuedAt: mint.IssuedAt, Session: row, Claims: said, Grant: grant}, nil
 }
 
-// within returns the claims without those that the scope does not include.
+// within returns the claims without the e-mail, name and groups that the scope does not include.
 func within(said claims.Claims, scope string) claims.Claims {
 	shown := said
 	shown.Email, shown.Name, shown.Groups = "", "", nil
@@ -186,8 +187,8 @@ func (s *Service) admitted(ctx context.Context, subject store.Subject, settle fu
 	return owner, said, err
 }
 
-// Admit returns the subject to which an authenticated subject's wallet belongs. The error is ErrSubjectRefused of package claims if it is
-// refused. It calls settle, which may be nil, as Start does.
+// Admit returns the subject to which an authenticated subject's wallet belongs. The error is ErrSubjectRefused of package claims if
+// it is refused. It calls settle, which may be nil, as Start does.
 func (s *Service) Admit(ctx context.Context, subject store.Subject, settle func() error) (store.Subject, error) {
 	owner, _, err := s.admitted(ctx, subject, settle)
 	return owner.Subject, err

@@ -9,8 +9,9 @@ import (
 	"github.com/picoauth/picoauth/serverauth/token"
 )
 
-// recheck asks the chain, if that is due, whether the contract wallet's signature of a refresh token's session is still valid. It returns the
-// time of the last check in Unix milliseconds, or 0. It ignores errors of the token and its row, which the rotation reports.
+// recheck asks the chain, if that is due, whether the contract wallet's signature of a refresh token's session is still valid. It
+// returns the time of the last check in Unix milliseconds, or 0. It ignores errors of the token and its row, which the rotation
+// reports.
 func (s *Service) recheck(ctx context.Context, presented token.Refresh, now int64) (checkedAt int64, err error) {
 	subject := presented.Of()
 	if subject.WalletKind != store.WalletContract {
@@ -26,9 +27,9 @@ func (s *Service) recheck(ctx context.Context, presented token.Refresh, now int6
 	return s.stillProven(ctx, row, now)
 }
 
-// stillProven asks the chain whether the contract wallet's signature of a session is still valid, unless it was asked recently, because the
-// owners of the wallet may have changed. It returns the time of the last check. It ends the session if the signature is not valid any
-// more. If there is no answer, nothing is changed.
+// stillProven asks the chain whether the contract wallet's signature of a session is still valid, unless it was asked recently,
+// because the owners of the wallet may have changed. It returns the time of the last check. It ends the session if the signature is
+// not valid any more. If there is no answer, nothing is changed.
 func (s *Service) stillProven(ctx context.Context, row store.Session, now int64) (checkedAt int64, err error) {
 	if age := now - row.CheckedAt; age >= 0 && age < s.c.Recheck.Milliseconds() {
 		return row.CheckedAt, nil
@@ -50,8 +51,9 @@ func (s *Service) stillProven(ctx context.Context, row store.Session, now int64)
 	}
 }
 
-// proofOf returns the contract wallet's signature for a granted session, from the session in which it was granted, and the time of its last
-// check. Without that session there is none, and the granted session ends when the chain would have to be asked.
+// proofOf returns the contract wallet's signature for a granted session, from the session in which it was granted, and the time of
+// its last check. If ProofOf is empty there is none, and the granted session ends when the chain would have to be asked. The error
+// is ErrEnded if that session has ended.
 func (s *Service) proofOf(ctx context.Context, g Granted) (proof store.WalletProof, checkedAt int64, err error) {
 	switch {
 	case g.Subject.WalletKind != store.WalletContract:

@@ -21,18 +21,19 @@ func (s *Service) Read(text string, at time.Time) (token.Refresh, error) {
 	return s.refresh.Decode(text, at)
 }
 
-// Refresh rotates the session of a refresh token. The errors match, with errors.Is, token.ErrRefreshInvalid, token.ErrRefreshExpired, ErrEnded,
-// ErrReused or ErrKey, or ErrSubjectRefused of package claims. All other errors are failures of the stores or of the claims provider.
+// Refresh rotates the session of a refresh token. The errors match, with errors.Is, token.ErrRefreshInvalid,
+// token.ErrRefreshExpired, ErrEnded, ErrReused or ErrKey, or ErrSubjectRefused of package claims. All other errors are failures,
+// for example of a store, the claims provider or a chain.
 //
-// key is the thumbprint of the key whose DPoP proof came with the request, empty without one. A session that is bound to a key needs a proof of
-// it, otherwise nothing is changed. A session that is not bound becomes bound to the key.
+// key is the thumbprint of the key whose DPoP proof came with the request, empty without one. A session that is bound to a key
+// needs a proof of it, otherwise nothing is changed. A session that is not bound becomes bound to the key.
 func (s *Service) Refresh(ctx context.Context, text string, began time.Time, key string) (Tokens, error) {
 	presented, err := s.Read(text, began)
 	if err != nil {
 		return Tokens{}, err
 	}
 	if presented.ClientID != "" {
-		return Tokens{}, token.ErrRefreshInvalid // it is an OAuth client's, and that must say so
+		return Tokens{}, token.ErrRefreshInvalid // only RefreshGranted accepts the token of an OAuth client
 	}
 	if !fits(presented.KeyThumbprint, key) {
 		return Tokens{}, ErrKey
@@ -45,7 +46,7 @@ func (s *Service) Refresh(ctx context.Context, text string, began time.Time, key
 	if err != nil {
 		return Tokens{}, err
 	}
-	ctx = context.WithoutCancel(ctx) // with an answer, whoever hangs up
+	ctx = context.WithoutCancel(ctx) // finish even if the client disconnects
 	row, err := s.rotate(ctx, presented, checkedAt, began, key)
 	if err != nil {
 		return Tokens{}, err
@@ -53,8 +54,8 @@ func (s *Service) Refresh(ctx context.Context, text string, began time.Time, key
 	return s.answer(ctx, row, granted, began)
 }
 
-// grant does everything that a refresh needs and that can fail, before the compare-and-swap of the row: if a refresh fails after the swap, the
-// retry of its holder would look like the reuse of a stolen token.
+// grant does everything that a refresh needs and that can fail, before the compare-and-swap of the row: if a refresh fails after
+// the swap, the retry of its holder would look like the reuse of a stolen token.
 func (s *Service) grant(ctx context.Context, presented token.Refresh, began time.Time) (claims.Claims, error) {
 	denied, err := s.c.Denylist.Denied(ctx, clientauth.TokenRef{SessionID: presented.SessionID})
 	if err != nil {
@@ -77,8 +78,8 @@ func (s *Service) grant(ctx context.Context, presented token.Refresh, began time
 	return granted, s.c.Tokens.Able(accessTokenOf(presented.SessionID, subject, granted, began))
 }
 
-// rotate rotates the session of an authentic refresh token and returns it, or the reason for a refusal. The returned row is authentic and belongs
-// to the token.
+// rotate rotates the session of an authentic refresh token and returns it, or the reason for a refusal. The returned row is
+// authentic and belongs to the token.
 func (s *Service) rotate(ctx context.Context, presented token.Refresh, checkedAt int64, began time.Time, key string) (store.Session, error) {
 	rotation := s.rotation(presented, began, key)
 	rotation.CheckedAt = checkedAt
@@ -90,7 +91,7 @@ func (s *Service) rotate(ctx context.Context, presented token.Refresh, checkedAt
 		return row, s.endWith(ctx, presented.SessionID, "session forged", ErrEnded)
 	case err != nil:
 		return row, fmt.Errorf("session store: %w", err)
-	case outcome == store.SessionAbsent: // perhaps ended by a request whose write to the denylist failed
+	case outcome == store.SessionAbsent: // perhaps ended by a revocation whose write to the denylist failed
 		_, err := s.end(ctx, presented, revocation.Cause{By: byIssuer, Reason: "session ended"})
 		return row, cmp.Or[error](err, ErrEnded)
 	case outcome == store.SessionReused:
@@ -102,7 +103,7 @@ func (s *Service) rotate(ctx context.Context, presented token.Refresh, checkedAt
 		return row, s.endWith(ctx, row.ID, "credentials changed", ErrEnded)
 	case began.UnixMilli() >= row.ExpiresAt:
 		return row, s.endWith(ctx, row.ID, "session_max_days", ErrEnded)
-	case !fits(row.KeyThumbprint, key): // bound by the refresh whose token this one asks for again
+	case !fits(row.KeyThumbprint, key): // a repeated refresh: the first one has bound the session
 		return row, ErrKey
 	case presented.KeyThumbprint != "" && row.KeyThumbprint == "": // the storage has lost that it is bound
 		presented.Counter, presented.KeyThumbprint = row.Counter, ""
@@ -113,7 +114,7 @@ func (s *Service) rotate(ctx context.Context, presented token.Refresh, checkedAt
 	return row, nil
 }
 
-// fits reports whether something is not bound to a key, or bound to this one.
+// fits reports whether a token or session is not bound to a key, or bound to this one.
 func fits(bound, key string) bool {
 	return bound == "" || subtle.ConstantTimeCompare([]byte(bound), []byte(key)) == 1
 }
@@ -121,7 +122,7 @@ func fits(bound, key string) bool {
 func (s *Service) rotation(presented token.Refresh, now time.Time, key string) store.Rotation {
 	grace := s.c.Grace.Milliseconds()
 	if grace == 0 {
-		grace = -1 // none at all, not even the running millisecond
+		grace = -1 // no grace at all, not even within the same millisecond
 	}
 	if presented.KeyThumbprint != "" {
 		key = "" // it is bound already

@@ -28,8 +28,8 @@ type Tokens struct {
 	Subject store.Subject `json:"-"`
 }
 
-// Origin is the time and the client of a request that begins a session. All fields except At are stored, so that users can recognise their
-// sessions.
+// Origin is the time and the client of a request that begins a session. It is stored in the session. Users recognise their sessions
+// by At, Client and UserAgent.
 type Origin struct {
 	At time.Time // when the request came in
 	// Client is the IP address of the client, UserAgent its header User-Agent.
@@ -67,8 +67,8 @@ type Config struct {
 	AccessTTL time.Duration // the life of an access token
 	Skew      time.Duration // by which clocks may differ
 
-	// Contracts reports whether the signature of a contract wallet is still valid. It is called when the last check is older than Recheck.
-	// An error means that the answer is unknown.
+	// Contracts reports whether the signature of a contract wallet is still valid. It is called when the last check is older than
+	// Recheck. An error means that the answer is unknown.
 	Contracts func(ctx context.Context, subject store.Subject, proof store.WalletProof) (holds bool, err error)
 	Recheck   time.Duration
 
@@ -97,11 +97,11 @@ func (s *Service) Ready(ctx context.Context) error {
 	return s.c.Tokens.Ready()
 }
 
-// Start begins a session for an authenticated subject, or for the subject to which its wallet belongs. The tokens are issued as of the time at
-// which the request arrived, so that revocations since then apply to them.
+// Start begins a session for an authenticated subject, or for the subject to which its wallet belongs. The tokens are issued as of
+// the time at which the request arrived, so that revocations since then apply to them.
 //
-// It calls settle, which may be nil, once, as soon as the claims of the subject or its refusal are known. It does not call settle if these could
-// not be determined.
+// It calls settle, which may be nil, once, as soon as the claims of the subject or its refusal are known. It does not call settle
+// if these could not be determined.
 func (s *Service) Start(ctx context.Context, subject store.Subject, from Origin, settle func() error) (tokens Tokens, err error) {
 	err = s.begin(ctx, subject, from, settle, s.newSession, func(row store.Session, granted claims.Claims, at time.Time) error {
 		tokens, err = s.answer(ctx, row, granted, at)
@@ -110,8 +110,8 @@ func (s *Service) Start(ctx context.Context, subject store.Subject, from Origin,
 	return tokens, err
 }
 
-// begin stores the row of a session and makes the tokens. It starts again if the owner of the wallet changed in the meantime, and with a later
-// time if a revocation of the subject happened at the same time.
+// begin stores the row of a session and makes the tokens. It starts again if the owner of the wallet changed in the meantime, and
+// with a later time if a revocation of the subject happened at the same time.
 func (s *Service) begin(
 	ctx context.Context, subject store.Subject, from Origin, settle func() error, newRow func(links.Owner, Origin) store.Session,
 	answer func(row store.Session, granted claims.Claims, at time.Time) error,
@@ -155,8 +155,8 @@ func (s *Service) begin(
 	return errors.New("session: the subject is being revoked again and again")
 }
 
-// owner returns the subject to which an authenticated wallet belongs. A wallet that was removed from its subject is refused: the error matches
-// links.ErrLeft and ErrSubjectRefused. fresh means that a store has refused the owner that was returned before.
+// owner returns the subject to which an authenticated wallet belongs. A wallet that was removed from its subject is refused: the
+// error matches links.ErrLeft and ErrSubjectRefused. fresh means that a store has refused the owner that was returned before.
 func (s *Service) owner(ctx context.Context, subject store.Subject, fresh bool) (links.Owner, error) {
 	owner, err := s.c.Links.Owner(ctx, links.Alone(subject), fresh)
 	if errors.Is(err, links.ErrLeft) {
@@ -167,13 +167,13 @@ func (s *Service) owner(ctx context.Context, subject store.Subject, fresh bool) 
 
 const (
 	maxStartTries = 3
-	// maxCutOffWait is the maximum time between EndSubject and the reply to the revocation.
+	// maxCutOffWait is the maximum time by which the cut-off of Revoker.Subject is ahead of the clock that set it.
 	maxCutOffWait = time.Second + revocation.SignInDelay
 )
 
-// beginAgain is for a sign-in during a revocation of its subject: it waits until the revocation is finished and returns a later time, so that the
-// tokens are issued after the revocation and are valid. If this clock is behind that of the revoking process, that time is ahead of this
-// clock, by no more than clocks may differ.
+// beginAgain is for a sign-in during a revocation of its subject: it waits until the revocation is finished and returns a later
+// time, so that the tokens are issued after the revocation and are valid. If this clock is behind that of the revoking process,
+// that time is ahead of this clock; more than MaxAhead is an error.
 func (s *Service) beginAgain(ctx context.Context, began time.Time) (time.Time, error) {
 	ahead := began.Sub(s.c.Clock())
 	if ahead > MaxAhead(s.c.Skew) {
@@ -187,7 +187,8 @@ func (s *Service) beginAgain(ctx context.Context, began time.Time) (time.Time, e
 	}
 }
 
-// MaxAhead returns how far ahead of this clock a token may be issued, after a revocation by a process whose clock is ahead by the skew.
+// MaxAhead returns how far ahead of this clock a token may be issued, after a revocation by a process whose clock is ahead by the
+// skew.
 func MaxAhead(skew time.Duration) time.Duration { return skew + maxCutOffWait + time.Second }
 
 func nextSecond(t time.Time) time.Time { return t.Truncate(time.Second).Add(time.Second) }
@@ -208,7 +209,7 @@ func (s *Service) newSession(owner links.Owner, from Origin) store.Session {
 	}
 }
 
-// ErrClaimsProvider matches errors of the app's claims provider.
+// ErrClaimsProvider matches errors of the claims provider, except a refusal.
 var ErrClaimsProvider = errors.New("claims provider")
 
 func (s *Service) claims(ctx context.Context, subject store.Subject) (claims.Claims, error) {
@@ -227,14 +228,14 @@ func (s *Service) claims(ctx context.Context, subject store.Subject) (claims.Cla
 	return granted, nil
 }
 
-// credential returns the Credential of a new session. It is a keyed hash, so that a stolen row does not help to guess the password, and it is
-// valid for one session only.
+// credential returns the Credential of a session, empty for a subject that is not the administrator. It is a keyed hash, so that a
+// stolen row does not help to guess the password, and it is valid for one session only.
 func (s *Service) credential(kind, sid string) string {
 	if kind != store.KindAdmin {
 		return ""
 	}
 	if !s.c.Admin.Enabled {
-		return "closed" // no login would get this: what began before ends
+		return "closed" // no login gets this value, so existing sessions end
 	}
 	sum := s.credentials.Of(mac.Fields{}.Texts(sid, s.c.Admin.Email, s.c.Admin.Password))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
@@ -247,11 +248,11 @@ func (s *Service) defaultRole(kind string) string {
 	return store.KindWallet
 }
 
-// answer makes the tokens of a session and checks again whether they were revoked in the meantime. The denylist was available before; if it has
-// become too old since then, the request succeeds all the same.
+// answer makes the tokens of a session and checks again whether they were revoked in the meantime. The denylist was available
+// before; if it has become too old since then, the request succeeds all the same.
 func (s *Service) answer(ctx context.Context, row store.Session, granted claims.Claims, began time.Time) (Tokens, error) {
 	if started := time.UnixMilli(row.StartedAt); began.Before(started) && !started.After(began.Add(MaxAhead(s.c.Skew))) {
-		began = started // as of its sign-in, which a revocation may have put ahead of this clock
+		began = started // the time of the sign-in, which may be ahead of this clock after a revocation
 	}
 	tokens, err := s.tokens(ctx, row, granted, began)
 	if err != nil {
