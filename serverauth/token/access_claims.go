@@ -22,15 +22,16 @@ type Request struct {
 	Name      string        // `name`
 	SessionID string        // `sid`
 	TTL       time.Duration // 0: access_token_expire_minutes
-	IssuedAt  time.Time     // zero: now. A flow gives the instant at which it began.
-	Until     time.Time     // the token expires then at the latest; zero: when the TTL says
+	IssuedAt  time.Time     // zero: now. A flow sets the time at which it began.
+	Until     time.Time     // the latest time of expiry; zero: the TTL alone applies
 
-	Kind    string // in the mint audit: KindWallet, KindAdmin, KindFleet, or a word of the app's
+	Kind    string // in the mint audit: KindWallet, KindAdmin, KindFleet, or a name that the app chose
 	AgentID string // `agent_id`, of fleet tokens; with it the SessionID is `session_id` as well
-	// Workload is who the subject is at the platform on which it runs. It stands in the mint audit, in the place of AgentID.
+	// Workload is who the subject is at the platform on which it runs. The mint audit has it as the agent if AgentID
+	// is empty.
 	Workload string
-	// ClientID, Audience and AuthTime are `client_id`, `aud` and `auth_time` (Unix seconds) of an OAuth client's token. Empty: those of the
-	// server, and no auth_time.
+	// ClientID, Audience and AuthTime are `client_id`, `aud` and `auth_time` (Unix seconds) of an OAuth client's token. Empty: those
+	// of the server, and no auth_time.
 	ClientID string
 	Audience []string
 	AuthTime int64

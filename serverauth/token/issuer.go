@@ -25,11 +25,11 @@ type Issuer struct {
 type Config struct {
 	Issuer, Audience string            // `iss` and `aud`
 	ClientID         string            // `client_id`
-	Life             time.Duration     // of a token that asks for no other
+	Life             time.Duration     // of a token whose Request has no TTL
 	Ring             *keys.Ring        // its active key signs
-	Cores            cores.Cores       // that signing may use; nil: all
+	Cores            cores.Cores       // limits concurrent signing; nil: one per core
 	Recorder         MintRecorder      // nil: none
-	Issued           func(kind string) // is told of each token; nil: nobody is
+	Issued           func(kind string) // is called for each token; nil: none
 	Clock            app.Clock         // nil: time.Now
 }
 
@@ -53,7 +53,7 @@ func (i *Issuer) IssueAccessToken(ctx context.Context, r Request) (string, error
 	return token, err
 }
 
-// Able returns the error with which Issue would fail: a reserved claim, or no key.
+// Able returns an error if Issue would fail because of a claim, or because there is no key.
 func (i *Issuer) Able(r Request) error {
 	claims, err := i.claims(r)
 	if err != nil {
@@ -104,8 +104,8 @@ func (i *Issuer) Issue(ctx context.Context, r Request) (string, audit.Mint, erro
 	return token, mint, nil
 }
 
-// SignAs signs a token that is not an access token, such as an ID token. claims returns the payload for the signing algorithm; expires is the
-// claim `exp`.
+// SignAs signs a token that is not an access token, such as an ID token. claims returns the payload for the signing algorithm;
+// expires is the claim `exp`.
 func (i *Issuer) SignAs(ctx context.Context, typ string, expires int64, claims func(algorithm string) ([]byte, error)) (token string, err error) {
 	ctx, span := app.StartSpan(ctx, "token.sign")
 	defer func() { app.EndSpan(span, err) }()
@@ -141,7 +141,8 @@ func (i *Issuer) Ready() error {
 // JWKS is a JWK Set (RFC 7517, section 5) of public keys. (The type of go-jose refuses a set that contains a key of type AKP.)
 type JWKS = jose.Set
 
-// JWKS returns the keys that verify the issuer's tokens: the active key, pending keys, and retired keys until their tokens have expired.
+// JWKS returns the keys that verify the issuer's tokens: the active key, pending keys, and retired keys until their tokens have
+// expired.
 func (i *Issuer) JWKS(ctx context.Context) (JWKS, error) {
 	if err := ctx.Err(); err != nil {
 		return JWKS{}, err

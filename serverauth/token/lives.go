@@ -8,7 +8,7 @@ import (
 const (
 	// LongestSignIn is the maximum lifetime that the settings allow for an access token of a sign-in.
 	LongestSignIn = 30 * 24 * time.Hour
-	// Longest is the maximum lifetime that they allow for any token, which is that of a fleet token: a year.
+	// Longest is the maximum lifetime that they allow for any token, which is that of a fleet token: 366 days.
 	Longest = 366 * 24 * time.Hour
 )
 

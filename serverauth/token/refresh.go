@@ -26,7 +26,8 @@ const (
 	maxRefreshTokenSize = 4096
 )
 
-// refreshTokenHeader is the header of every refresh token: a JWT that no published key verifies, with a `typ` that no resource server accepts.
+// refreshTokenHeader is the header of every refresh token: a JWT that no published key verifies, with a `typ` that no resource
+// server accepts.
 var refreshTokenHeader = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"rt+jwt"}`))
 
 var strictBase64 = base64.RawURLEncoding.Strict()
@@ -51,13 +52,13 @@ type Refresh struct {
 	Grant
 }
 
-// Grant is what a user allowed an OAuth client. It is in every refresh token of the session and never changes. For a sign-in without OAuth it
-// is empty.
+// Grant is what a user allowed an OAuth client. It is in every refresh token of the session and never changes. For a sign-in
+// without OAuth it is empty.
 type Grant struct {
 	ClientID  string   `json:"cid,omitempty"`
 	Scope     string   `json:"scp,omitempty"`
 	Resources []string `json:"res,omitempty"`
-	AuthTime  int64    `json:"aut,omitzero"` // when the person proved who it is, Unix seconds
+	AuthTime  int64    `json:"aut,omitzero"` // when the user authenticated, Unix seconds
 }
 
 // Of returns the subject of the session, without reading its row.
@@ -67,8 +68,8 @@ func (c Refresh) Of() store.Subject {
 	}
 }
 
-// RefreshCodec encodes and decodes refresh tokens. A token depends only on its session's row: the same row gives the same bytes, so that the
-// retry of a request gets the same token as the lost reply.
+// RefreshCodec encodes and decodes refresh tokens. A token depends only on its session's row and the grant: the same row gives the
+// same bytes, so that the retry of a request gets the same token as the lost reply.
 type RefreshCodec struct {
 	issuer string
 	macs   *mac.MACs
@@ -99,8 +100,8 @@ func (c RefreshCodec) Encode(s store.Session, granted Grant) (string, error) {
 	return string(base64.RawURLEncoding.AppendEncode(token, sum[:])), nil
 }
 
-// Decode verifies a token and returns its claims. The errors are ErrRefreshInvalid and ErrRefreshExpired. With ErrRefreshExpired the claims are
-// returned too, because they are authentic.
+// Decode verifies a token and returns its claims. The errors are ErrRefreshInvalid and ErrRefreshExpired. With ErrRefreshExpired
+// the claims are returned too, because they are authentic.
 func (c RefreshCodec) Decode(token string, now time.Time) (Refresh, error) {
 	var claims Refresh
 	if len(token) > maxRefreshTokenSize {
