@@ -22,12 +22,12 @@ const (
 	Page = 1000
 )
 
-// Denylist is the copy of the RevocationStore in this process. A revocation by this process applies to the next request, one by another process
-// within a second. If the store could not be read for 15 s, the denylist is unavailable and no token is accepted.
+// Denylist is the copy of the RevocationStore in this process. A revocation by this process applies to the next request, one by
+// another process within a second. If the store could not be read for 15 s, the denylist is unavailable and no token is accepted.
 //
-// If the store has lost commits (a standby took over without the last commits, or a copy was restored), it is read again completely; until then
-// the denylist is unavailable. Entries that this process had read stay until they expire, and those that it has added recently itself it adds
-// to the store again.
+// If the store has lost commits (a standby took over without the last commits, or a copy was restored), it is read again
+// completely; until then the denylist is unavailable. Entries that this process had read stay until they expire. Those that this
+// process itself has added recently are added to the store again.
 type Denylist struct {
 	store store.RevocationStore
 	index *clientauth.RevocationIndex
@@ -84,8 +84,8 @@ func (d *Denylist) Age() (time.Duration, bool) {
 	return 0, false
 }
 
-// Add adds items to the store and to this process's copy. It returns the stored items: for a token or session that was revoked before, the
-// first one.
+// Add adds items to the store and to this process's copy. It returns the stored items: for a token or session that was revoked
+// before, the first one.
 func (d *Denylist) Add(ctx context.Context, items []store.Revocation) ([]store.Revocation, error) {
 	stored, err := d.store.Add(ctx, items)
 	if err != nil {
@@ -118,7 +118,7 @@ func (d *Denylist) Sync(ctx context.Context) error {
 		if page.Full {
 			d.beginWhole(ctx, page, after)
 		}
-		d.index.Apply(page.Items...) // nothing is ever taken off before it expires
+		d.index.Apply(page.Items...) // an entry is never removed before it expires
 		d.lost = without(d.lost, page.Items)
 		if after, last = page.Next, page.Next == 0; last {
 			d.seq = page.Seq
@@ -130,8 +130,8 @@ func (d *Denylist) Sync(ctx context.Context) error {
 	return nil
 }
 
-// beginWhole handles the first page of the whole list. The store returns the whole list at first, and after a long time without a reading,
-// when unread entries may have been pruned. In all other cases the store has lost commits.
+// beginWhole handles the first page of the whole list. The store returns the whole list at first, and after a long time without a
+// reading, when unread entries may have been pruned. In all other cases the store has lost commits.
 func (d *Denylist) beginWhole(ctx context.Context, page store.RevocationPage, after int64) {
 	known := d.seq != 0 || after != 0
 	if age, synced := d.Age(); !known || page.Seq >= d.seq && synced && age >= audit.Margin {

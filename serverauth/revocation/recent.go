@@ -10,13 +10,14 @@ import (
 )
 
 const (
-	// recentLimit is the number of its own revocations that a process remembers.
+	// recentLimit is the maximum number of its own revocations that a process remembers.
 	recentLimit = 10_000
 	// restoreBatch is the number of them that are added again at once.
 	restoreBatch = 500
 )
 
-// recentRevocations are the last revocations that this process has added, until they expire. If the store loses them, they are added again.
+// recentRevocations are the last revocations that this process has added, until they expire. If the store loses them, they are
+// added again.
 type recentRevocations struct {
 	mu    sync.Mutex
 	items []store.Revocation
@@ -29,7 +30,7 @@ func (r *recentRevocations) add(items []store.Revocation, now time.Time) {
 		r.items = slices.DeleteFunc(r.items, expiredBy(now))
 	}
 	if over := len(r.items) - recentLimit; over > 0 {
-		r.items = slices.Delete(r.items, 0, over+recentLimit/10) // so that it is seldom done
+		r.items = slices.Delete(r.items, 0, over+recentLimit/10) // more than needed, so that this is seldom done
 	}
 }
 
@@ -55,8 +56,8 @@ func without(lost, found []store.Revocation) []store.Revocation {
 	return slices.DeleteFunc(lost, func(item store.Revocation) bool { return there[item] })
 }
 
-// restore adds the items again that the store has lost. If it fails, it is tried again at the next synchronisation; until then, new processes
-// and clients of GET /revoked-jtis do not get these items.
+// restore adds the items again that the store has lost. If it fails, it is tried again at the next synchronisation; until then, new
+// processes and clients of GET /revoked-jtis do not get these items.
 func (d *Denylist) restore(ctx context.Context) {
 	for len(d.lost) > 0 {
 		batch := d.lost[:min(len(d.lost), restoreBatch)]

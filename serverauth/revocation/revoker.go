@@ -18,14 +18,16 @@ const SignInDelay = 200 * time.Millisecond
 
 // MintIndex finds live tokens in the mint audit.
 type MintIndex interface {
-	// Live returns the recorded access tokens that have not expired and whose jti, sid or sub is the given one.
+	// Live returns the recorded access tokens that have not expired and whose jti or sid is the given one, or whose sub or wallet_id
+	// is sub. An empty argument matches nothing.
 	Live(ctx context.Context, jti, sid, sub string) ([]audit.Mint, error)
 	// Longest returns the latest expiry of all recorded access tokens (Unix seconds); 0 if there is none.
 	Longest(ctx context.Context) (expiresAt int64, err error)
 }
 
-// Revoker revokes tokens, sessions and subjects. Each method returns when the items are on the denylist. While the mint audit cannot be read,
-// the items are added all the same, but without those for single tokens, and the method returns an error, so that the caller repeats it.
+// Revoker revokes tokens, sessions and subjects. Each method returns when the items are on the denylist. While the mint audit
+// cannot be read, the items are added all the same, but for a session or subject without those for its single tokens. The method
+// then returns an error, so that the caller repeats it.
 //
 // An item is kept until the last token that it can match has expired, whatever the settings were when that token was issued.
 type Revoker struct {
@@ -37,12 +39,12 @@ type Config struct {
 	Sessions store.SessionStore
 	Denylist *Denylist
 	Mints    MintIndex
-	// AccessTTL is the lifetime of an access token of a sign-in, LongestTTL the maximum lifetime of any token, and AuditTTL the minimum
-	// lifetime of tokens that the mint audit records.
+	// AccessTTL is the lifetime of an access token of a sign-in, LongestTTL the maximum lifetime of any token, and AuditTTL the
+	// minimum lifetime of tokens that the mint audit records.
 	AccessTTL, LongestTTL, AuditTTL time.Duration
 	Skew                            time.Duration // by which clocks may differ
-	// Related returns further identifiers of a subject's tokens. id is the subject or one of its wallets. nil: no subject has more than one
-	// wallet.
+	// Related returns further identifiers of a subject's tokens. id is the subject or one of its wallets. nil: no subject has more
+	// than one wallet.
 	Related    func(ctx context.Context, id string) ([]string, error)
 	AdminEmail string    // in the form that tokens have
 	Clock      app.Clock // nil: time.Now
@@ -79,8 +81,8 @@ func (r *Revoker) Token(ctx context.Context, jti string, cause Cause) (Ended, er
 	return r.add(ctx, Ended{Tokens: r.live(ctx, known)}, []store.Revocation{item})
 }
 
-// Session ends a session and revokes its access tokens. It writes the denylist first: after a crash in between, the session cannot be
-// refreshed.
+// Session ends a session and revokes its access tokens. It writes the denylist first: after a crash in between, the session cannot
+// be refreshed.
 func (r *Revoker) Session(ctx context.Context, sid string, cause Cause) (Ended, error) {
 	r.catchUp(ctx)
 	listed := r.Lists(ctx, clientauth.TokenRef{SessionID: sid})
@@ -101,8 +103,8 @@ func (r *Revoker) Session(ctx context.Context, sid string, cause Cause) (Ended, 
 	return ended, failed
 }
 
-// OwnSession is Session for a session that is known to be of a sign-in, even if its row has been removed: its tokens are not fleet tokens,
-// which live longer.
+// OwnSession is Session for a session that is known to be of a sign-in, even if its row has been removed: its tokens are not fleet
+// tokens, which live longer.
 func (r *Revoker) OwnSession(ctx context.Context, sid string, cause Cause) error {
 	ended, failed := r.List(ctx, sid, true, cause)
 	if ended.Item == (store.Revocation{}) {
@@ -114,8 +116,8 @@ func (r *Revoker) OwnSession(ctx context.Context, sid string, cause Cause) error
 	return failed
 }
 
-// List adds a session and its live access tokens to the denylist. If only the mint audit fails, it returns the item together with the error. own
-// means that the session is of a sign-in.
+// List adds a session and its live access tokens to the denylist. If only the mint audit fails, it returns the item together with
+// the error. own means that the session is of a sign-in.
 func (r *Revoker) List(ctx context.Context, sid string, own bool, cause Cause) (Ended, error) {
 	known, failed := r.c.Mints.Live(ctx, "", sid, "")
 	expires := r.sessionExpiry(known, failed)
@@ -168,7 +170,7 @@ func (r *Revoker) add(ctx context.Context, ended Ended, items []store.Revocation
 	return ended, nil
 }
 
-// longest returns the latest expiry of all access tokens that were issued until now.
+// longest returns an upper bound of the expiry of all access tokens that were issued until now.
 func (r *Revoker) longest(ctx context.Context) int64 {
 	recorded, err := r.c.Mints.Longest(ctx)
 	if err != nil {
@@ -177,7 +179,8 @@ func (r *Revoker) longest(ctx context.Context) int64 {
 	return max(recorded, r.after(max(r.c.LongestTTL, r.c.AuditTTL)))
 }
 
-// unknownExpiry is longest for tokens that the mint audit does not contain. It does not call the audit again if that has just failed.
+// unknownExpiry is longest for tokens that the mint audit does not contain. It does not call the audit again if that has just
+// failed.
 func (r *Revoker) unknownExpiry(ctx context.Context, failed error) int64 {
 	if failed != nil {
 		return r.after(token.Longest)
@@ -203,7 +206,7 @@ func expiry(mints []audit.Mint) (last int64) {
 	return last
 }
 
-// catchUp is CatchUp that ignores errors, so that live does not count the tokens of other processes.
+// catchUp is CatchUp that ignores errors, so that live does not count tokens that another process has revoked.
 func (r *Revoker) catchUp(ctx context.Context) { _ = r.CatchUp(ctx) }
 
 // CatchUp reads the revocations of other processes.

@@ -22,13 +22,13 @@ const (
 	maxSubjectTries = 5
 )
 
-// Subject ends everything of a subject until now: its sessions, and all tokens of the subject, or of another subject with the same key, that
-// were issued until the end of the current second. sub may have any form that a sign-in accepts. Subject returns when that second is over. A
-// concurrent sign-in of the subject waits slightly longer (SignInDelay) and starts again. So everything that was issued before Subject returns is
-// revoked, and everything that begins later is valid.
+// Subject ends everything of a subject until now: its sessions, and all tokens of the subject, or of another subject with the same
+// key, that were issued until the end of the current second. sub may have any form that a sign-in accepts. Subject returns when
+// that second is over. A concurrent sign-in of the subject waits slightly longer (SignInDelay) and starts again. So everything that
+// was issued before Subject returns is revoked, and everything that begins later is valid.
 //
-// The clock of another process may be ahead, so its tokens may be issued later than the current second. Therefore each session is also added
-// by its sid, and sessions that such a process began in the meantime are ended when the second is over.
+// The clock of another process may be ahead, so its tokens may be issued later than the current second. Therefore each session is
+// also added by its sid, and sessions that such a process began in the meantime are ended when the second is over.
 func (r *Revoker) Subject(ctx context.Context, sub string, cause Cause) (Ended, error) {
 	ids := subject.IDs(r.c.AdminEmail, sub)
 	if len(ids) == 0 {
@@ -44,7 +44,7 @@ func (r *Revoker) Subject(ctx context.Context, sub string, cause Cause) (Ended, 
 			return Ended{}, err
 		}
 		if !r.c.Clock().Before(over) {
-			continue // sessions may have begun in the next second before theirs were ended
+			continue // too slow: a session may have begun in the next second, before EndSubject
 		}
 		if err := revocation.add(ctx, over.Unix()-1); err != nil {
 			return Ended{}, err
@@ -60,16 +60,16 @@ func (r *Revoker) Subject(ctx context.Context, sub string, cause Cause) (Ended, 
 	return Ended{}, errors.New("revocation: stores are too slow to revoke a subject")
 }
 
-// subjectRevocation is the state of one call of Subject. It reads the mint audit before the steps that must be done within a second, because
-// an audit that is unavailable makes its readers wait.
+// subjectRevocation is the state of one call of Subject. It reads the mint audit before the steps that must be done within a
+// second, because an audit that is unavailable makes its readers wait.
 type subjectRevocation struct {
 	revoker  *Revoker
 	cause    Cause
-	ids      []string // the subject, and what else its tokens are known by
+	ids      []string // the subject, and further identifiers of its tokens
 	sessions []store.Session
 	tokens   []audit.Mint // that are live
-	longest  int64        // when the last token of all expires
-	failed   error        // why the mint audit cannot be read
+	longest  int64        // upper bound of the expiry of all tokens
+	failed   error        // the error of the mint audit if it cannot be read
 	ended    Ended
 }
 
@@ -136,7 +136,8 @@ func (s *subjectRevocation) endSessions(ctx context.Context, cutOff time.Time) e
 	return nil
 }
 
-// add adds an item for each id, for tokens that were issued until revokedAt, and one for each session and live token to the denylist.
+// add adds an item for each id, for tokens that were issued until revokedAt, and one for each session and live token to the
+// denylist.
 func (s *subjectRevocation) add(ctx context.Context, revokedAt int64) error {
 	item := s.revoker.item(s.cause, s.longest)
 	item.RevokedAt = revokedAt
@@ -182,8 +183,8 @@ func (s *subjectRevocation) list(ctx context.Context, items []store.Revocation) 
 	return added.Item, nil
 }
 
-// finish ends sessions that a process with a clock ahead of this one has begun since the sessions were ended, adds tokens that the audit did not
-// contain yet when it was read, and returns the result of all steps.
+// finish ends sessions that a process with a clock ahead of this one has begun since the sessions were ended, adds tokens that the
+// audit did not contain yet when it was read, and returns the result of all steps.
 func (s *subjectRevocation) finish(ctx context.Context, over time.Time) (Ended, error) {
 	known := len(s.ids)
 	s.sessions = nil
