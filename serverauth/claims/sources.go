@@ -9,7 +9,8 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// sources calls several providers in order. A later one overrides an earlier one, field by field. If one refuses the subject, it is refused.
+// sources calls several providers in order. A later one overrides an earlier one, field by field. If one refuses the subject, it is
+// refused.
 type sources []Provider
 
 // Config are the sources of claims, each optional.
@@ -24,7 +25,8 @@ type Config struct {
 	Log   *slog.Logger
 }
 
-// NewSources returns a provider that calls the configured sources, in the order of the fields of Config, and then the app's own provider.
+// NewSources returns a provider that calls the configured sources, in the order of the fields of Config, and then the app's own
+// provider.
 func NewSources(c Config, own Provider) (Provider, error) {
 	var all sources
 	if len(c.Subjects) > 0 {

@@ -16,7 +16,8 @@ import (
 
 // Entry is the entry of a subject in server_auth.subjects or subjects_file.
 type Entry struct {
-	// Sub is a wallet address in any form that a sign-in accepts, also as a CAIP-10 account or did:pkh, or the e-mail of the administrator.
+	// Sub is a wallet address in any form that a sign-in accepts, also as a CAIP-10 account or did:pkh, or the e-mail of the
+	// administrator.
 	Sub     string         `koanf:"sub"`
 	Role    string         `koanf:"role"`
 	Groups  []string       `koanf:"groups"`
@@ -70,8 +71,8 @@ func isPlainText(text string) bool {
 	return text == strings.TrimSpace(text) && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
-// subjectKeys returns the forms in which tokens name the subject of an entry: an e-mail in lower case, or first a canonical address and then its
-// CAIP-10 account if the entry has one. walletID is that of an address that holds its key.
+// subjectKeys returns the forms in which tokens name the subject of an entry: an e-mail in lower case, or first a canonical address
+// and then its CAIP-10 account if the entry has one. walletID is that of an address that contains its public key.
 func subjectKeys(sub string, known func(address string) bool) (keys []string, walletID string, err error) {
 	if strings.Contains(sub, "@") {
 		return []string{subject.NormalEmail(sub)}, "", nil
@@ -101,7 +102,8 @@ func CheckEntries(entries []Entry) error {
 // anyAddress accepts any address, as long as the app's wallet schemes are not known.
 func anyAddress(string) bool { return true }
 
-// table are the entries by subject and by wallet id: an entry also applies to another address of its key, unless that has an entry of its own.
+// table are the entries by subject and by wallet id: an entry also applies to another address of its key, unless that has an entry
+// of its own.
 type table map[string]Entry
 
 // newTable returns a table. The error joins all faults of the list, each with the index of its entry and its key after prefix.
@@ -133,8 +135,8 @@ func newTable(prefix string, entries []Entry, known func(address string) bool) (
 // firstEntries are the indexes of the entries by their subjects.
 type firstEntries map[string]int
 
-// add returns the earlier entry of the same subject, if there is one. Accounts with one address on several Ethereum chains are different
-// contract wallets.
+// add returns the earlier entry of the same subject, if there is one. Accounts with one address on several Ethereum chains are
+// different contract wallets.
 func (f firstEntries) add(subs []string, i int) (earlier int, twice bool) {
 	bare, accounts := subs[0], "accounts of "+subs[0]
 	names, clashes := []string{bare}, []string{bare, accounts}

@@ -22,13 +22,13 @@ import (
 const (
 	// maxFile is the maximum size of subjects_file in bytes.
 	maxFile = 64 << 20
-	// settledAfter is the age from which on an unchanged time stamp means that the file has not changed: the time stamps of file systems
-	// have a limited precision.
+	// settledAfter is the age from which on an unchanged time stamp means that the file has not changed: the time stamps of file
+	// systems have a limited precision.
 	settledAfter = 2 * time.Second
 )
 
-// file is the Provider of subjects_file. It checks at each call whether the file has changed, and then reads it again. While the file has
-// errors, the last valid list is used.
+// file is the Provider of subjects_file. It checks at each call whether the file has changed, and then reads it again. While the
+// file has errors, the last valid list is used.
 type file struct {
 	path  string
 	known func(address string) bool
@@ -36,8 +36,8 @@ type file struct {
 
 	mu      sync.Mutex
 	table   table
-	seen    os.FileInfo // nil: could not be had
-	content []byte      // what was read last, good or not
+	seen    os.FileInfo // nil: the file could not be read
+	content []byte      // what was read last, valid or not
 	settled bool
 	fault   string // of the last reading, which has been logged
 }

@@ -25,7 +25,7 @@ const (
 	patience = 5 * time.Second
 	// maxReply is the maximum size of its reply in bytes.
 	maxReply = 64 << 10
-	// minSecret is the minimum length of claims_secret in characters.
+	// minSecret is the minimum length of claims_secret in bytes.
 	minSecret = 16
 )
 
@@ -57,7 +57,8 @@ type answer struct {
 	Blocked bool                       `json:"blocked"`
 }
 
-// CheckURL accepts https, and http for loopback hosts only, because the reply decides who is an operator.
+// CheckURL accepts https, and http for loopback hosts only, because the reply decides who is an operator. A URL needs a secret of
+// at least minSecret bytes.
 func CheckURL(text, secret string) error {
 	if text == "" {
 		return nil
@@ -92,7 +93,8 @@ func newRemote(rawURL, secret string) (*remote, error) {
 	}}, nil
 }
 
-// Claims implements Provider. An error that is not a refusal contains neither the URL's query nor the reply.
+// Claims implements Provider. An error that is not a refusal contains neither the URL's query nor the reply, except
+// for names of members in it.
 func (r *remote) Claims(ctx context.Context, subject store.Subject) (Claims, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -152,7 +154,7 @@ func readClaims(body io.Reader) (Claims, error) {
 	}
 	extra := make(map[string]any, len(a.Claims))
 	for name, value := range a.Claims {
-		extra[name] = value // as it was written: a number keeps its digits
+		extra[name] = value // unchanged: a number keeps its digits
 	}
 	if err := CheckFree(extra); err != nil {
 		return Claims{}, fmt.Errorf("claims_url: the answer: %w", err)
