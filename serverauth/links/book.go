@@ -20,8 +20,8 @@ import (
 // ErrLeft is returned for a wallet that was removed from its subject and not added to any since then.
 var ErrLeft = errors.New("links: the wallet has left its subject")
 
-// noneFor is how long a process assumes that a store without any link still has none. Adding a wallet delays sign-ins for longer than that, so that
-// all processes know of it.
+// noneFor is how long a process assumes that a store without any link still has none. After a wallet was added, sign-ins with its
+// previous marks are refused for longer than that (see endSessions), so that all processes know of it.
 const noneFor = 2 * time.Second
 
 // Book reads the links between wallets and subjects. It is safe for concurrent use.
@@ -30,7 +30,7 @@ type Book struct {
 	of   store.LinkStore
 	log  *slog.Logger
 
-	began time.Time    // of noneUntil
+	began time.Time    // the origin of none
 	none  atomic.Int64 // until when, in nanoseconds since began, there is no link
 	some  atomic.Bool  // there is one
 }
@@ -42,15 +42,15 @@ func NewBook(of store.LinkStore, secret func() []byte, log *slog.Logger) *Book {
 
 // Owner is the subject of a wallet at a sign-in.
 type Owner struct {
-	// Subject is the subject of the tokens: the wallet itself, or the subject to which it belongs, with the address, account and key of the
-	// wallet.
+	// Subject is the subject of the tokens: the wallet itself, or the subject to which it belongs, with the address, account and key
+	// of the wallet.
 	Subject store.Subject
 	// Mark is the Mark of the new session: if the wallet is added or removed at the same time, the session is refused by it.
 	Mark string
 }
 
-// Owner returns the subject of an authenticated wallet, or ErrLeft. It reads the store at most once, and not for a subject that is not a wallet.
-// fresh means that a store has refused the owner that was returned before.
+// Owner returns the subject of an authenticated wallet, or ErrLeft. It reads at most one row, and nothing for a subject that is not
+// a wallet. fresh means that a store has refused the owner that was returned before.
 func (b *Book) Owner(ctx context.Context, wallet store.Subject, fresh bool) (Owner, error) {
 	if b == nil || wallet.Kind != store.KindWallet {
 		return Owner{Subject: wallet}, nil
@@ -73,8 +73,8 @@ func (b *Book) Owner(ctx context.Context, wallet store.Subject, fresh bool) (Own
 	return Owner{Subject: wallet, Mark: markOf(row.Wallet.ID, row.LinkedAt)}, nil
 }
 
-// SubjectOf returns the subject with the name, or the subject of the wallet with the name. joined reports whether a wallet was added to that
-// subject.
+// SubjectOf returns the subject with the name, or the subject of the wallet with the name. joined reports whether a wallet was
+// added to that subject.
 func (b *Book) SubjectOf(ctx context.Context, name string) (subject string, joined bool, err error) {
 	if none, err := b.hasNone(ctx); err != nil || none {
 		return name, false, err
@@ -90,8 +90,8 @@ func (b *Book) SubjectOf(ctx context.Context, name string) (subject string, join
 	return row.Subject, true, nil
 }
 
-// Related returns further identifiers of the tokens of a subject or wallet with the name: the subject of the wallet, and the ids of all keys of that
-// subject.
+// Related returns further identifiers of the tokens of a subject or wallet with the name: the subject of the wallet, and the wallet
+// ids of that subject.
 func (b *Book) Related(ctx context.Context, name string) ([]string, error) {
 	subject, joined, err := b.SubjectOf(ctx, name)
 	if err != nil || !joined {
@@ -132,9 +132,9 @@ func (b *Book) hasNone(ctx context.Context) (bool, error) {
 type state int
 
 const (
-	unknown state = iota // it was never joined, nor was any to a subject of its name
-	belongs              // to the subject of its row
-	left                 // its subject; also where its row is not authentic, or was taken away
+	unknown state = iota // it was never added, and no wallet was added to a subject of its name
+	belongs              // it belongs to the subject of its row
+	left                 // it was removed; also if its row is not authentic, or is missing
 )
 
 // find returns the row of a wallet and its state. For a row that is not authentic it returns the version only.
@@ -174,7 +174,7 @@ func (b *Book) members(ctx context.Context, subject string) (members []store.Lin
 			members = append(members, row)
 			continue
 		}
-		b.forged(ctx, subject) // one of them is a copy in another's place
+		b.forged(ctx, subject) // one of the two rows is a copy
 		if members[other], _, err = b.find(ctx, row.Wallet.ID); err != nil {
 			return nil, err
 		}

@@ -17,9 +17,9 @@ type Joined struct {
 	Sessions int
 }
 
-// Join adds an authenticated wallet to the subject of a member. If it belongs to the subject already, nothing is changed. merge means that the
-// wallet's proof allows to end the wallet's sessions as a subject of its own. Join returns ErrLeft, ErrTaken, ErrSubjectExists or ErrTooMany if the
-// wallet cannot be added.
+// Join adds an authenticated wallet to the subject of a member. If it belongs to the subject already, nothing is changed. merge
+// means that the wallet's proof allows to end the wallet's sessions as a subject of its own. Join returns ErrLeft, ErrTaken,
+// ErrSubjectExists or ErrTooMany if the wallet cannot be added.
 func (r *Registrar) Join(ctx context.Context, by Member, wallet store.Subject, merge bool) (Joined, error) {
 	for range maxTries {
 		s, err := r.read(ctx, by)
@@ -33,7 +33,7 @@ func (r *Registrar) Join(ctx context.Context, by Member, wallet store.Subject, m
 		if err != nil {
 			return Joined{}, err
 		}
-		row := store.Link{Wallet: wallet, Subject: s.name, LinkedAt: max(r.c.Clock().UnixMilli(), was.LinkedAt+1)} // its own, for its marks
+		row := store.Link{Wallet: wallet, Subject: s.name, LinkedAt: max(r.c.Clock().UnixMilli(), was.LinkedAt+1)} // a new mark
 		changes := []store.LinkChange{r.replace(was, row)}
 		if wallet.ID != s.name {
 			changes = append(changes, r.guarded(s))
@@ -63,8 +63,8 @@ func member(s subject, wallet string) (store.Link, bool) {
 	return store.Link{}, false
 }
 
-// again is Join for a wallet that belongs to the subject already. An earlier Join may have been interrupted before it ended the wallet's own
-// sessions.
+// again is Join for a wallet that belongs to the subject already. An earlier Join may have been interrupted before it ended the
+// wallet's own sessions.
 func (r *Registrar) again(ctx context.Context, by Member, row store.Link) (joined Joined, err error) {
 	joined.Link = row
 	if row.Wallet.ID != row.Subject {
@@ -118,7 +118,7 @@ func (r *Registrar) mayEnd(ctx context.Context, name string, merge bool) error {
 			return fmt.Errorf("session store: %w", err)
 		}
 		for _, session := range page {
-			if session.Subject.ID == name { // and not that of another form of its key
+			if session.Subject.ID == name { // not a subject with another address of the same key
 				return ErrSubjectExists
 			}
 		}

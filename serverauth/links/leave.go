@@ -11,11 +11,11 @@ import (
 // Left is the result of Leave.
 type Left struct {
 	Link     store.Link
-	Sessions int // how many ended: those that the wallet began
+	Sessions int // number of ended sessions: those that the wallet began
 }
 
-// Leave removes a wallet from the subject of a member. id is its account (CAIP-10), its wallet id or its address, in any form that a sign-in accepts.
-// Leave returns ErrLeft, ErrNotFound, ErrAmbiguous or ErrLast if the wallet cannot be removed.
+// Leave removes a wallet from the subject of a member. id is its account (CAIP-10), its wallet id or its address, in any form that
+// a sign-in accepts. Leave returns ErrLeft, ErrNotFound, ErrAmbiguous or ErrLast if the wallet cannot be removed.
 func (r *Registrar) Leave(ctx context.Context, by Member, id string) (Left, error) {
 	name := nameOf(id)
 	cause := revocation.Cause{By: by.Subject, Reason: "wallet left"}
@@ -52,8 +52,8 @@ func (r *Registrar) Leave(ctx context.Context, by Member, id string) (Left, erro
 	return Left{}, errContended
 }
 
-// leftBefore is Leave for a wallet that does not belong to the subject. If it was removed before, it repeats the steps that may have been
-// interrupted.
+// leftBefore is Leave for a wallet that does not belong to the subject. If it was removed before, it repeats the steps that may
+// have been interrupted.
 func (r *Registrar) leftBefore(ctx context.Context, s subject, name walletName, cause revocation.Cause) error {
 	for _, row := range s.all {
 		if _, err := name.among([]store.Link{row}); err == nil && row.LeftAt != 0 {

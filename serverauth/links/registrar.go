@@ -11,7 +11,8 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-// Registrar adds wallets to subjects and removes them. Each change is atomic: of concurrent changes that contradict each other one is made.
+// Registrar adds wallets to subjects and removes them. Each change is atomic: of concurrent changes that contradict each other one
+// is made.
 type Registrar struct {
 	c RegistrarConfig
 }
@@ -19,7 +20,7 @@ type Registrar struct {
 // RegistrarConfig configures a [Registrar].
 type RegistrarConfig struct {
 	Book     *Book
-	Sessions store.SessionStore // whose rows are authenticated
+	Sessions store.SessionStore // one that authenticates its rows
 	Revoker  Revoker
 	Skew     time.Duration // by which clocks may differ
 	Clock    app.Clock     // nil: time.Now
@@ -42,7 +43,7 @@ func (r *Registrar) Book() *Book { return r.c.Book }
 // Member is the wallet and session of a user who asks for a change.
 type Member struct {
 	Subject string
-	Wallet  store.Subject // as it is alone
+	Wallet  store.Subject // as a subject of its own, see Alone
 	Since   int64         // when it signed in, in Unix milliseconds
 }
 
@@ -54,7 +55,7 @@ func MemberOf(row store.Session) Member {
 const (
 	// maxWallets is the maximum number of wallets of a subject, including removed ones.
 	maxWallets = 100
-	// maxTries is how often a change is tried again after a concurrent change.
+	// maxTries is how often a change is tried if there are concurrent changes.
 	maxTries = 100
 )
 
@@ -62,7 +63,8 @@ const (
 var (
 	// ErrTaken means that the wallet belongs to another subject.
 	ErrTaken = errors.New("links: the wallet belongs to another subject")
-	// ErrSubjectExists means that the wallet is a subject of its own, and the proof does not allow a merge or that subject has further wallets.
+	// ErrSubjectExists means that the wallet is a subject of its own, and the proof does not allow a merge or that subject has further
+	// wallets.
 	ErrSubjectExists = errors.New("links: the wallet is a subject of its own")
 	// ErrLast means that the wallet is the last one: a subject without a wallet could not sign in any more.
 	ErrLast = errors.New("links: the last wallet of a subject cannot be taken away")
@@ -74,23 +76,24 @@ var (
 	ErrTooMany = errors.New("links: the subject has too many wallets")
 )
 
-// Wallets returns the wallets of a subject, the oldest first. A wallet without links is listed since its sign-in.
+// Wallets returns the wallets of a subject, the oldest first. A wallet without a link is returned as one that was added at its
+// sign-in.
 func (r *Registrar) Wallets(ctx context.Context, by Member) ([]store.Link, error) {
 	s, err := r.read(ctx, by)
 	return s.active, err
 }
 
-// subject is a subject at a moment, as one of its members sees it.
+// subject is a subject with its wallets, as read for one of them.
 type subject struct {
 	name   string
-	guard  store.Link // the row of the wallet that named it, which every change of its wallets replaces
+	guard  store.Link // the row of the wallet after which the subject is named; every change of its wallets replaces it
 	state  state      // of that wallet
 	all    []store.Link
 	active []store.Link
 }
 
-// read reads the subject of a member, or returns ErrLeft for one that is none. The guard comes first: what is read after it
-// is still so when the guard is replaced.
+// read reads the subject of a member. It returns ErrLeft if the member's wallet does not belong to it. The guard is read first: if
+// the guard can be replaced later, the rows have not changed since.
 func (r *Registrar) read(ctx context.Context, by Member) (s subject, err error) {
 	s.name = by.Subject
 	if s.guard, s.state, err = r.c.Book.find(ctx, s.name); err != nil {
@@ -112,8 +115,8 @@ func (r *Registrar) read(ctx context.Context, by Member) (s subject, err error) 
 	return s, ErrLeft
 }
 
-// guarded is the change of the guard that goes with a change of the subject's wallets. The first one writes down the wallet
-// that named the subject; one whose row cannot be trusted has left.
+// guarded returns the change of the guard that belongs to every change of another wallet of the subject. The first one adds the row
+// of the wallet after which the subject is named. If the row of that wallet is not authentic, the wallet counts as removed.
 func (r *Registrar) guarded(s subject) store.LinkChange {
 	row := s.guard
 	switch {
@@ -125,12 +128,12 @@ func (r *Registrar) guarded(s subject) store.LinkChange {
 	return r.replace(s.guard, row)
 }
 
-// replace is the change of a row.
+// replace returns the change from one row to another.
 func (r *Registrar) replace(was, row store.Link) store.LinkChange {
 	return store.LinkChange{Row: r.c.Book.seal(row), Was: was.Version}
 }
 
-// change makes changes and tells whether no other came first.
+// change makes changes. It reports false, and changes nothing, if a concurrent change came first.
 func (r *Registrar) change(ctx context.Context, changes ...store.LinkChange) (bool, error) {
 	done, err := r.c.Book.of.Change(ctx, changes)
 	if err != nil {
@@ -142,13 +145,13 @@ func (r *Registrar) change(ctx context.Context, changes ...store.LinkChange) (bo
 
 var errContended = errors.New("links: the subject changes again and again")
 
-// sessionPage is how many sessions are read at once.
+// sessionPage is the number of sessions that are read at once.
 const sessionPage = 200
 
-// endSessions ends the sessions that a wallet began for a subject, and has those refused that are just being begun by
-// whoever does not know of the change yet.
+// endSessions ends the sessions that a wallet began for a subject. Sign-ins in processes that do not know of the change yet are
+// refused.
 func (r *Registrar) endSessions(ctx context.Context, row store.Link, cause revocation.Cause) (ended int, err error) {
-	ctx = context.WithoutCancel(ctx) // the change is made
+	ctx = context.WithoutCancel(ctx) // the change was made: finish even if the client disconnects
 	until := r.c.Clock().Add(r.c.Skew + noneFor + time.Second)
 	marks := []string{markOf(row.Wallet.ID, 0), markOf(row.Wallet.ID, row.LinkedAt)}
 	if _, err := r.c.Sessions.EndSubject(ctx, marks, until.UnixMilli()); err != nil {
@@ -177,7 +180,7 @@ func (r *Registrar) endSessions(ctx context.Context, row store.Link, cause revoc
 	}
 }
 
-// began tells whether the wallet of a row began a session of the row's subject.
+// began reports whether the wallet of a row began a session of the row's subject.
 func began(session store.Session, row store.Link) bool {
 	u := session.Subject
 	return u.Kind == store.KindWallet && u.ID == row.Subject && Alone(u).ID == row.Wallet.ID
