@@ -8,26 +8,26 @@ import (
 	"github.com/picoauth/picoauth/serverauth/internal/ratelimit"
 )
 
-// clientsInAll is how many clients may use up what is theirs at the same time.
+// clientsInAll is the limit of all clients together, as a multiple of the limit of one client.
 const clientsInAll = 20
 
-// The halves of what all clients together may ask.
+// The two halves of the limit of all clients together.
 var (
 	anybodys = ratelimit.Key{Holder: "anybody", Endpoint: "ethereum"}
 	holders  = ratelimit.Key{Holder: "holders of a session", Endpoint: "ethereum"}
 )
 
-// LimitError means that a question was not asked, since there were too many.
+// LimitError means that a chain was not called because there were too many calls.
 type LimitError struct {
 	RetryAfter time.Duration
-	Client     bool // of this client; else of all
+	Client     bool // the limit of this client is used up; false: that of all clients
 }
 
 func (e *LimitError) Error() string {
 	return fmt.Sprintf("contract: too many calls, again in %s", e.RetryAfter)
 }
 
-// budget is how often chains are asked.
+// budget limits the calls to chains.
 type budget struct {
 	client *ratelimit.Limiter
 	halves *ratelimit.Limiter
@@ -37,8 +37,8 @@ func newBudget(perMinute int, now app.Clock) budget {
 	return budget{client: ratelimit.New(perMinute, now), halves: ratelimit.New(perMinute*clientsInAll/2, now)}
 }
 
-// take takes a call of a client, or returns a *LimitError and takes nothing. holds tells whether the wallet has a live
-// session; it is asked only where that matters.
+// take counts a call of a client, or returns a *LimitError and counts nothing. holds reports whether the wallet has a live
+// session; it is called only if the first half is used up.
 func (b budget) take(client string, holds func() bool) error {
 	own := ratelimit.Key{Client: ratelimit.Network(client), Endpoint: "ethereum"}
 	if wait, ok := b.client.Allow(own); !ok {

@@ -1,5 +1,5 @@
-// Package contract asks chains about contract wallets within a budget: each question costs money.
+// Package contract verifies signatures of contract wallets with calls to their chains, within a limit: each call costs money.
 //
-// Of all calls a half is for whoever asks first, the other for wallets that have a live session, so that junk locks none of
-// them out. The same question is asked once at a time, however many wait for its answer.
+// One half of all calls is for any request, the other half for wallets that have a live session, so that a flood of requests
+// cannot lock them out. Concurrent equal questions share one call.
 package contract

@@ -21,13 +21,13 @@ import (
 	"github.com/picoauth/picoauth/serverauth/wallet/onchain"
 )
 
-// maxSignature is the longest signature in bytes that a chain is asked about.
+// maxSignature is the maximum size in bytes of a signature; a longer one is invalid without a call.
 const maxSignature = 16 << 10
 
-// patience bounds a question to all ends of a chain, each of which has five seconds.
+// patience is the time-out for all endpoints of a chain together; each one has a time-out of 5 s.
 const patience = 20 * time.Second
 
-// Outcomes of a question, as they are counted.
+// Outcomes of a question, for Config.Count.
 const (
 	Accepted      = "accepted"
 	Refused       = "refused"
@@ -36,18 +36,18 @@ const (
 	AllLimited    = "all_limited"
 )
 
-// Config is what Wallets are made of.
+// Config configures [Wallets].
 type Config struct {
 	Ends           []onchain.End
 	CallsPerMinute int // of one client
-	// Count is told of every question, by the CAIP-2 id of its chain.
+	// Count is called for every call and every one refused by a limit, with the CAIP-2 id of the chain.
 	Count     func(chain, outcome string)
-	Transport http.RoundTripper // nil: one that fits
+	Transport http.RoundTripper // nil: the default of package onchain
 	Clock     app.Clock         // nil: time.Now
 	Log       *slog.Logger
 }
 
-// Wallets asks about contract wallets. It is safe for concurrent use; nil knows no chain.
+// Wallets verifies signatures of contract wallets. It is safe for concurrent use. For nil, Has returns false.
 type Wallets struct {
 	c        Config
 	verifier *onchain.Verifier
@@ -56,13 +56,14 @@ type Wallets struct {
 	faults   loglimit.Limit
 }
 
-// New returns Wallets that ask the given ends.
+// New returns Wallets that call the configured endpoints.
 func New(c Config) *Wallets {
 	c.Clock = app.ClockOr(c.Clock)
 	return &Wallets{c: c, verifier: onchain.NewVerifier(c.Ends, c.Transport), budget: newBudget(c.CallsPerMinute, c.Clock)}
 }
 
-// Check asks all ends for their chains. It returns an error for one of another chain, and warns of one that is away.
+// Check verifies the chains of all endpoints. It returns an error for an endpoint of another chain, and logs a warning for one that
+// does not answer.
 func (w *Wallets) Check(ctx context.Context) error {
 	err := w.verifier.Check(ctx)
 	if errors.Is(err, onchain.ErrOtherChain) {
@@ -85,18 +86,18 @@ func numberOf(chain wallet.ChainID) (uint64, bool) {
 	return number, err == nil && chain.Namespace == wallet.NamespaceEthereum
 }
 
-// Question asks whether the contract of an account accepts what somebody signed.
+// Question asks whether the contract of an account accepts a signature.
 type Question struct {
 	Chain   wallet.ChainID // of Ethereum
 	Address wallet.EthereumAddress
 	Proof   store.WalletProof
-	Client  string // the IP address that asks
-	// Holds tells whether the wallet has a live session.
+	Client  string // the IP address of the client
+	// Holds reports whether the wallet has a live session.
 	Holds func() bool
 }
 
-// IsValid asks the chain of the account, without the seat of the request that ctx belongs to. An error means that nothing is
-// known: onchain.ErrUnavailable, or a *LimitError.
+// IsValid asks the chain of the account. Meanwhile the request that ctx belongs to leaves its seat, see cores.Outside. An error
+// means that the answer is unknown: onchain.ErrUnavailable, a *LimitError, or that all seats are taken afterwards.
 func (w *Wallets) IsValid(ctx context.Context, q Question) (valid bool, err error) {
 	if !w.Has(q.Chain) {
 		return false, fmt.Errorf("%w: %s is not configured", onchain.ErrUnavailable, q.Chain)
@@ -112,7 +113,7 @@ func (w *Wallets) IsValid(ctx context.Context, q Question) (valid bool, err erro
 	return valid, err
 }
 
-// ask asks, whoever hangs up meanwhile: others may wait for the answer too.
+// ask calls the chain within the limits. Its ctx does not end if a client disconnects, because others may wait for the same answer.
 func (w *Wallets) ask(ctx context.Context, q Question) (valid bool, err error) {
 	ctx, span := app.StartSpan(ctx, "chain.ask")
 	defer func() { app.EndSpan(span, err) }()
@@ -146,7 +147,7 @@ func limitedOutcome(err error) string {
 	return AllLimited
 }
 
-// key is the same for the same question.
+// key returns the same text for questions about the same account, message and signature.
 func (q Question) key() string {
 	h := sha256.New()
 	for _, text := range []string{q.Chain.String(), q.Address.String(), q.Proof.Message, q.Proof.Signature} {

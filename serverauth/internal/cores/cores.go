@@ -1,4 +1,4 @@
-// Package cores shares the machine's cores among what computes for long.
+// Package cores limits concurrent requests and expensive computations to what the cores of the machine can do.
 package cores
 
 import (
@@ -6,13 +6,13 @@ import (
 	"runtime"
 )
 
-// Cores lets as many goroutines compute at once as there are cores, first come, first served.
+// Cores lets as many goroutines compute at once as there are cores, in the order in which they came.
 type Cores chan struct{}
 
-// New returns as many as there are.
+// New returns Cores for GOMAXPROCS goroutines.
 func New() Cores { return make(Cores, runtime.GOMAXPROCS(0)) }
 
-// Compute runs work on a core. Its error is that of a context that ended before there was one.
+// Compute waits for a core and runs work. It returns the context's error if ctx ends while it waits; work has not run then.
 func (c Cores) Compute(ctx context.Context, work func()) error {
 	select {
 	case c <- struct{}{}:

@@ -5,10 +5,10 @@ import (
 	"context"
 )
 
-// Seats are the places of requests that are under way.
+// Seats limits the number of requests that are processed at once: the capacity of the channel.
 type Seats chan struct{}
 
-// seat is one of them. A request leaves it while it waits for another server.
+// seat is the seat of one request, which leaves it while it waits for another server.
 type seat struct {
 	seats Seats
 	full  error
@@ -17,7 +17,8 @@ type seat struct {
 
 type seatInContext struct{}
 
-// Enter takes a seat for the request that ctx belongs to, or returns full. leave must be called.
+// Enter takes a seat for the request that ctx belongs to, or returns the error full at once if there is none. The caller must call
+// leave unless there is an error.
 func (s Seats) Enter(ctx context.Context, full error) (seated context.Context, leave func(), err error) {
 	own := &seat{seats: s, full: full}
 	if err := own.take(); err != nil {
@@ -26,8 +27,8 @@ func (s Seats) Enter(ctx context.Context, full error) (seated context.Context, l
 	return context.WithValue(ctx, seatInContext{}, own), own.leave, nil
 }
 
-// Outside runs what waits for another server without the seat of the request, and takes one again. Its error is that of
-// wait, or that there was no seat then.
+// Outside leaves the seat of the request, runs wait, which waits for another server, and takes a seat again. It returns the error
+// of wait, or that of Enter if there is no seat then.
 func Outside(ctx context.Context, wait func() error) error {
 	own, _ := ctx.Value(seatInContext{}).(*seat)
 	if own == nil || !own.held {

@@ -1,4 +1,4 @@
-// Package mac authenticates what the issuer makes and reads back itself: nonces, refresh tokens and the rows of a store.
+// Package mac authenticates data that the issuer both writes and verifies: nonces, refresh tokens and the rows of a store.
 package mac
 
 import (
@@ -9,14 +9,14 @@ import (
 	"sync"
 )
 
-// MACs computes HMAC-SHA-256 (RFC 2104), without an allocation. It asks for its key at every use, since a key that is kept
-// in a store is another one after the store was emptied or an old copy of it was put back. It is safe for concurrent use.
+// MACs computes HMAC-SHA-256 (RFC 2104), usually without an allocation. It gets its key at every use, because a key in a store
+// changes if the store is emptied or an older copy of it is restored. It is safe for concurrent use.
 type MACs struct {
 	key  func() []byte
 	pool sync.Pool // of *macState
 }
 
-// macState has the input and the output of a hash beside it: handed to a hash from elsewhere, both would be allocated.
+// macState contains a hash with its input and output, so that a call does not allocate them.
 type macState struct {
 	key   []byte
 	hash  hash.Hash
@@ -24,15 +24,15 @@ type macState struct {
 	sum   [sha256.Size]byte
 }
 
-// New returns the MACs under a key, which it asks for at every use.
+// New returns MACs with a key. It calls key for every use.
 func New(key func() []byte) *MACs {
 	return &MACs{key: key, pool: sync.Pool{New: func() any { return &macState{} }}}
 }
 
-// Fixed is the source of a key that never changes.
+// Fixed returns a function that always returns the given key.
 func Fixed(key []byte) func() []byte { return func() []byte { return key } }
 
-// Of returns the MAC of two texts, one after the other.
+// Of returns the MAC of two texts, concatenated.
 func (m *MACs) Of(first []byte, second string) [sha256.Size]byte {
 	s := m.pool.Get().(*macState)
 	defer m.pool.Put(s)

@@ -8,12 +8,12 @@ import (
 	"sync/atomic"
 )
 
-// Row authenticates the rows of one kind that give authority, such as sessions: whoever can write to the database but
-// does not know the issuer's secrets can remove such a row, and can neither make nor change one. Each kind of row has a
-// purpose of its own, from which its key is derived (HKDF, RFC 5869), so that no row passes for one of another kind.
+// Row authenticates the rows of one kind that give rights, such as sessions. Somebody who can write to the database but does not
+// know the issuer's secret can remove such a row, but cannot create or change one. The key is derived (HKDF, RFC 5869) from the
+// secret and the purpose of the kind, so that a row is not valid as one of another kind.
 type Row struct{ macs *MACs }
 
-// NewRow returns the MACs of a purpose, 1 or more words. The secret is asked for at every use.
+// NewRow returns the MACs for a purpose, such as "session". It calls secret for every use.
 func NewRow(secret func() []byte, purpose string) Row {
 	var last atomic.Pointer[rowKey]
 	return Row{New(func() []byte {
@@ -33,7 +33,7 @@ type rowKey struct{ secret, derived []byte }
 func deriveRowKey(secret []byte, purpose string) []byte {
 	key, err := hkdf.Key(sha256.New, secret, nil, "picoauth row: "+purpose, sha256.Size)
 	if err != nil {
-		panic("serverauth: " + err.Error()) // of a length or a hash that HKDF does not take
+		panic("serverauth: " + err.Error()) // impossible: the length and the hash are constants
 	}
 	return key
 }
@@ -41,8 +41,8 @@ func deriveRowKey(secret []byte, purpose string) []byte {
 // Of returns the HMAC-SHA-256 of a row's fields.
 func (m Row) Of(fields Fields) [sha256.Size]byte { return m.macs.Of(fields, "") }
 
-// Fields is the encoding of a row that its MAC is made over. Texts are length-prefixed and numbers are varints, so
-// that two different rows of a kind never encode alike. The order and the number of the fields are those of the kind.
+// Fields is the encoding of a row for its MAC. Texts are length-prefixed and numbers are varints, so that two different rows of
+// a kind never encode alike. Each kind has a fixed number and order of fields.
 type Fields []byte
 
 // Texts appends texts.
@@ -61,8 +61,8 @@ func (f Fields) Numbers(all ...int64) Fields {
 	return f
 }
 
-// Optional appends a field that not every row of a kind has, with its name; nothing where it is empty. Such fields stand
-// behind all others, in an order of their own.
+// Optional appends the name and the value of a field that not every row of a kind has; nothing if the value is empty. Such fields
+// come after all others, in a fixed order.
 func (f Fields) Optional(name, value string) Fields {
 	if value == "" {
 		return f

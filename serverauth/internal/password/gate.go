@@ -6,26 +6,27 @@ import (
 	"runtime"
 )
 
-// ErrBusy is returned when too many password hashes wait already.
+// ErrBusy is returned if too many password checks wait already.
 var ErrBusy = errors.New("too many passwords are checked at once")
 
 const maxWaiting = 16
 
-// maxHashes is how many run at once: on half of the cores, for one hash may take several.
+// maxHashes returns how many hashes may run at once: half the number of cores, because one hash may use several.
 func maxHashes() int { return max(1, runtime.GOMAXPROCS(0)/2) }
 
-// Gate lets few password hashes run at once and few more wait, since each may take much memory.
+// Gate limits how many password hashes run at once (half the number of cores) and how many wait (16), because each may use much
+// memory.
 type Gate struct {
 	running, waiting chan struct{}
 }
 
-// NewGate returns a gate that nobody is in.
+// NewGate returns a gate.
 func NewGate() Gate {
 	running := maxHashes()
 	return Gate{running: make(chan struct{}, running), waiting: make(chan struct{}, running+maxWaiting)}
 }
 
-// Enter waits for a place and returns the function that gives it back.
+// Enter waits until a hash may run; the caller must call leave after it. The error is ErrBusy, or that of ctx if it ends.
 func (g Gate) Enter(ctx context.Context) (leave func(), err error) {
 	select {
 	case g.waiting <- struct{}{}:

@@ -1,4 +1,4 @@
-// Package password checks passwords and client secrets that the configuration holds, as plain text or as a hash (a PHC string).
+// Package password checks passwords and client secrets against the configured ones: plain text, or an argon2id or bcrypt hash.
 package password
 
 import (
@@ -13,24 +13,25 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// Bounds of a PHC string's parameters: below they would protect nothing, above one login would exhaust the server.
+// Limits of the parameters of a hash: with smaller ones it is invalid, with larger ones one login would overload the server.
 const (
-	minArgonMemory = 8           // KiB a thread, RFC 9106 section 3.1
+	minArgonMemory = 8           // KiB per thread (RFC 9106, section 3.1)
 	maxArgonMemory = 1024 * 1024 // KiB: 1 GiB
 	maxArgonTime   = 64
 	maxBcryptCost  = 16
 )
 
-// Check tells whether a password is the right one, in a time that does not depend on either.
+// Check reports whether a password is the right one. Its running time does not reveal the right one.
 type Check func(password string) bool
 
-// ErrHash is returned for what begins with $ and cannot be used as a hash.
+// ErrHash is returned for a text that begins with $ and is not a valid hash.
 var ErrHash = errors.New("begins with $ and is no valid argon2id or bcrypt string")
 
-// IsHash tells whether a configured password is meant as a hash, and not as the password itself.
+// IsHash reports whether a configured password is a hash (it begins with $) and not the password itself.
 func IsHash(configured string) bool { return strings.HasPrefix(configured, "$") }
 
-// New reads a configured password: an argon2id or bcrypt hash, or plain text. It returns ErrHash for any other hash.
+// New reads a configured password: an argon2id or bcrypt hash, or plain text. It returns ErrHash for an invalid or any
+// other hash.
 func New(configured string) (Check, error) {
 	switch {
 	case strings.HasPrefix(configured, "$argon2id$"):
@@ -62,7 +63,7 @@ func bcryptCheck(configured string) (Check, error) {
 	}, nil
 }
 
-// argon2idCheck reads $argon2id$v=19$m=65536,t=3,p=4$salt$hash, base64 without padding.
+// argon2idCheck parses a PHC string, $argon2id$v=19$m=65536,t=3,p=4$salt$hash, with base64 without padding.
 func argon2idCheck(configured string) (Check, error) {
 	part := strings.Split(configured, "$")
 	if len(part) != 6 || part[2] != fmt.Sprintf("v=%d", argon2.Version) {

@@ -1,4 +1,4 @@
-// Package private tells whether files and folders are this user's alone to change.
+// Package private checks that other users cannot change files and folders.
 package private
 
 import (
@@ -8,11 +8,11 @@ import (
 
 const (
 	forOthers = 0o077 // permission bits of group and others
-	othersMay = 0o022 // … to write
+	othersMay = 0o022 // permission bits to write
 )
 
-// Check returns an error, with the name, for a file or folder that another user owns or may write. The superuser's is as good as
-// one's own, since nothing is kept from him. Where permissions are no bits, as on Windows, it checks nothing.
+// Check returns an error, with the path, for a file or folder that another user owns or can write to. The superuser may own it,
+// because it has access anyway. On systems without Unix permissions, such as Windows, Check accepts every existing one.
 func Check(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -21,8 +21,8 @@ func Check(path string) error {
 	return CheckInfo(path, info)
 }
 
-// Folder makes a folder private, or checks the one that is there: an empty one of this user's own is made private too. It tells whether
-// other users can list it.
+// Folder creates a folder with mode 0700, or checks the existing one as Check does. An empty one gets mode 0700 if possible.
+// listable reports whether other users have any permission on it.
 func Folder(path string) (listable bool, err error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return false, err
@@ -47,7 +47,7 @@ func Folder(path string) (listable bool, err error) {
 	return true, CheckInfo(path, info)
 }
 
-// CheckInfo is Check of what is known about a file already.
+// CheckInfo is Check for the given information about a file.
 func CheckInfo(path string, info os.FileInfo) error {
 	owner, known := ownerOf(info)
 	switch {
@@ -62,13 +62,13 @@ func CheckInfo(path string, info os.FileInfo) error {
 	return nil
 }
 
-// Readable tells whether other users may read a file or list a folder.
+// Readable reports whether other users have any permission on a file or folder.
 func Readable(info os.FileInfo) bool {
 	_, known := ownerOf(info)
 	return known && info.Mode().Perm()&forOthers != 0
 }
 
-// Tighten makes a file this user's alone, and tells whether others could read it before.
+// Tighten gives a file mode 0600 if other users have any permission on it, and reports whether they had one.
 func Tighten(path string) (was bool, err error) {
 	info, err := os.Stat(path)
 	if err != nil || !Readable(info) {

@@ -1,4 +1,4 @@
-// Package ratelimit counts requests by who sends them.
+// Package ratelimit limits the requests of each client.
 package ratelimit
 
 import (
@@ -12,20 +12,20 @@ import (
 
 const (
 	shards   = 64
-	capacity = 1 << 16 // buckets in all, about 100 bytes each
-	// clientsPerSite is how many IPv6 clients, each a /64, the /48 around them may be.
+	capacity = 1 << 16 // maximum number of buckets, besides shared ones; about 100 bytes each
+	// clientsPerSite is the limit of an IPv6 /48, as a multiple of the limit of one client, which is a /64.
 	clientsPerSite = 16
 )
 
-// Key names a bucket: whose requests it counts, and at which endpoint.
+// Key is the key of a bucket: the client whose requests it counts, and the endpoint.
 type Key struct {
-	Client   netip.Addr // an IPv4 address, or the first of a network; zero: what has no address, or found no room
+	Client   netip.Addr // an IPv4 address, or the first one of an IPv6 network; zero: no address, or the shared bucket
 	Site     bool       // the network is a /48, not a /64
-	Holder   string     // a session, or a word for the fleet secret, that it was proved to hold; or the OAuth client that it says it is
+	Holder   string     // a proved session, a claimed OAuth client_id, a host, or a fixed name; empty: none
 	Endpoint string
 }
 
-// siteOf returns the key of the /48 around an IPv6 client.
+// siteOf returns the key of the /48 that contains an IPv6 client; false for other keys.
 func (k Key) siteOf() (site Key, ok bool) {
 	if !k.Client.Is6() || k.Holder != "" {
 		return Key{}, false
@@ -34,7 +34,8 @@ func (k Key) siteOf() (site Key, ok bool) {
 	return Key{Client: prefix.Addr(), Site: true, Endpoint: k.Endpoint}, err == nil
 }
 
-// Network is what one client counts as: an IPv4 address, or the /64 of an IPv6 address.
+// Network returns the network that counts as one client: an IPv4 address, or the first address of an IPv6 /64. It is the zero Addr
+// for a text that is not an IP address.
 func Network(client string) netip.Addr {
 	addr, err := netip.ParseAddr(client)
 	if err != nil {
@@ -51,12 +52,12 @@ func Network(client string) netip.Addr {
 	return prefix.Addr()
 }
 
-// Limiter has one token bucket for each key, which holds the minute's amount and refills evenly (the generic cell
-// rate algorithm: a bucket is the one instant at which it will be full). Their number is bounded: when a shard is full
-// of buckets in use, keys that are not in it share one bucket an endpoint.
+// Limiter has one token bucket for each key, which holds the requests of one minute and refills evenly (the generic cell rate
+// algorithm: a bucket is stored as the time at which it will be full). The number of buckets is limited: if a shard is full of
+// buckets in use, its other keys share one bucket per endpoint.
 type Limiter struct {
 	now    app.Clock
-	period time.Duration // of one request
+	period time.Duration // in which a bucket refills by one request
 	burst  time.Duration
 	seed   maphash.Seed
 	shards [shards]shard
@@ -68,7 +69,7 @@ type shard struct {
 	pruned int64
 }
 
-// New returns a limiter of perMinute requests; 0 limits nothing.
+// New returns a limiter of perMinute requests per minute; for 0 it returns nil, which limits nothing.
 func New(perMinute int, now app.Clock) *Limiter {
 	if perMinute == 0 {
 		return nil
@@ -80,8 +81,8 @@ func New(perMinute int, now app.Clock) *Limiter {
 	return l
 }
 
-// Allow takes one request from the bucket, and of an IPv6 client also from that of its /48, or says after how long to
-// come again. What it refuses takes nothing.
+// Allow takes one request from the bucket of a key, and for an IPv6 client also from that of its /48. If one is empty, it takes
+// nothing and returns the time until the next request is allowed.
 func (l *Limiter) Allow(k Key) (retryAfter time.Duration, ok bool) {
 	if l == nil {
 		return 0, true
@@ -97,7 +98,7 @@ func (l *Limiter) Allow(k Key) (retryAfter time.Duration, ok bool) {
 	return retryAfter, ok
 }
 
-// GiveBack undoes an Allow.
+// GiveBack returns the request that a successful Allow took.
 func (l *Limiter) GiveBack(k Key) {
 	if l == nil {
 		return
@@ -108,11 +109,11 @@ func (l *Limiter) GiveBack(k Key) {
 	}
 }
 
-// Now is the time by the limiter's clock.
+// Now returns the time of the limiter's clock.
 func (l *Limiter) Now() time.Time { return l.now() }
 
-// IsEmpty tells whether Allow would refuse for what this very key has used up, and after how long no more. It takes nothing,
-// and what is used up by those for whom there was no room does not count.
+// IsEmpty reports whether the bucket of this key alone is empty, and for how long. It takes nothing. It does not look at the
+// shared bucket or that of the /48.
 func (l *Limiter) IsEmpty(k Key) (retryAfter time.Duration, empty bool) {
 	if l == nil {
 		return 0, false
@@ -133,7 +134,7 @@ func (l *Limiter) take(k Key) (retryAfter time.Duration, ok bool) {
 	if !shard.holds(k, now) {
 		k = k.shared()
 	}
-	full := min(max(shard.full[k], now), now+int64(l.burst)) + int64(l.cost(k)) // a clock that was set back locks nobody out for longer
+	full := min(max(shard.full[k], now), now+int64(l.burst)) + int64(l.cost(k)) // full in a minute, even if the clock was set back
 	if late := full - now - int64(l.burst); late > 0 {
 		return time.Duration(late), false
 	}
@@ -164,16 +165,16 @@ func (l *Limiter) cost(k Key) time.Duration {
 	return l.period
 }
 
-// shared is the key of those for whom there is no room.
+// shared returns the key of the bucket that keys share if their shard is full.
 func (k Key) shared() Key { return Key{Site: k.Site, Endpoint: k.Endpoint} }
 
-// holds reports whether there is a bucket of this key, or room for one.
+// holds reports whether the shard has a bucket of the key, or room for one.
 func (s *shard) holds(k Key, now int64) bool {
 	_, known := s.full[k]
 	return known || len(s.full) < capacity/shards || s.prune(now)
 }
 
-// prune drops the buckets that are full again, at most once a second, and reports whether there is room.
+// prune removes the buckets that are full again, at most once per second, and reports whether there is room.
 func (s *shard) prune(now int64) bool {
 	if now-s.pruned >= int64(time.Second) {
 		s.pruned = now

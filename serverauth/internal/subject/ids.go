@@ -1,4 +1,4 @@
-// Package subject knows the forms in which people type whom a token is about.
+// Package subject converts the forms in which users write the subject of a token.
 package subject
 
 import (
@@ -8,10 +8,10 @@ import (
 	"github.com/picoauth/picoauth/serverauth/wallet"
 )
 
-// IDs returns what the tokens of a subject may be known by, however the subject was typed: first its canonical
-// form, then its wallet id where the address holds the key, and its account where it was typed as one of Ethereum: that is the
-// subject of a contract wallet. An e-mail, and 40 hex digits, which may also name a fleet
-// session, stay among them as they were typed. Nothing is returned for white space.
+// IDs returns the identifiers that tokens of a subject may have, for any form of the subject. The canonical form is the first. The
+// others, sorted, are the wallet id if the address contains the key, the account if typed is an Ethereum account (the subject of
+// a contract wallet), and typed itself if it is an e-mail or 40 hex digits without 0x, which may also be the subject of a fleet
+// session. The result is empty for white space.
 func IDs(adminEmail, typed string) []string {
 	typed = strings.TrimSpace(typed)
 	if typed == "" {
@@ -36,8 +36,7 @@ func IDs(adminEmail, typed string) []string {
 	return slices.Compact(ids)
 }
 
-// Account returns the CAIP-10 account of Ethereum that was typed, also as a did:pkh, in the form that is a contract wallet's
-// subject, and nothing for anything else.
+// Account returns an Ethereum account (CAIP-10 or did:pkh) in the form of a contract wallet's subject; "" for anything else.
 func Account(typed string) string { return accountOf(wallet.ReadAddress(typed)) }
 
 func accountOf(address wallet.Address) string {
@@ -47,7 +46,7 @@ func accountOf(address wallet.Address) string {
 	return address.Account()
 }
 
-// WithPrefix returns a typed address without the white space around it, and an Ethereum address with its 0x.
+// WithPrefix returns an address without the white space around it, and adds 0x to an Ethereum address of 40 hex digits.
 func WithPrefix(typed string) string {
 	typed = strings.TrimSpace(typed)
 	if len(typed) == 40 && wallet.ReadAddress("0x"+typed).Kind() == wallet.Ethereum {
@@ -56,5 +55,5 @@ func WithPrefix(typed string) string {
 	return typed
 }
 
-// NormalEmail returns an e-mail as e-mails are compared.
+// NormalEmail returns an e-mail in the form for comparisons: lower case, without white space around it.
 func NormalEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
