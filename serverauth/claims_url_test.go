@@ -189,7 +189,7 @@ func TestClaimsURLMustBeSafe(t *testing.T) {
 		{"https://user:password@directory.internal/", claimsSecret, "claims_url: must be"},
 		{"https://directory.internal/claims#x", claimsSecret, "claims_url: must be"},
 		{"https://directory.internal/claims", "", "claims_secret: must have 16 characters"},
-		{"https://directory.internal/claims", "short", "claims_secret: must have 16 characters"},
+		{"https://directory.internal/claims", "short", "claims_secret: must have 16 characters at least where claims_url is set, and has 5"},
 		{"https://directory.internal:8443/claims?x=1", claimsSecret, ""},
 		{"http://127.0.0.1:9000/claims", claimsSecret, ""},
 		{"http://localhost/claims", claimsSecret, ""},

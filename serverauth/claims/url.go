@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+	"unicode/utf8"
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/serverauth/store"
@@ -25,7 +26,7 @@ const (
 	patience = 5 * time.Second
 	// maxReply is the maximum size of its reply in bytes.
 	maxReply = 64 << 10
-	// minSecret is the minimum length of claims_secret in bytes.
+	// minSecret is the minimum length of claims_secret in characters.
 	minSecret = 16
 )
 
@@ -58,7 +59,7 @@ type answer struct {
 }
 
 // CheckURL accepts https, and http for loopback hosts only, because the reply decides who is an operator. A URL needs a secret of
-// at least minSecret bytes.
+// at least minSecret characters.
 func CheckURL(text, secret string) error {
 	if text == "" {
 		return nil
@@ -71,8 +72,9 @@ func CheckURL(text, secret string) error {
 	if site, err := wallet.ParseDomain(u.Host); err != nil || u.Scheme == "" || !site.Allows(u.Scheme, site.Host) {
 		return fault
 	}
-	if len(secret) < minSecret {
-		return &app.ConfigError{Key: "claims_secret", Reason: fmt.Sprintf("must have %d characters at least where claims_url is set", minSecret)}
+	if length := utf8.RuneCountInString(secret); length < minSecret {
+		reason := fmt.Sprintf("must have %d characters at least where claims_url is set, and has %d", minSecret, length)
+		return &app.ConfigError{Key: "claims_secret", Reason: reason}
 	}
 	return nil
 }
