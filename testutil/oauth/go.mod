@@ -2,6 +2,8 @@ module github.com/picoauth/picoauth/testutil/oauth
 
 go 1.26.0
 
+ignore node_modules
+
 replace github.com/picoauth/picoauth => ../..
 
 require (
