@@ -2,6 +2,8 @@ module github.com/picoauth/picoauth
 
 go 1.26.0
 
+ignore node_modules
+
 require (
 	github.com/cloudflare/circl v1.6.5
 	github.com/coreos/go-oidc/v3 v3.21.0
