@@ -85,7 +85,7 @@ var (
 	ErrRolesUnavailable    = verify.ErrRolesUnavailable
 )
 
-// NewTokenValidator returns a validator, or an error for the first issuer that is incomplete, unsafe, or listed twice.
+// NewTokenValidator returns a validator, or an error that names every issuer that is incomplete, unsafe, or listed twice.
 func NewTokenValidator(cfg ValidatorConfig) (*TokenValidator, error) {
 	return verify.NewTokenValidator(cfg)
 }

@@ -136,9 +136,14 @@ func (s Settings) Validate() error {
 	for i, alg := range s.DPoPAlgorithms {
 		problems = append(problems, app.CheckOneOf(fmt.Sprintf("dpop_algorithms[%d]", i), alg, jose.Algorithms()...))
 	}
+	listed := map[string]bool{s.Issuer: s.Issuer != ""}
 	for i, issuer := range s.Issuers {
 		problems = append(problems, app.CheckTexts(listKey(i, ""), issuer), issuer.withDefaults().validate(listKey(i, "")),
 			issuer.checkEndpoints(listKey(i, ""), s.InsecureAllowHTTP))
+		if listed[issuer.Issuer] {
+			problems = append(problems, &app.ConfigError{Key: listKey(i, "issuer"), Reason: fmt.Sprintf("%q is trusted twice", issuer.Issuer)})
+		}
+		listed[issuer.Issuer] = issuer.Issuer != ""
 	}
 	return errors.Join(problems...)
 }
@@ -234,7 +239,6 @@ func (i IssuerSettings) checkCredentials(prefix string) error {
 // checkIssuer checks that Issuer, Tenants and Discovery fit together. It refuses a list, and a template such as
 // https://login.example.com/{tenantid}/v2.0 without tenants, because no token has such an iss.
 func (i IssuerSettings) checkIssuer(prefix string) error {
-	var reason string
 	switch {
 	case len(i.Tenants) > 0 && i.JWKSURL+i.JWKSEndpoint == "":
 		return &app.ConfigError{Key: prefix + "jwks_url", Reason: "must not be empty where tenants are named"}
@@ -243,8 +247,12 @@ func (i IssuerSettings) checkIssuer(prefix string) error {
 	case i.Discovery && i.JWKSURL+i.JWKSEndpoint != "":
 		return &app.ConfigError{Key: prefix + "jwks_url", Reason: "is set beside discovery; one says where the keys are"}
 	case len(i.Tenants) == 0 && strings.ContainsAny(i.Issuer, "{}"):
-		reason = fmt.Sprintf("%q is a template; no token has it as issuer, unless {tenant} stands for one of tenants", i.Issuer)
-		return &app.ConfigError{Key: prefix + "issuer", Reason: reason}
+		return &app.ConfigError{Key: prefix + "issuer",
+			Reason: fmt.Sprintf("%q is a template; no token has it as issuer, unless {tenant} stands for one of tenants", i.Issuer)}
+	case len(i.Tenants) > 0: // by the validator's own rules; audience and keys are checked elsewhere
+		if err := (TrustedIssuer{Issuer: i.Issuer, Tenants: i.Tenants, Audience: i.Issuer, Keys: NewKeyMap()}).Validate(); err != nil {
+			return &app.ConfigError{Key: prefix + "issuer", Reason: strings.TrimPrefix(err.Error(), "clientauth: ")}
+		}
 	}
 	return app.CheckOneValue(prefix+"issuer", i.Issuer)
 }

@@ -50,13 +50,14 @@ type TokenValidator struct {
 	observer   Observer
 }
 
-// NewTokenValidator returns an error for the first issuer that is incomplete, unsafe, or listed twice.
+// NewTokenValidator returns an error that names every issuer that is incomplete, unsafe, or listed twice.
 func NewTokenValidator(cfg ValidatorConfig) (*TokenValidator, error) {
+	var faults []error
 	if len(cfg.Issuers) == 0 {
-		return nil, errors.New("clientauth: a validator needs a trusted issuer")
+		faults = append(faults, errors.New("clientauth: a validator needs a trusted issuer"))
 	}
 	if cfg.Leeway < 0 || cfg.CacheSize < 0 {
-		return nil, errors.New("clientauth: leeway and cache size cannot be negative")
+		faults = append(faults, errors.New("clientauth: leeway and cache size cannot be negative"))
 	}
 	v := &TokenValidator{issuers: make(map[string]*TrustedIssuer, len(cfg.Issuers)), leeway: int64(cfg.Leeway / time.Second),
 		strictType: cfg.RequireTyp, types: slices.Clone(cfg.Types), roles: cfg.Roles, clock: cfg.Clock, cache: newTokenCache(cfg.CacheSize), observer: cfg.Observer}
@@ -64,11 +65,9 @@ func NewTokenValidator(cfg ValidatorConfig) (*TokenValidator, error) {
 		v.roles = nil
 	}
 	for _, issuer := range cfg.Issuers {
-		if err := issuer.Validate(); err != nil {
-			return nil, err
-		}
+		faults = append(faults, issuer.Validate())
 		if _, repeated := v.issuers[issuer.Issuer]; repeated {
-			return nil, fmt.Errorf("clientauth: the issuer %q is trusted twice", issuer.Issuer)
+			faults = append(faults, fmt.Errorf("clientauth: the issuer %q is trusted twice", issuer.Issuer))
 		}
 		if issuer.Algorithms = slices.Clone(issuer.Algorithms); len(issuer.Algorithms) == 0 {
 			issuer.Algorithms = jose.Algorithms()
@@ -80,6 +79,9 @@ func NewTokenValidator(cfg ValidatorConfig) (*TokenValidator, error) {
 			v.patterns = append(v.patterns, &issuer)
 		}
 		v.algorithms = append(v.algorithms, issuer.Algorithms...)
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
 	}
 	slices.Sort(v.algorithms)
 	v.algorithms = slices.Compact(v.algorithms)

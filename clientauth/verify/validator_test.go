@@ -169,6 +169,19 @@ func TestValidatorConfigIsChecked(t *testing.T) {
 	}
 }
 
+func TestAllInvalidIssuersAreNamed(t *testing.T) {
+	good := trusting(newClock(), signers()[jose.EdDSA]).Issuers[0]
+	first, second := good, good
+	first.Issuer, first.Audience = "https://first.example", ""
+	second.Issuer, second.Keys = "https://second.example", nil
+	_, err := verify.NewTokenValidator(verify.ValidatorConfig{Issuers: []verify.TrustedIssuer{first, good, second, good}, Leeway: -time.Second})
+	for _, want := range []string{`"https://first.example" needs an audience`, `"https://second.example" needs keys`, "trusted twice", "leeway"} {
+		if err == nil || strings.Count(err.Error(), want) != 1 {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
 func TestDenylistedTokensAreRefused(t *testing.T) {
 	c := newClock()
 	s := signers()[jose.EdDSA]
