@@ -90,7 +90,7 @@ func (f *forwarded) warn(r *http.Request, entry string, proxy netip.Addr) {
 	if last != 0 && now-last < int64(unreadableQuiet) || !f.logged.CompareAndSwap(last, now) {
 		return
 	}
-	f.logger.WarnContext(r.Context(), "X-Forwarded-For cannot be read: the proxy's address stands for its clients'",
+	f.logger.WarnContext(r.Context(), "X-Forwarded-For cannot be parsed: the address of the proxy is used as the client's",
 		"entry", shorten(entry), "proxy", proxy.String())
 }
 

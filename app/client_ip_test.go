@@ -95,7 +95,7 @@ func TestAForwardedHeaderThatCannotBeReadIsLoggedOnce(t *testing.T) {
 		r.Header.Set("X-Forwarded-For", "unknown"+strings.Repeat("x", 1000))
 		app.ClientIP(e.NewContext(r, nil))
 	}
-	if text := log.String(); strings.Count(text, "X-Forwarded-For cannot be read") != 1 || !strings.Contains(text, "10.1.2.3") || len(text) > 500 {
+	if text := log.String(); strings.Count(text, "X-Forwarded-For cannot be parsed") != 1 || !strings.Contains(text, "10.1.2.3") || len(text) > 500 {
 		t.Errorf("the log: %s", text)
 	}
 }

@@ -124,7 +124,7 @@ func (l *configLoader) warnOfVariables(environ []string) {
 		case meant != "" && meant != name:
 			l.warn("an environment variable has no effect: section and key are joined by two underscores", meant, name)
 		case isSection && slices.Contains(moduleSections, section):
-			l.warn("an environment variable has no effect: this program is without the module of its section", section, name)
+			l.warn("an environment variable has no effect: this program does not contain the module of its section", section, name)
 		}
 	}
 }

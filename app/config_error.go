@@ -67,7 +67,7 @@ func CheckOneValue(key, value string) error {
 // secret.
 func CheckSecret(key, value string, least int) error {
 	if length := len([]rune(value)); length > 0 && length < least {
-		return &ConfigError{Key: key, Reason: fmt.Sprintf("is too short to be a secret: %d characters, of at least %d", length, least)}
+		return &ConfigError{Key: key, Reason: fmt.Sprintf("is too short to be a secret: it has %d characters and needs at least %d", length, least)}
 	}
 	return nil
 }

@@ -184,8 +184,8 @@ func TestPlaceholdersInEverySource(t *testing.T) {
 func TestWhatHasNoEffectIsWarnedOf(t *testing.T) {
 	p := launch(t, "sections", "AUTH_CLIENT__ISSUER=x", "APP_LOG_LEVEL=debug", "APP_PORT=tcp://10.0.0.1:80", "APP_HOST=127.0.0.1", "APP__HOST=${ENV:APP_HOST}")
 	for _, want := range []struct{ message, name, source string }{
-		{"a section of the configuration has no effect: this program is without its module", "server_auth", "ConfigMap"},
-		{"an environment variable has no effect: this program is without the module of its section", "auth_client", "environment variable AUTH_CLIENT__ISSUER"},
+		{"a section of the configuration has no effect: this program does not contain its module", "server_auth", "ConfigMap"},
+		{"an environment variable has no effect: this program does not contain the module of its section", "auth_client", "environment variable AUTH_CLIENT__ISSUER"},
 		{"an environment variable has no effect: section and key are joined by two underscores", "APP__LOG_LEVEL", "environment variable APP_LOG_LEVEL"},
 	} {
 		if line := p.await(want.message); line["name"] != want.name || line["source"] != want.source || line["level"] != "WARN" {
@@ -203,11 +203,11 @@ func TestKeysOfThePythonServerAreNamed(t *testing.T) {
 		Issuer string `koanf:"issuer"`
 	}
 	for values, want := range map[*map[string]any]string{
-		{"server_auth.revocation_store_path": "x"}:    "server_auth.revocation_store_path: unknown key; revocations are kept where server_auth.storage_url or server_auth.revocation_storage_url says (ConfigMap)",
-		{"server_auth.mint_audit_path": "x"}:          "server_auth.mint_audit_path: unknown key; the mint audit is kept where server_auth.storage_url or server_auth.mint_storage_url says (ConfigMap)",
-		{"server_auth.mint_audit_max_in_memory": 500}: "server_auth.mint_audit_max_in_memory: unknown key; the mint audit is kept where server_auth.mint_storage_url says; take this key out (ConfigMap)",
+		{"server_auth.revocation_store_path": "x"}:    "server_auth.revocation_store_path: unknown key; set server_auth.storage_url or server_auth.revocation_storage_url to store revocations (ConfigMap)",
+		{"server_auth.mint_audit_path": "x"}:          "server_auth.mint_audit_path: unknown key; set server_auth.storage_url or server_auth.mint_storage_url to store the mint audit (ConfigMap)",
+		{"server_auth.mint_audit_max_in_memory": 500}: "server_auth.mint_audit_max_in_memory: unknown key; remove this key; server_auth.mint_storage_url says where the mint audit is stored (ConfigMap)",
 		{"auth.issuer": "x"}:                          `auth: unknown section "auth"; the auth server's section is server_auth (known: app, server_auth) (ConfigMap)`,
-		{"uvicorn.port": 1}:                           `uvicorn: unknown section "uvicorn"; host, port and the like of the HTTP server are in the section app (known: app, server_auth) (ConfigMap)`,
+		{"uvicorn.port": 1}:                           `uvicorn: unknown section "uvicorn"; host, port and other settings of the HTTP server are in the section app (known: app, server_auth) (ConfigMap)`,
 	} {
 		if err := app.New(app.RegisterSettings("server_auth", auth{}), app.ConfigMap(*values)).Err(); text(err) != want {
 			t.Errorf("got %v\nwant %s", err, want)

@@ -11,20 +11,20 @@ import (
 var (
 	pythonSections = map[string]string{
 		"auth":    "the auth server's section is server_auth",
-		"fastapi": "host, port and the like of the HTTP server are in the section app",
-		"uvicorn": "host, port and the like of the HTTP server are in the section app",
-		"server":  "host, port and the like of the HTTP server are in the section app",
-		"logging": "the log has app.log_level and app.log_format",
+		"fastapi": "host, port and other settings of the HTTP server are in the section app",
+		"uvicorn": "host, port and other settings of the HTTP server are in the section app",
+		"server":  "host, port and other settings of the HTTP server are in the section app",
+		"logging": "the log is set with app.log_level and app.log_format",
 	}
 	pythonKeys = map[string]string{
-		"server_auth.revocation_store_path":    "revocations are kept where server_auth.storage_url or server_auth.revocation_storage_url says",
-		"server_auth.mint_audit_path":          "the mint audit is kept where server_auth.storage_url or server_auth.mint_storage_url says",
-		"server_auth.mint_audit_max_in_memory": "the mint audit is kept where server_auth.mint_storage_url says; take this key out",
-		"server_auth.host":                     "it is app.host here",
-		"server_auth.port":                     "it is app.port here",
-		"server_auth.log_level":                "it is app.log_level here",
-		"server_auth.cors_origins":             "it is app.cors_origins here",
-		"auth_client.log_level":                "it is app.log_level here",
+		"server_auth.revocation_store_path":    "set server_auth.storage_url or server_auth.revocation_storage_url to store revocations",
+		"server_auth.mint_audit_path":          "set server_auth.storage_url or server_auth.mint_storage_url to store the mint audit",
+		"server_auth.mint_audit_max_in_memory": "remove this key; server_auth.mint_storage_url says where the mint audit is stored",
+		"server_auth.host":                     "the key is app.host here",
+		"server_auth.port":                     "the key is app.port here",
+		"server_auth.log_level":                "the key is app.log_level here",
+		"server_auth.cors_origins":             "the key is app.cors_origins here",
+		"auth_client.log_level":                "the key is app.log_level here",
 	}
 )
 

@@ -95,7 +95,7 @@ func (l *configLoader) add(values map[string]any, where func(key string) origin)
 
 func (l *configLoader) unknownSection(name, source string) {
 	if slices.Contains(moduleSections, name) {
-		l.warnings = append(l.warnings, configWarning{"a section of the configuration has no effect: this program is without its module", name, source})
+		l.warnings = append(l.warnings, configWarning{"a section of the configuration has no effect: this program does not contain its module", name, source})
 		return
 	}
 	known := slices.Sorted(maps.Keys(l.sections))

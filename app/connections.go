@@ -96,7 +96,7 @@ func (s *Server) takeSlot() bool {
 	default:
 	}
 	s.fullWarning.Do(func() {
-		s.logger.Warn("all connections are in use: idle ones are closed for new ones", "max_connections", s.maxConnections())
+		s.logger.Warn("all connections are in use: idle connections are closed to accept new ones", "max_connections", s.maxConnections())
 	})
 	ticker := time.NewTicker(roomPoll)
 	defer ticker.Stop()
@@ -138,7 +138,7 @@ func (s *Server) closeIdlest() {
 // warnOfLimit logs a warning if the limit of connections is low.
 func (s *Server) warnOfLimit() {
 	if s.limitWarning != "" {
-		s.logger.Warn("few file descriptors: "+s.limitWarning+" (ulimit -n, LimitNOFILE)",
+		s.logger.Warn("the limit of file descriptors is low: "+s.limitWarning+" (raise it with ulimit -n, or LimitNOFILE in a systemd unit)",
 			"max_connections", s.maxConnections(), "descriptors", descriptorLimit())
 	}
 }

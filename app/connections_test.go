@@ -101,7 +101,7 @@ func TestFewDescriptors(t *testing.T) {
 		services.Missing(t, "there is NO sh, so NOTHING of this test was run")
 	}
 	p := launchCommand(t, "plain", exec.CommandContext(t.Context(), shell, "-c", `ulimit -n 256 && exec "$0"`, os.Args[0]))
-	line := p.await("few file descriptors: 1024 connections need 1120 file descriptors (ulimit -n, LimitNOFILE)")
+	line := p.await("the limit of file descriptors is low: 1024 connections need 1120 file descriptors (raise it with ulimit -n, or LimitNOFILE in a systemd unit)")
 	if line["max_connections"] != 160.0 || line["descriptors"] != 256.0 || line["level"] != "WARN" {
 		t.Errorf("got %v", line)
 	}

@@ -72,7 +72,7 @@ func (g *graphEvents) check() error {
 			providers := g.provided[output]
 			switch {
 			case len(providers) == 0:
-				faults = append(faults, fmt.Errorf("%s (%s) has no effect: nothing provides %s; a decorator must return the very type, mostly an interface, that it replaces", d.name, d.at, output))
+				faults = append(faults, fmt.Errorf("%s (%s) has no effect: no constructor provides %s; a decorator must return exactly the type that it replaces, usually an interface", d.name, d.at, output))
 			case d.module != "" && slices.ContainsFunc(providers, func(p provider) bool { return p.ours && !d.reaches(p) }):
 				faults = append(faults, fmt.Errorf("%s (%s) has no effect on %s: it is inside the module %q; put it at the root of the app", d.name, d.at, output, d.module))
 			}

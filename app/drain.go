@@ -10,7 +10,7 @@ import (
 )
 
 // errDraining is the cause with which the context of a stream is cancelled at a shutdown.
-var errDraining = errors.New("the server shuts down")
+var errDraining = errors.New("the server is shutting down")
 
 // connection is the state of one connection of a Server. The context of each request contains it.
 type connection struct {

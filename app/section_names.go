@@ -25,7 +25,7 @@ func flattenTexts(into map[string]string, key, before string, level map[string]a
 		case string, bool, int, int64, uint64, float64:
 			into[before+name] = fmt.Sprint(value)
 		default:
-			faults = append(faults, &ConfigError{Key: key + "." + before + name, Reason: "must be a text, a number or true or false"})
+			faults = append(faults, &ConfigError{Key: key + "." + before + name, Reason: "must be a text, a number, true or false"})
 		}
 	}
 	return errors.Join(faults...)

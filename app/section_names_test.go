@@ -23,7 +23,7 @@ func TestFlatTextsReportsInOneOrder(t *testing.T) {
 	wrong := map[string]any{"d": nil, "a": map[string]any{"c": nil, "b": nil}, "e": nil}
 	for range 10 {
 		_, err := app.FlatTexts("claims", wrong)
-		assert.EqualError(t, err, "claims.a.b: must be a text, a number or true or false\nclaims.a.c: must be a text, a number or true or false\n"+
-			"claims.d: must be a text, a number or true or false\nclaims.e: must be a text, a number or true or false")
+		assert.EqualError(t, err, "claims.a.b: must be a text, a number, true or false\nclaims.a.c: must be a text, a number, true or false\n"+
+			"claims.d: must be a text, a number, true or false\nclaims.e: must be a text, a number, true or false")
 	}
 }

@@ -102,7 +102,7 @@ func (s Settings) Validate() error {
 		faults = append(faults, &ConfigError{Key: "host", Reason: `must be an address or a host name ("0.0.0.0" listens everywhere)` + shown(", not ", "host", s.Host)})
 	}
 	if s.AdminPort != 0 && s.AdminPort == s.Port {
-		faults = append(faults, &ConfigError{Key: "admin_port", Reason: "must differ from port; 0 serves /metrics there"})
+		faults = append(faults, &ConfigError{Key: "admin_port", Reason: "must differ from port; with 0, /metrics is served on port"})
 	}
 	_, err := parseProxies(s.TrustedProxies)
 	faults = append(faults, err)

@@ -43,7 +43,7 @@ func TestSettings(t *testing.T) {
 		{"port", "http", "must be a whole number"},
 		{"admin_port", 9100, ""},
 		{"admin_port", 65536, "65536 is not within 0 to 65535"},
-		{"admin_port", 8100, "must differ from port; 0 serves /metrics there"},
+		{"admin_port", 8100, "must differ from port; with 0, /metrics is served on port"},
 		{"read_header_timeout_seconds", 0, "0 is not within 1 to 3600"},
 		{"read_timeout_seconds", 0, ""},
 		{"write_timeout_seconds", 0, ""},

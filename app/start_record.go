@@ -38,7 +38,7 @@ func (p serveParams) warnOfOpenRoutes() {
 	}
 	for _, route := range p.Echo.Routes() {
 		if !public[route] && !isOwnHandler(route.Name) {
-			p.Logger.Warn("routes of this application are open to everybody: it is without clientauth", "route", route.Method+" "+route.Path)
+			p.Logger.Warn("routes of this application are open to everybody: the clientauth module is missing", "route", route.Method+" "+route.Path)
 			return
 		}
 	}

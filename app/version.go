@@ -66,7 +66,7 @@ func yields(route echo.Route) bool {
 func newBuildMetric() prometheus.Collector {
 	build := ReadBuildInfo()
 	metric := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "picoauth_build_info", Help: "1, for the version that runs.",
+		Name: "picoauth_build_info", Help: "Always 1. The labels name the version that is running.",
 		ConstLabels: prometheus.Labels{"version": build.Version, "revision": build.Revision, "go": build.Go},
 	})
 	metric.Set(1)

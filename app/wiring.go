@@ -167,7 +167,7 @@ type serveParams struct {
 func serve(p serveParams) {
 	if admin := p.Admin.Server; admin != nil {
 		p.Lifecycle.Append(fx.Hook{
-			OnStart: func(ctx context.Context) error { return p.run(ctx, admin, "listening for scrapes") },
+			OnStart: func(ctx context.Context) error { return p.run(ctx, admin, "listening for metrics") },
 			OnStop:  admin.shutdown,
 		})
 	}

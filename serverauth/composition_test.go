@@ -170,7 +170,7 @@ func TestSettingsOutOfRangeNameKeyValueAndRange(t *testing.T) {
 		"issuer=https://a/{tenant}":               `server_auth.issuer: "https://a/{tenant}" is not`,
 		"operator_roles=operator,wallet":          `server_auth.operator_roles[1]: "wallet" is the role of everybody`,
 		"admin_role=wallet":                       `server_auth.admin_role: "wallet" is the role of everybody`,
-		"fleet_mint_secret=fifteen letters":       "server_auth.fleet_mint_secret: is too short to be a secret: 15 characters, of at least 16",
+		"fleet_mint_secret=fifteen letters":       "server_auth.fleet_mint_secret: is too short to be a secret: it has 15 characters and needs at least 16",
 		"fleet_mint_secret= 0123456789abcdef0":    "server_auth.fleet_mint_secret: has white space around it",
 		"fleet_mint_secret=0123456789abcdefß":     "server_auth.fleet_mint_secret: holds a character that a header cannot",
 		"fleet_mint_secret=${FLEET_SECRET_OF_16}": "server_auth.fleet_mint_secret: holds a ${ that is not",
@@ -197,7 +197,7 @@ func TestAllFaultsOfAllSectionsAreReportedAtOnce(t *testing.T) {
 	assert.NotContains(t, err.Error(), "hunter2")
 	for _, want := range []string{
 		"app.port: -1 is not within 0 to 65535 (ConfigMap)",
-		"server_auth.admin_password: is too short to be a secret: 7 characters, of at least 8 (environment variable SERVER_AUTH__ADMIN_PASSWORD)",
+		"server_auth.admin_password: is too short to be a secret: it has 7 characters and needs at least 8 (environment variable SERVER_AUTH__ADMIN_PASSWORD)",
 		`server_auth.allowed_chains[0]: "x" is not`, `server_auth.allowed_chains[1]: "y" is not`, `server_auth.allowed_domains[0]: "a b"`,
 		"auth_client.leeway_seconds: 601 is not within 0 to 600 seconds (ConfigMap)",
 	} {

@@ -50,7 +50,7 @@ func TestRoutesWithoutClientauthAreWarnedOf(t *testing.T) {
 		fx.Invoke(func(e *echo.Echo) {
 			e.GET("/mine", func(c echo.Context) error { return c.NoContent(http.StatusOK) }).Name = "main.mine"
 		}))
-	warned := log.events(t, "routes of this application are open to everybody: it is without clientauth")
+	warned := log.events(t, "routes of this application are open to everybody: the clientauth module is missing")
 	require.Len(t, warned, 1)
 	assert.Equal(t, "GET /mine", warned[0]["route"])
 }

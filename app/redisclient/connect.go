@@ -35,7 +35,7 @@ func Connect(ctx context.Context, o *redis.UniversalOptions, log *slog.Logger) (
 		return nil, Failed(ctx, err)
 	}
 	if o.DB != 0 {
-		return nil, errors.New("redis: the server is a node of a cluster, which has the database 0 only")
+		return nil, errors.New("redis: the server is a node of a cluster, and a cluster has only database 0")
 	}
 	o.IsClusterMode = true
 	return newClient(o), nil
@@ -90,7 +90,7 @@ func checkServers(all []map[string]string, log *slog.Logger) error {
 	for _, facts := range all {
 		policy := facts["maxmemory_policy"]
 		if facts["maxmemory"] != "0" && policy != "" && policy != "noeviction" {
-			return fmt.Errorf("redis: maxmemory-policy of the server is %s: it would forget revocations and spent nonces "+
+			return fmt.Errorf("redis: maxmemory-policy of the server is %s: it would delete revocations and spent nonces "+
 				"when its memory is full; set it to noeviction", policy)
 		}
 		replicas, err := strconv.Atoi(facts["connected_slaves"])
@@ -98,10 +98,10 @@ func checkServers(all []map[string]string, log *slog.Logger) error {
 		replicated = replicated || facts["role"] == "slave" || err == nil && replicas > 0
 	}
 	if noFile {
-		log.Warn("redis keeps no append-only file: it can lose what it has answered", "see", "appendonly, appendfsync")
+		log.Warn("redis writes no append-only file: after a crash it can lose writes that it has confirmed", "see", "appendonly, appendfsync")
 	}
 	if replicated {
-		log.Warn("redis is replicated: a replica that is promoted may lack what was answered in the last moment, such as revocations",
+		log.Warn("redis is replicated: after a failover the new master may lack the last confirmed writes, such as revocations",
 			"see", "min-replicas-to-write, WAIT")
 	}
 	return nil

@@ -44,7 +44,7 @@ var (
 		"or redis+cluster://[user:password@]host:port[,host:port…], or rediss… for TLS " +
 		"(in a password each of / ? # [ ] @ : % must be percent-encoded, such as @ as %40)")
 	// ErrParameter is returned for an unknown parameter, or one with an invalid value.
-	ErrParameter = fmt.Errorf("has a parameter with a wrong value, or one that is none of %s, and for sentinels %s",
+	ErrParameter = fmt.Errorf("has an unknown parameter, or one with a wrong value (allowed: %s; for sentinels also: %s)",
 		strings.Join(parameters, ", "), strings.Join(sentinelParameters, ", "))
 	// ErrAuthority is returned for a ca_file that cannot be read or contains no certificate.
 	ErrAuthority = errors.New("has a ca_file that cannot be read, or holds no certificate")

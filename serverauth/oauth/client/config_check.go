@@ -152,7 +152,7 @@ func (c Config) checkSecret() *app.ConfigError {
 	case len(c.Secret) > maxSecret:
 		return fault("secret", "is longer than %d bytes", maxSecret)
 	case !password.IsHash(c.Secret) && len([]rune(c.Secret)) < minSecret:
-		return fault("secret", "is too short to be a secret: %d characters, of at least %d", len([]rune(c.Secret)), minSecret)
+		return fault("secret", "is too short to be a secret: it has %d characters and needs at least %d", len([]rune(c.Secret)), minSecret)
 	default:
 		return nil
 	}
