@@ -45,7 +45,7 @@ func NewInstruments(metrics prometheus.Registerer) (*Instruments, error) {
 		keySets:   map[*RemoteKeySet]struct{}{},
 		denylists: map[*RemoteDenylist]struct{}{},
 
-		validations: counter("picoauth_token_validations_total", "Access tokens that were judged, by outcome.", "outcome"),
+		validations: counter("picoauth_token_validations_total", "Access tokens that were checked, by outcome.", "outcome"),
 		lookups:     counter("picoauth_token_cache_lookups_total", "Lookups in the cache of verified tokens, by result.", "result"),
 		keyFetches:  counter("picoauth_jwks_fetches_total", "Fetches of issuers' keys, by outcome.", "outcome"),
 		polls:       counter("picoauth_remote_denylist_polls_total", "Fetches of issuers' denylists, by outcome.", "outcome"),

@@ -56,7 +56,7 @@ func (p *Policy) Optional(route *echo.Route) *echo.Route {
 
 func (p *Policy) set(route *echo.Route, a access) {
 	if route == nil {
-		panic("clientauth: a route that is nil cannot be opened")
+		panic("clientauth: an access rule needs a route, not nil")
 	}
 	if p.echo != nil {
 		mustBeRouted(p.echo, route)
@@ -89,7 +89,7 @@ func mustBeRouted(e *echo.Echo, route *echo.Route) {
 		}
 		reason = served + " was registered in its place"
 	}
-	panic(fmt.Sprintf("clientauth: the route %s %s cannot be opened: %s", route.Method, route.Path, reason))
+	panic(fmt.Sprintf("clientauth: the access rule for the route %s %s cannot take effect: %s", route.Method, route.Path, reason))
 }
 
 // access returns what the route that echo found for the request requires.

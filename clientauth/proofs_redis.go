@@ -76,7 +76,7 @@ func (p *redisProofs) Spend(ctx context.Context, thumbprint, id string, until, n
 	case err != nil:
 		return false, err
 	case result == int64(-1):
-		return false, fmt.Errorf("%w: %d are remembered", verify.ErrProofsUnavailable, p.limit)
+		return false, fmt.Errorf("%w: %d used proofs are stored, the maximum", verify.ErrProofsUnavailable, p.limit)
 	default:
 		return result == int64(1), nil
 	}
@@ -123,7 +123,7 @@ func (p *redisProofs) NonceKey(ctx context.Context) ([]byte, error) {
 func (p *redisProofs) ready(ctx context.Context) error {
 	result, err := p.run(ctx, spendProof, proofsReadyKey, rand.Text(), 1, 1_000_000)
 	if err == nil && result != int64(1) {
-		err = errors.New("clientauth: what was written to Redis is not found")
+		err = errors.New("clientauth: Redis did not store a test value")
 	}
 	return err
 }

@@ -203,14 +203,14 @@ func (i IssuerSettings) validate(prefix string) error {
 	for _, audience := range i.Audience {
 		if strings.Contains(audience, ",") {
 			problems = append(problems, &app.ConfigError{Key: prefix + "audience", Reason: fmt.Sprintf(
-				"is a text with commas, which is one audience: %q; write several as a list of an entry of auth_client.issuers", audience)})
+				"is one text with commas, so it is one audience: %q; for several audiences, write a list in an entry of auth_client.issuers", audience)})
 		}
 	}
 	for n, alg := range i.AcceptedAlgorithms {
 		problems = append(problems, app.CheckOneOf(fmt.Sprintf("%saccepted_algorithms[%d]", prefix, n), alg, jose.Algorithms()...))
 	}
 	if i.JWKSURL != "" && i.JWKSEndpoint != "" && i.JWKSURL != i.JWKSEndpoint {
-		problems = append(problems, &app.ConfigError{Key: prefix + "jwks_endpoint", Reason: "differs from jwks_url, whose other name it is"})
+		problems = append(problems, &app.ConfigError{Key: prefix + "jwks_endpoint", Reason: "differs from jwks_url; both names are of the same setting, so set only one of them"})
 	}
 	problems = append(problems, i.checkCredentials(prefix))
 	return errors.Join(problems...)
@@ -220,16 +220,16 @@ func (i IssuerSettings) validate(prefix string) error {
 func (i IssuerSettings) checkCredentials(prefix string) error {
 	var problems []error
 	if i.RevocationBearer != "" && i.RevocationSecret != "" {
-		problems = append(problems, &app.ConfigError{Key: prefix + "revocation_secret", Reason: "is set beside revocation_bearer; one is sent"})
+		problems = append(problems, &app.ConfigError{Key: prefix + "revocation_secret", Reason: "is set together with revocation_bearer; set only one of them"})
 	}
 	if i.RevocationClientID != "" && i.RevocationBearer+i.RevocationSecret != "" {
-		problems = append(problems, &app.ConfigError{Key: prefix + "revocation_client_id", Reason: "is set beside revocation_bearer or revocation_secret; one is sent"})
+		problems = append(problems, &app.ConfigError{Key: prefix + "revocation_client_id", Reason: "is set together with revocation_bearer or revocation_secret; set only one kind of credentials"})
 	}
 	switch {
 	case i.RevocationClientID != "" && i.RevocationClientSecret == "":
-		problems = append(problems, &app.ConfigError{Key: prefix + "revocation_client_secret", Reason: "must not be empty beside revocation_client_id"})
+		problems = append(problems, &app.ConfigError{Key: prefix + "revocation_client_secret", Reason: "must not be empty if revocation_client_id is set"})
 	case i.RevocationClientID == "" && i.RevocationClientSecret != "":
-		problems = append(problems, &app.ConfigError{Key: prefix + "revocation_client_id", Reason: "must not be empty beside revocation_client_secret"})
+		problems = append(problems, &app.ConfigError{Key: prefix + "revocation_client_id", Reason: "must not be empty if revocation_client_secret is set"})
 	}
 	problems = append(problems, checkHeaderValue(prefix+"revocation_bearer", i.RevocationBearer), checkHeaderValue(prefix+"revocation_secret", i.RevocationSecret),
 		checkHeaderValue(prefix+"revocation_client_id", i.RevocationClientID), checkHeaderValue(prefix+"revocation_client_secret", i.RevocationClientSecret))
@@ -241,14 +241,14 @@ func (i IssuerSettings) checkCredentials(prefix string) error {
 func (i IssuerSettings) checkIssuer(prefix string) error {
 	switch {
 	case len(i.Tenants) > 0 && i.JWKSURL+i.JWKSEndpoint == "":
-		return &app.ConfigError{Key: prefix + "jwks_url", Reason: "must not be empty where tenants are named"}
+		return &app.ConfigError{Key: prefix + "jwks_url", Reason: "must not be empty if tenants is set"}
 	case len(i.Tenants) > 0 && i.Discovery:
-		return &app.ConfigError{Key: prefix + "discovery", Reason: "is not possible where tenants are named"}
+		return &app.ConfigError{Key: prefix + "discovery", Reason: "cannot be used together with tenants"}
 	case i.Discovery && i.JWKSURL+i.JWKSEndpoint != "":
-		return &app.ConfigError{Key: prefix + "jwks_url", Reason: "is set beside discovery; one says where the keys are"}
+		return &app.ConfigError{Key: prefix + "jwks_url", Reason: "is set together with discovery; set only one of them"}
 	case len(i.Tenants) == 0 && strings.ContainsAny(i.Issuer, "{}"):
 		return &app.ConfigError{Key: prefix + "issuer",
-			Reason: fmt.Sprintf("%q is a template; no token has it as issuer, unless {tenant} stands for one of tenants", i.Issuer)}
+			Reason: fmt.Sprintf("%q is a template, which no token has as its issuer; write {tenant} in it and set tenants", i.Issuer)}
 	case len(i.Tenants) > 0: // by the validator's own rules; audience and keys are checked elsewhere
 		if err := (TrustedIssuer{Issuer: i.Issuer, Tenants: i.Tenants, Audience: i.Issuer, Keys: NewKeyMap()}).Validate(); err != nil {
 			return &app.ConfigError{Key: prefix + "issuer", Reason: strings.TrimPrefix(err.Error(), "clientauth: ")}
@@ -295,7 +295,7 @@ func (i IssuerSettings) jwksKey() string {
 // checkHeaderValue checks a secret that is sent in a header. The error does not contain it.
 func checkHeaderValue(key, value string) error {
 	if strings.ContainsFunc(value, func(r rune) bool { return r < '!' || r > '~' }) {
-		return &app.ConfigError{Key: key, Reason: "holds a character that a header cannot"}
+		return &app.ConfigError{Key: key, Reason: "has a character that is not allowed in an HTTP header"}
 	}
 	return nil
 }

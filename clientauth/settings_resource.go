@@ -12,7 +12,7 @@ import (
 func (s Settings) checkResource() error {
 	if s.Resource == "" {
 		if s.ResourceName != "" || len(s.ScopesSupported) > 0 {
-			return &app.ConfigError{Key: "resource", Reason: "must not be empty beside resource_name or scopes_supported"}
+			return &app.ConfigError{Key: "resource", Reason: "must not be empty if resource_name or scopes_supported is set"}
 		}
 		return nil
 	}

@@ -172,7 +172,7 @@ func TestSettingsOutOfRangeNameKeyValueAndRange(t *testing.T) {
 		"admin_role=wallet":                       `server_auth.admin_role: "wallet" is the role of everybody`,
 		"fleet_mint_secret=fifteen letters":       "server_auth.fleet_mint_secret: is too short to be a secret: it has 15 characters and needs at least 16",
 		"fleet_mint_secret= 0123456789abcdef0":    "server_auth.fleet_mint_secret: has white space around it",
-		"fleet_mint_secret=0123456789abcdefß":     "server_auth.fleet_mint_secret: holds a character that a header cannot",
+		"fleet_mint_secret=0123456789abcdefß":     "server_auth.fleet_mint_secret: has a character that is not allowed in an HTTP header",
 		"fleet_mint_secret=${FLEET_SECRET_OF_16}": "server_auth.fleet_mint_secret: holds a ${ that is not",
 		"key_encryption_key=abc":                  "server_auth.key_encryption_key: must be 32 bytes",
 		"statement=a\nb":                          "server_auth.statement: must be one line",

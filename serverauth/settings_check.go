@@ -110,7 +110,7 @@ const minFleetSecret = 16
 // validateFleetSecret refuses a secret that cannot be sent in a header, or is shorter than minFleetSecret.
 func (s ServerAuthSettings) validateFleetSecret() error {
 	if strings.ContainsFunc(s.FleetMintSecret, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return &app.ConfigError{Key: "fleet_mint_secret", Reason: "holds a character that a header cannot"}
+		return &app.ConfigError{Key: "fleet_mint_secret", Reason: "has a character that is not allowed in an HTTP header"}
 	}
 	return app.CheckSecret("fleet_mint_secret", s.FleetMintSecret, minFleetSecret)
 }

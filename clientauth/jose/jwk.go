@@ -118,10 +118,10 @@ func checkClassical(public crypto.PublicKey) error {
 	switch k := public.(type) {
 	case *rsa.PublicKey:
 		if bits := k.N.BitLen(); bits < minRSABits || bits > maxRSABits || k.N.Bit(0) == 0 {
-			return fmt.Errorf("%w: an RSA modulus is odd and has %d to %d bits, not %d", ErrInvalidKey, minRSABits, maxRSABits, bits)
+			return fmt.Errorf("%w: an RSA modulus must be odd and have %d to %d bits; this one has %d", ErrInvalidKey, minRSABits, maxRSABits, bits)
 		}
 		if k.E < 3 || k.E > math.MaxInt32 || k.E%2 == 0 {
-			return fmt.Errorf("%w: RSA exponent", ErrInvalidKey)
+			return fmt.Errorf("%w: wrong RSA exponent", ErrInvalidKey)
 		}
 		return nil
 	case *ecdsa.PublicKey:

@@ -37,7 +37,7 @@ func (k Key) Verify(alg, signingInput string, signature []byte) error {
 		return fmt.Errorf("%w: %s", ErrKeyMismatch, alg)
 	}
 	if !a.shaped(k.Public, signature) {
-		return fmt.Errorf("%w: not the form of %s", ErrInvalidSignature, alg)
+		return fmt.Errorf("%w: not in the form of %s", ErrInvalidSignature, alg)
 	}
 	if err := a.method.Verify(signingInput, signature, k.Public); err != nil {
 		return fmt.Errorf("%w: %s", ErrInvalidSignature, alg)

@@ -102,7 +102,7 @@ func NewMLDSAPrivateKey(alg string, seed []byte) (*MLDSAPrivateKey, error) {
 func GenerateMLDSAKey(alg string) (*MLDSAPrivateKey, error) {
 	var seed [MLDSASeedSize]byte
 	if _, err := rand.Read(seed[:]); err != nil {
-		return nil, fmt.Errorf("jose: no randomness: %w", err)
+		return nil, fmt.Errorf("jose: read random bytes: %w", err)
 	}
 	return NewMLDSAPrivateKey(alg, seed[:])
 }

@@ -15,7 +15,7 @@ type challenge struct {
 
 const nonceSize = 32 // bytes, written as hex
 
-var errForeignText = errors.New("signin: what the server gave to sign is no sign-in of this key")
+var errForeignText = errors.New("signin: the text from the server is not a sign-in message for this key, so it is not signed")
 
 // text returns the text to sign: the nonce, or a message with which this key signs in. Anything else is errForeignText: otherwise
 // the operator of the server could make the program sign another text. With DPoP a message must name the proof key, so that the

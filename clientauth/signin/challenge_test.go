@@ -54,7 +54,7 @@ func TestNothingButASignInIsSigned(t *testing.T) {
 	} {
 		change = change1
 		_, err := newSource(t, signin.Config{Issuer: evil.URL, Algorithm: signin.Solana, DPoP: true}).Token()
-		require.ErrorContains(t, err, "no sign-in of this key", name)
+		require.ErrorContains(t, err, "not a sign-in message for this key", name)
 	}
 	assert.Zero(t, signed.Load(), "no signature has left the program")
 	change = func(map[string]any) {}

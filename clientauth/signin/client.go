@@ -25,11 +25,11 @@ func newClientCredentials(c Config) (*clientCredentials, error) {
 	case c.ClientID == "" && c.ClientSecret == "" && c.ClientSigner == nil:
 		return nil, nil
 	case c.ClientID == "":
-		return nil, errors.New("signin: Config.ClientID is missing beside ClientSecret or ClientSigner")
+		return nil, errors.New("signin: Config.ClientID is missing; ClientSecret and ClientSigner need it")
 	case (c.ClientSecret == "") == (c.ClientSigner == nil):
 		return nil, errors.New("signin: Config.ClientID needs either ClientSecret or ClientSigner")
 	case !c.DPoP && c.DPoPSigner == nil:
-		return nil, errors.New("signin: Config.ClientID needs Config.DPoP: the server takes the source's token as the client's by the proof of its key")
+		return nil, errors.New("signin: Config.ClientID needs Config.DPoP: the proof of its key shows the server that the source's token is the client's")
 	}
 	made := &clientCredentials{id: c.ClientID, secret: c.ClientSecret, keyID: c.ClientKeyID, issuer: strings.TrimSuffix(c.Issuer, "/")}
 	var err error

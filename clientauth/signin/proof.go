@@ -62,7 +62,7 @@ func newProofKey(signer crypto.Signer, name string) (*proofKey, error) {
 	case *rsa.PublicKey:
 		k.algorithm = jose.RS256
 	default:
-		return nil, fmt.Errorf("signin: %s has a %T, and no key of P-256, Ed25519 or RSA", name, public)
+		return nil, fmt.Errorf("signin: %s has a public key of type %T; it must be of P-256, Ed25519 or RSA", name, public)
 	}
 	var err error
 	if k.thumbprint, err = jose.Thumbprint(signer.Public()); err != nil {
@@ -98,7 +98,7 @@ func parseProofKey(text string) (*proofKey, error) {
 	}
 	signer, isSigner := private.(crypto.Signer)
 	if !isSigner {
-		return nil, errors.New("no key that signs")
+		return nil, errors.New("the key in the state file cannot sign")
 	}
 	return newProofKey(signer, keptName)
 }

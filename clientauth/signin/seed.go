@@ -40,7 +40,7 @@ func NewSigner(algorithm string, seed [SeedSize]byte) (crypto.Signer, error) {
 	case Secp256k1, EIP191:
 		key := secp256k1.PrivKeyFromBytes(seed[:])
 		if key.Key.IsZero() {
-			return nil, errors.New("signin: the seed is no key of secp256k1")
+			return nil, errors.New("signin: the seed is not a valid secp256k1 key")
 		}
 		return secp256k1Signer{key}, nil
 	default:
@@ -49,14 +49,14 @@ func NewSigner(algorithm string, seed [SeedSize]byte) (crypto.Signer, error) {
 }
 
 func unknownAlgorithm(name string) error {
-	return fmt.Errorf("signin: unknown algorithm %q; there are %s", name, strings.Join(Algorithms(), ", "))
+	return fmt.Errorf("signin: unknown algorithm %q; use one of %s", name, strings.Join(Algorithms(), ", "))
 }
 
 func derive(scheme sign.Scheme, seed [SeedSize]byte) (crypto.Signer, error) {
 	_, private := scheme.DeriveKey(seed[:])
 	signer, isSigner := private.(crypto.Signer)
 	if !isSigner {
-		return nil, fmt.Errorf("signin: a key of %s does not sign", scheme.Name())
+		return nil, fmt.Errorf("signin: a key of %s cannot sign", scheme.Name())
 	}
 	return signer, nil
 }

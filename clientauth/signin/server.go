@@ -103,7 +103,7 @@ func (s *server) refresh(ctx context.Context, token string, proofs *proofKey) (t
 }
 
 // errNotBound is returned if the server does not support DPoP.
-var errNotBound = errors.New("signin: Config.DPoP is set, and the server does not bind tokens to keys")
+var errNotBound = errors.New("signin: Config.DPoP is set, but the server does not bind tokens to keys")
 
 func (s *server) tokens(ctx context.Context, path string, body any, proofs *proofKey) (answer tokens, err error) {
 	err = s.send(ctx, call{path: path, body: body, key: proofs}, &answer)
@@ -187,7 +187,7 @@ func (s *server) once(ctx context.Context, c call, into any) error {
 	learned := s.nonces.learn(request.URL, reply)
 	answer, err := io.ReadAll(io.LimitReader(reply.Body, maxReply))
 	if err != nil {
-		return fmt.Errorf("signin: the reply of %s broke off: %w", c.path, err)
+		return fmt.Errorf("signin: the reply of %s was cut off: %w", c.path, err)
 	}
 	if reply.StatusCode != http.StatusOK {
 		return refusal(reply, answer, learned)

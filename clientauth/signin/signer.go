@@ -83,7 +83,7 @@ func newKey(signer crypto.Signer, algorithm string) (*key, error) {
 }
 
 func wrongKey(signer crypto.Signer, algorithm, wanted string) error {
-	return fmt.Errorf("signin: Config.Signer has a %T, and %s wants %s", signer.Public(), algorithm, wanted)
+	return fmt.Errorf("signin: Config.Signer has a public key of type %T; %s needs %s", signer.Public(), algorithm, wanted)
 }
 
 // mldsaKeySizes are the sizes of public keys in bytes (FIPS 204).
@@ -139,7 +139,7 @@ func newEthereumKey(signer crypto.Signer, public *secp256k1.PublicKey) *key {
 				return append(compact[1:], v), nil
 			}
 		}
-		return nil, errors.New("signin: the signer's signature is not of its own key")
+		return nil, errors.New("signin: the signature does not fit the signer's public key")
 	}}
 }
 

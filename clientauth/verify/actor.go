@@ -55,7 +55,7 @@ func (c claimSet) link() (*Actor, error) {
 		return nil, err
 	}
 	if subject == "" && client == "" {
-		return nil, explain(ErrMalformedToken, "claim \"act\" names nobody: sub and client_id are missing")
+		return nil, explain(ErrMalformedToken, "claim \"act\" has neither sub nor client_id")
 	}
 	return &Actor{Subject: subject, ClientID: client}, nil
 }

@@ -142,7 +142,7 @@ func (a *Authenticator) agent(ctx context.Context, sent []string) (*AgentContext
 	}
 	agent, err := a.validator.ValidateAgent(ctx, token)
 	if err == nil && agent.isBound {
-		return nil, explain(ErrTokenBinding, "a token that is bound to a key came in %s, which has no proof", AgentHeader)
+		return nil, explain(ErrTokenBinding, "the token is bound to a key, and %s cannot have a DPoP proof", AgentHeader)
 	}
 	return agent, err
 }
@@ -189,7 +189,7 @@ func (a *Authenticator) record(ctx context.Context, level slog.Level, kind strin
 	}
 	text := "token refused"
 	if level > slog.LevelInfo {
-		text = "token could not be judged"
+		text = "token could not be checked"
 	}
 	a.log.LogAttrs(ctx, level, text, attributes...)
 }
@@ -208,7 +208,7 @@ func credentials(headers []string) (scheme, token string, err error) {
 		return "", "", nil
 	}
 	if len(headers) > 1 {
-		return "", "", explain(ErrMalformedToken, "%d headers came; one is wanted", len(headers))
+		return "", "", explain(ErrMalformedToken, "%d headers came; only one is allowed", len(headers))
 	}
 	name, token, _ := strings.Cut(headers[0], " ")
 	switch {

@@ -166,7 +166,7 @@ func (c claimSet) checkAudience(name string, wanted []string) error {
 		for _, item := range aud {
 			text, isText := item.(string)
 			if !isText {
-				return explain(ErrMalformedToken, "claim %q holds more than texts", name)
+				return explain(ErrMalformedToken, "claim %q has an item that is not a text", name)
 			}
 			found = found || slices.Contains(wanted, text)
 		}

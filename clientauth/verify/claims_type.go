@@ -27,7 +27,7 @@ func (c claimSet) checkType() error {
 	}
 	for _, name := range []string{"nonce", "at_hash"} {
 		if c[name] != nil && len(c.scopes("scope", "scp")) == 0 {
-			return explain(ErrTokenType, "claim %q is there and no scope: it is an ID token", name)
+			return explain(ErrTokenType, "it has the claim %q and no scope: it is an ID token", name)
 		}
 	}
 	if events, isObject := c["events"].(map[string]any); isObject && events[backchannelLogout] != nil {

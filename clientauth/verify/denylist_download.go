@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-var errNoProgress = errors.New("the answer does not come on")
+var errNoProgress = errors.New("the rest of the answer did not arrive in time")
 
 // download updates the index. If the last reply had a sequence number, it adds the items since then. Otherwise it reads the
 // whole list, which replaces the index.
@@ -34,7 +34,7 @@ func (d *RemoteDenylist) download(ctx context.Context) error {
 			break
 		}
 		if page.items == 0 {
-			return fmt.Errorf("%w: a page without items has a next one", errNotDenylist)
+			return fmt.Errorf("%w: a page without items names a next page", errNotDenylist)
 		}
 		after = page.next
 	}

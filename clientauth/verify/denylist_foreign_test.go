@@ -86,9 +86,9 @@ func TestAnItemThatCannotBeRead(t *testing.T) {
 		`{"jti":"b","revoked_at":"yesterday"}`: "item 1: field revoked_at cannot be a string",
 		`{"jti":"b","exp":true}`:               "item 1: field exp cannot be a bool",
 		`{"jti":"b","exp":1e999}`:              "item 1: field exp cannot be a number 1e999",
-		`{"token_id":"b","revoked_at":1}`:      "item 1: none of the fields jti, sid, sub and kid is there",
-		`{}`:                                   "item 1: none of the fields",
-		`null`:                                 "item 1: none of the fields",
+		`{"token_id":"b","revoked_at":1}`:      "item 1: it has none of the fields jti, sid, sub and kid",
+		`{}`:                                   "item 1: it has none of the fields",
+		`null`:                                 "item 1: it has none of the fields",
 		`"b"`:                                  "item 1: ",
 		`{"sub":"s"}`:                          "item 1: field revoked_at is missing",
 		`{"jti":"b"`:                           "item 1: ",
@@ -164,7 +164,7 @@ func TestAListInPages(t *testing.T) {
 func TestPagesThatDoNotEnd(t *testing.T) {
 	r, log := newLoggedList(t, serveText(`{"items":[],"seq":1,"next":"1"}`))
 	r.expect(t, "empty pages", "a", false, verify.ErrDenylistUnavailable)
-	if !strings.Contains(log.String(), "a page without items has a next one") || r.server.Requests.Load() != 1 {
+	if !strings.Contains(log.String(), "a page without items names a next page") || r.server.Requests.Load() != 1 {
 		t.Error(log)
 	}
 }

@@ -84,7 +84,7 @@ func NewRemoteDenylist(cfg RemoteDenylistConfig) (*RemoteDenylist, error) {
 		return nil, err
 	}
 	if cfg.ClientID != "" && cfg.Bearer != "" {
-		return nil, errors.New("clientauth: a denylist is read as a client or with a bearer token, not both")
+		return nil, errors.New("clientauth: a denylist needs a ClientID or a Bearer token, not both")
 	}
 	d := &RemoteDenylist{url: u, client: client, header: cfg.Credentials(), ttl: orDefault(cfg.TTL, 15*time.Second),
 		failOpen: cfg.FailOpen, log: loggerOr(cfg.Logger), observer: observerOr(cfg.Observer), index: NewRevocationIndex()}

@@ -94,7 +94,7 @@ func (p *proofChecker) check(r *http.Request, scheme, token string, bound *bindi
 	case scheme == schemeBearer:
 		return "", explain(ErrTokenBinding, "it came as a bearer token")
 	case bound == nil:
-		return "", explain(ErrTokenBinding, "it is bound to no key (cnf.jkt)")
+		return "", explain(ErrTokenBinding, "it is not bound to a key: it has no cnf.jkt")
 	}
 	proof, err := p.read(r, &token, bound)
 	if err != nil {

@@ -65,12 +65,12 @@ func (n *proofNonces) check(ctx context.Context, nonce string, now time.Time, le
 	}
 	raw, err := jose.DecodeBase64(nonce)
 	if err != nil || len(raw) != 8+nonceMAC {
-		return "", explain(ErrProofNonce, "it has none of this service")
+		return "", explain(ErrProofNonce, "it has no nonce of this service")
 	}
 	at, minute := now.Unix()/nonceSeconds, int64(binary.BigEndian.Uint64(raw))
 	switch {
 	case !sameText(nonce, nonceOf(key, minute)):
-		return "", explain(ErrProofNonce, "it has none of this service")
+		return "", explain(ErrProofNonce, "it has no nonce of this service")
 	case at-minute > nonceLife || minute-at > 1+leeway/nonceSeconds:
 		return "", explain(ErrProofNonce, "its nonce is too old")
 	case at-minute >= nonceOld:

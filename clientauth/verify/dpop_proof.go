@@ -88,7 +88,7 @@ func proofClaims(parts *jose.Compact, ofToken bool) (c claimsOfProof, err error)
 			continue
 		}
 		if *required.value, err = claimSet(claims).required(required.name); err != nil {
-			return c, explain(ErrInvalidProof, "claim %q is missing or no text", required.name)
+			return c, explain(ErrInvalidProof, "claim %q is missing or not a text", required.name)
 		}
 	}
 	if text, isText := claims["nonce"].(string); isText {
@@ -99,7 +99,7 @@ func proofClaims(parts *jose.Compact, ofToken bool) (c claimsOfProof, err error)
 	}
 	issued, present, err := claimSet(claims).seconds("iat")
 	if err != nil || !present {
-		return c, explain(ErrInvalidProof, "claim \"iat\" is missing or no time")
+		return c, explain(ErrInvalidProof, "claim \"iat\" is missing or not a time")
 	}
 	c.issued = issued
 	return c, nil
@@ -108,7 +108,7 @@ func proofClaims(parts *jose.Compact, ofToken bool) (c claimsOfProof, err error)
 // matches returns an error unless the proof is for this request at one of the origins.
 func (c claimsOfProof) matches(r *http.Request, origins []string) error {
 	if c.method != r.Method {
-		return explain(ErrInvalidProof, "it is for the method %.16q; %s came", c.method, r.Method)
+		return explain(ErrInvalidProof, "it is for the method %.16q, but the request has %s", c.method, r.Method)
 	}
 	url, first := normalURL(c.url), ""
 	for _, origin := range origins {
@@ -150,7 +150,7 @@ func (b *binding) keyOf(parts *jose.Compact, known *proofKey) (key *jose.Key, th
 	}
 	key, thumbprint, err = keyIn(parts)
 	if err == nil && !sameText(thumbprint, b.thumbprint) {
-		return nil, "", explain(ErrTokenBinding, "the proof is of another key than cnf.jkt")
+		return nil, "", explain(ErrTokenBinding, "the key of the proof is not that of cnf.jkt")
 	}
 	return key, thumbprint, err
 }

@@ -36,11 +36,11 @@ func newProofReader(cfg DPoPConfig, now clock, leeway int64) (proofReader, error
 		p.used = newUsedProofs(cfg.CacheSize)
 	}
 	if cfg.CacheSize < 0 {
-		return p, errors.New("clientauth: the cache of DPoP proofs cannot be negative")
+		return p, errors.New("clientauth: the size of the cache of DPoP proofs cannot be negative")
 	}
 	for _, alg := range p.algorithms {
 		if jose.KeyType(alg) == "" {
-			return p, fmt.Errorf("clientauth: algorithm %q cannot be accepted for DPoP proofs", alg)
+			return p, fmt.Errorf("clientauth: algorithm %q is not supported for DPoP proofs", alg)
 		}
 	}
 	return p, nil
@@ -56,7 +56,7 @@ func (p *proofReader) accepts(alg string) bool {
 func (p *proofReader) read(r *http.Request, token *string, bound *binding) (*Proof, error) {
 	sent := r.Header[headerDPoP]
 	if len(sent) != 1 {
-		return nil, explain(ErrInvalidProof, "%d DPoP headers came; one is wanted", len(sent))
+		return nil, explain(ErrInvalidProof, "%d DPoP headers came; only one is allowed", len(sent))
 	}
 	parts, known, err := p.parse(sent[0], bound)
 	if err != nil {
@@ -81,7 +81,7 @@ func (p *proofReader) read(r *http.Request, token *string, bound *binding) (*Pro
 		return nil, err
 	}
 	if err := key.Verify(parts.Algorithm, parts.SigningInput, parts.Signature); err != nil {
-		return nil, explain(ErrInvalidProof, "its signature is not one of the key in jwk: %w", err)
+		return nil, explain(ErrInvalidProof, "its signature was not made with the key in jwk: %w", err)
 	}
 	if known == nil {
 		bound.remember(parts, key)

@@ -51,7 +51,7 @@ func (u *usedProofs) Spend(_ context.Context, key, id string, end, at time.Time)
 		return false, nil
 	}
 	if len(u.until) >= u.limit {
-		return false, because(ErrProofsUnavailable, "%d are remembered", len(u.until))
+		return false, because(ErrProofsUnavailable, "%d used proofs are stored, the maximum", len(u.until))
 	}
 	u.until[hash] = struct{}{}
 	if len(u.ending) == 0 || until < u.oldest {

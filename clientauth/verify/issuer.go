@@ -46,25 +46,25 @@ type TrustedIssuer struct {
 func (t TrustedIssuer) Validate() error {
 	var problems []error
 	if t.Issuer == "" {
-		problems = append(problems, errors.New("clientauth: a trusted issuer needs an issuer"))
+		problems = append(problems, errors.New("clientauth: TrustedIssuer.Issuer is empty"))
 	}
 	if len(t.audiences()) == 0 {
-		problems = append(problems, fmt.Errorf("clientauth: the trusted issuer %q needs an audience", t.Issuer))
+		problems = append(problems, fmt.Errorf("clientauth: the trusted issuer %q has no Audience", t.Issuer))
 	}
 	if t.Keys == nil {
-		problems = append(problems, fmt.Errorf("clientauth: the trusted issuer %q needs keys", t.Issuer))
+		problems = append(problems, fmt.Errorf("clientauth: the trusted issuer %q has no Keys", t.Issuer))
 	}
 	if !slices.Contains(audienceClaims, t.AudienceClaim) {
-		problems = append(problems, fmt.Errorf("clientauth: the claim %q says no audience; %s do", t.AudienceClaim, listed(audienceClaims[1:])))
+		problems = append(problems, fmt.Errorf("clientauth: the claim %q cannot be the AudienceClaim; use one of %s", t.AudienceClaim, listed(audienceClaims[1:])))
 	}
 	if t.isPattern() {
 		problems = append(problems, t.checkPattern())
 	} else if strings.Contains(t.Issuer, tenantPlace) {
-		problems = append(problems, fmt.Errorf("clientauth: the trusted issuer %q names no tenants", t.Issuer))
+		problems = append(problems, fmt.Errorf("clientauth: the trusted issuer %q has no Tenants", t.Issuer))
 	}
 	for _, alg := range t.Algorithms {
 		if jose.KeyType(alg) == "" {
-			problems = append(problems, fmt.Errorf("clientauth: algorithm %q cannot be accepted", alg))
+			problems = append(problems, fmt.Errorf("clientauth: algorithm %q is not supported", alg))
 		}
 	}
 	return errors.Join(problems...)
@@ -91,7 +91,7 @@ func (t *TrustedIssuer) checkPattern() error {
 		return fmt.Errorf("clientauth: the issuer %q has tenants, so %s must be one segment of its path", t.Issuer, tenantPlace)
 	}
 	if slices.Contains(t.Tenants, "") || slices.Contains(t.Tenants, "*") && len(t.Tenants) > 1 {
-		return fmt.Errorf("clientauth: the tenants of %q are a list of names, or * alone", t.Issuer)
+		return fmt.Errorf("clientauth: the tenants of %q must be a list of names, or only *", t.Issuer)
 	}
 	return nil
 }

@@ -172,16 +172,16 @@ func TestIssuersThatAreRefused(t *testing.T) {
 		change func(*verify.TrustedIssuer)
 		want   string
 	}{
-		"no audience":            {func(i *verify.TrustedIssuer) { i.Audience = "" }, "needs an audience"},
-		"an empty audience":      {func(i *verify.TrustedIssuer) { i.Audience, i.Audiences = "", []string{""} }, "needs an audience"},
-		"audience claim":         {func(i *verify.TrustedIssuer) { i.AudienceClaim = "sub" }, `"sub" says no audience`},
-		"pattern, no tenants":    {func(i *verify.TrustedIssuer) { i.Issuer = pattern }, "names no tenants"},
+		"no audience":            {func(i *verify.TrustedIssuer) { i.Audience = "" }, "has no Audience"},
+		"an empty audience":      {func(i *verify.TrustedIssuer) { i.Audience, i.Audiences = "", []string{""} }, "has no Audience"},
+		"audience claim":         {func(i *verify.TrustedIssuer) { i.AudienceClaim = "sub" }, `"sub" cannot be the AudienceClaim`},
+		"pattern, no tenants":    {func(i *verify.TrustedIssuer) { i.Issuer = pattern }, "has no Tenants"},
 		"tenants, no pattern":    {func(i *verify.TrustedIssuer) { i.Tenants = []string{"a"} }, "one segment of its path"},
 		"tenant in the host":     {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = "https://{tenant}.example.com/x", []string{"a"} }, "one segment"},
 		"tenant as the host":     {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = "https://{tenant}/x", []string{"a"} }, "one segment"},
 		"part of a segment":      {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = pattern[:34]+"x", []string{"a"} }, "one segment"},
 		"two places":             {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = pattern+"/{tenant}", []string{"a"} }, "one segment"},
-		"a star and a name":      {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = pattern, []string{"*", "a"} }, "* alone"},
+		"a star and a name":      {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = pattern, []string{"*", "a"} }, "or only *"},
 		"an empty tenant":        {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = pattern, []string{""} }, "list of names"},
 		"an algorithm of no key": {func(i *verify.TrustedIssuer) { i.Algorithms = []string{"HS256"} }, "HS256"},
 	} {
@@ -215,13 +215,13 @@ func TestDiscovery(t *testing.T) {
 	}{
 		"OpenID Connect":      {openID, `{"issuer":"URL/a","jwks_uri":"URL/keys","x":[1]}`, ""},
 		"RFC 8414":            {oauth, `{"issuer":"URL/a","jwks_uri":"URL/keys"}`, ""},
-		"another issuer":      {openID, `{"issuer":"URL/b","jwks_uri":"URL/keys"}`, "metadata is of the issuer"},
-		"a slash too many":    {openID, `{"issuer":"URL/a/","jwks_uri":"URL/keys"}`, "metadata is of the issuer"},
+		"another issuer":      {openID, `{"issuer":"URL/b","jwks_uri":"URL/keys"}`, "metadata is of another issuer"},
+		"a slash too many":    {openID, `{"issuer":"URL/a/","jwks_uri":"URL/keys"}`, "metadata is of another issuer"},
 		"no keys":             {openID, `{"issuer":"URL/a"}`, "no jwks_uri"},
 		"keys without TLS":    {openID, `{"issuer":"URL/a","jwks_uri":"http://10.0.0.1/keys"}`, "must be https"},
 		"keys of a file":      {openID, `{"issuer":"URL/a","jwks_uri":"file:///etc/passwd"}`, "endpoint"},
-		"not JSON":            {openID, `<html>`, "no metadata document"},
-		"names in other case": {openID, `{"ISSUER":"URL/a","JWKS_URI":"URL/keys"}`, "metadata is of the issuer"},
+		"not JSON":            {openID, `<html>`, "not a metadata document"},
+		"names in other case": {openID, `{"ISSUER":"URL/a","JWKS_URI":"URL/keys"}`, "metadata is of another issuer"},
 		"nothing":             {"/", `{}`, "status 404"},
 		"too long":            {openID, `{"issuer":"URL/a","x":"` + strings.Repeat("x", 256<<10) + `"}`, "more than"},
 	} {

@@ -67,12 +67,12 @@ func (m *KeyMap) only(alg string) (*jose.Key, error) {
 			continue
 		}
 		if found != nil {
-			return nil, explain(ErrUnknownKey, "no kid came, and several keys are for %.32q", alg)
+			return nil, explain(ErrUnknownKey, "the token has no kid, and the issuer has several keys for %.32q", alg)
 		}
 		found = key
 	}
 	if found == nil {
-		return nil, explain(ErrUnknownKey, "no kid came, and no key is for %.32q", alg)
+		return nil, explain(ErrUnknownKey, "the token has no kid, and the issuer has no key for %.32q", alg)
 	}
 	return found, nil
 }

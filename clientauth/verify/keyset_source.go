@@ -27,7 +27,7 @@ func newKeySource(cfg RemoteKeySetConfig) (keySource, error) {
 		return newEndpointSource(cfg.URL, cfg)
 	}
 	if cfg.URL != "" {
-		return nil, errors.New("clientauth: a key set has a URL or an issuer to discover it from, not both")
+		return nil, errors.New("clientauth: a key set needs a URL, or an issuer for discovery, not both")
 	}
 	d := &discoveredSource{issuer: cfg.Issuer, cfg: cfg}
 	for _, rawURL := range metadataURLs(cfg.Issuer) {
@@ -119,7 +119,7 @@ func (d *discoveredSource) discover(ctx context.Context) (*endpointSource, error
 		}
 		found, err := newEndpointSource(keysURL, d.cfg)
 		if err == nil && document.url.Scheme == "https" && found.url.Scheme != "https" && !d.cfg.InsecureAllowHTTP {
-			err = fmt.Errorf("the metadata names keys without TLS: %.200q", keysURL)
+			err = fmt.Errorf("the jwks_uri in the metadata is not https: %.200q", keysURL)
 		}
 		return found, err
 	}
@@ -145,10 +145,10 @@ func parseMetadata(document []byte, issuer string) (keysURL string, err error) {
 		JWKSURI string `json:"jwks_uri"`
 	}
 	if err := json.Unmarshal(document, &metadata); err != nil {
-		return "", errors.New("the answer is no metadata document")
+		return "", errors.New("the answer is not a metadata document")
 	}
 	if metadata.Issuer != issuer {
-		return "", fmt.Errorf("the metadata is of the issuer %.200q", metadata.Issuer)
+		return "", fmt.Errorf("the metadata is of another issuer: %.200q", metadata.Issuer)
 	}
 	if metadata.JWKSURI == "" {
 		return "", errors.New("the metadata has no jwks_uri")

@@ -11,7 +11,7 @@ import (
 // fetchPatience is how long a request waits for a fetch, counted from the start of the fetch.
 const fetchPatience = 5 * time.Second
 
-var errTooSlow = errors.New("the issuer takes too long")
+var errTooSlow = errors.New("the issuer did not answer in time")
 
 // refresher runs a fetch for all callers that need it, at most one at a time, in its own goroutine. The fetch ends at its
 // time-out, but not when a caller is cancelled.

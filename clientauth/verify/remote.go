@@ -24,13 +24,13 @@ var errRedirect = errors.New("redirect to another origin")
 func newEndpoint(rawURL string, insecure bool, client *http.Client) (*url.URL, *http.Client, error) {
 	u, err := url.Parse(rawURL)
 	if (err != nil || u.User != nil) && strings.Contains(rawURL, "@") { // the error does not repeat the URL, which may have a password
-		return nil, nil, errors.New("clientauth: the URL of an endpoint has no user and password")
+		return nil, nil, errors.New("clientauth: the URL of an endpoint must not have a user name or password")
 	}
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
 		return nil, nil, fmt.Errorf("clientauth: %.200q is not the URL of an endpoint", rawURL)
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || !insecure && !isLoopback(u.Hostname())) {
-		return nil, nil, fmt.Errorf("clientauth: %.200q must be https; http is for loopback hosts, or with insecure_allow_http", rawURL)
+		return nil, nil, fmt.Errorf("clientauth: %.200q must be https; http is allowed only for loopback hosts, or with insecure_allow_http", rawURL)
 	}
 	own := &http.Client{Transport: newTransport()}
 	if client != nil {

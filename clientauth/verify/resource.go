@@ -49,9 +49,9 @@ func (r Resource) Validate() error {
 	case u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
 		return fmt.Errorf("%q is not a URL such as https://api.example.com/mcp", u.Redacted())
 	case u.Scheme == "http" && !r.InsecureAllowHTTP && !isLoopback(u.Hostname()):
-		return fmt.Errorf("%q must be https; http is for loopback hosts, or with insecure_allow_http", u.Redacted())
+		return fmt.Errorf("%q must be https; http is allowed only for loopback hosts, or with insecure_allow_http", u.Redacted())
 	case u.User != nil:
-		return errors.New("holds a user, which clients would send to everyone")
+		return errors.New("must not have a user name or password: clients send this URL to others")
 	case strings.Contains(r.URI, "#"):
 		return fmt.Errorf("%q has a fragment", r.URI)
 	case u.Path != u.EscapedPath() || strings.ContainsAny(u.Path, ":*"):

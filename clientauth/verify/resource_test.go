@@ -72,7 +72,7 @@ func TestResourcesThatHaveNoPlaceForMetadata(t *testing.T) {
 		"urn:example:api":              "is not a URL such as",
 		"https:///mcp":                 "is not a URL such as",
 		"http://api.example.com/mcp":   "must be https",
-		"https://u:pw@api.example.com": "holds a user",
+		"https://u:pw@api.example.com": "must not have a user name",
 		"https://api.example.com/#x":   "has a fragment",
 		"https://api.example.com/#":    "has a fragment",
 		"https://api.example.com/a%2F": "in its path",

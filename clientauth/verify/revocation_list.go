@@ -84,7 +84,7 @@ func newRevocationReader(body io.Reader, before int, apply func(...Revocation)) 
 // Read implements io.Reader for the decoder.
 func (r *revocationReader) Read(p []byte) (int, error) {
 	if r.read >= r.limit {
-		return 0, fmt.Errorf("after item %d: more than %d bytes", r.count, maxRevocationBytes)
+		return 0, fmt.Errorf("after item %d come more than %d bytes", r.count, maxRevocationBytes)
 	}
 	n, err := r.body.Read(p[:min(int64(len(p)), r.limit-r.read)])
 	r.read += int64(n)
@@ -154,11 +154,11 @@ func (r *revocationReader) item() (Revocation, error) {
 	item := Revocation{JTI: wire.JTI, SID: wire.SID, Sub: wire.Sub, KID: wire.KID, Exp: int64(math.Ceil(inSeconds(wire.Exp)))}
 	switch {
 	case item.JTI == "" && item.SID == "" && item.Sub == "" && item.KID == "":
-		return item, errors.New("none of the fields jti, sid, sub and kid is there")
+		return item, errors.New("it has none of the fields jti, sid, sub and kid")
 	case wire.RevokedAt != nil:
 		item.RevokedAt = int64(inSeconds(*wire.RevokedAt))
 	case item.Sub != "":
-		return item, errors.New("field revoked_at is missing, without which sub hits nothing")
+		return item, errors.New("field revoked_at is missing, which an item with sub needs")
 	}
 	return item, nil
 }

@@ -175,7 +175,7 @@ func TestAllInvalidIssuersAreNamed(t *testing.T) {
 	first.Issuer, first.Audience = "https://first.example", ""
 	second.Issuer, second.Keys = "https://second.example", nil
 	_, err := verify.NewTokenValidator(verify.ValidatorConfig{Issuers: []verify.TrustedIssuer{first, good, second, good}, Leeway: -time.Second})
-	for _, want := range []string{`"https://first.example" needs an audience`, `"https://second.example" needs keys`, "trusted twice", "leeway"} {
+	for _, want := range []string{`"https://first.example" has no Audience`, `"https://second.example" has no Keys`, "trusted twice", "leeway"} {
 		if err == nil || strings.Count(err.Error(), want) != 1 {
 			t.Errorf("%s: %v", want, err)
 		}

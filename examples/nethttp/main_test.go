@@ -100,7 +100,7 @@ func TestFlags(t *testing.T) {
 		"help":              {[]string{"--help"}, "help requested"},
 		"unknown flag":      {[]string{"--port", "1"}, "port"},
 		"argument":          {[]string{"serve"}, `unexpected argument "serve"`},
-		"unknown algorithm": {[]string{"--algorithms", "HS256"}, `algorithm "HS256" cannot be accepted`},
+		"unknown algorithm": {[]string{"--algorithms", "HS256"}, `algorithm "HS256" is not supported`},
 		"no issuer":         {[]string{"--issuer", ""}, "not the URL of an endpoint"},
 		"plain http":        {[]string{"--issuer", "http://auth.example.com"}, "must be https"},
 		"bad address":       {[]string{"--address", "nowhere"}, "nowhere"},

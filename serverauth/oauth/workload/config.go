@@ -81,7 +81,7 @@ func (c Config) checkIssuer(prefix string) error {
 	case strings.ContainsFunc(c.Issuer, unicode.IsSpace): // in the sub of tokens, a space ends the issuer
 		return &app.ConfigError{Key: prefix + "issuer", Reason: "has white space in it"}
 	case c.Discovery && c.JWKSURL != "":
-		return &app.ConfigError{Key: prefix + "jwks_url", Reason: "is set beside discovery; one says where the keys are"}
+		return &app.ConfigError{Key: prefix + "jwks_url", Reason: "is set together with discovery; set only one of them"}
 	}
 	_, err := verify.NewRemoteKeySet(c.keySet())
 	switch {
