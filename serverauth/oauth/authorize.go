@@ -30,7 +30,7 @@ func (s *Server) authorize(c echo.Context) error {
 	case known && allowed:
 		return s.allow(c, r, b, allowedBy, false)
 	case r.asks(promptNone) && !known:
-		return s.refuse(c, r, &Error{Code: "login_required", Description: "nobody is signed in at this browser, or not lately enough"})
+		return s.refuse(c, r, &Error{Code: "login_required", Description: "nobody is signed in on this browser, or the sign-in is too old"})
 	case r.asks(promptNone):
 		return s.refuse(c, r, &Error{Code: "consent_required", Description: "the person has not allowed this yet"})
 	}

@@ -23,7 +23,7 @@ func (s *Server) readParameters(ctx context.Context, r *request, values url.Valu
 		case len(values[name]) > 1:
 			return errInvalidRequest(name + " is there twice")
 		case !utf8.ValidString(values.Get(name)):
-			return errInvalidRequest(name + " is no UTF-8")
+			return errInvalidRequest(name + " is not valid UTF-8")
 		}
 	}
 	for _, name := range []string{"request", "request_uri", "registration"} {
@@ -89,7 +89,7 @@ func checkChallenge(r *request, values url.Values) error {
 	case values.Get("code_challenge_method") != "S256":
 		return errInvalidRequest("code_challenge_method must be S256")
 	case err != nil || len(raw) != sha256.Size:
-		return errInvalidRequest("code_challenge is not a SHA-256 in base64url")
+		return errInvalidRequest("code_challenge is not a SHA-256 hash in base64url")
 	default:
 		return nil
 	}
@@ -103,7 +103,7 @@ func readPrompt(r *request, values url.Values) error {
 		}
 	}
 	if r.asks(promptNone) && len(r.Prompt) > 1 {
-		return errInvalidRequest("prompt none stands alone")
+		return errInvalidRequest("prompt none cannot be combined with other values")
 	}
 	if text := values.Get("max_age"); text != "" {
 		age, err := strconv.ParseUint(text, 10, 31)

@@ -85,7 +85,7 @@ func (s *Server) readRequest(ctx context.Context, query string) (*request, error
 	}
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return nil, &errPage{"The request cannot be read", "It is not a query."}
+		return nil, &errPage{"The request cannot be read", "Its query string is not valid."}
 	}
 	r := &request{State: values.Get("state"), Mode: modeQuery, MaxAge: -1, IssuedAt: s.now().Unix(), Random: randomID()}
 	if err := s.readClient(ctx, r, values); err != nil {
@@ -111,7 +111,7 @@ func (s *Server) readClient(ctx context.Context, r *request, values url.Values) 
 	known, err := s.clients.Find(ctx, id)
 	switch {
 	case errors.Is(err, client.ErrUnreachable):
-		return &errPage{"The program cannot be looked up", "The document at its client_id, " + shorten(id) + ", cannot be had now."}
+		return &errPage{"The program cannot be looked up", "The document at its client_id, " + shorten(id) + ", cannot be fetched now."}
 	case errors.Is(err, client.ErrUnknown):
 		return &errPage{"The program is unknown", "No client has the client_id " + shorten(id) + "."}
 	case err != nil:
@@ -119,7 +119,7 @@ func (s *Server) readClient(ctx context.Context, r *request, values url.Values) 
 	case redirect == "":
 		return &errPage{"The request does not say where to go back to", "It has no redirect_uri."}
 	case !known.AllowsRedirect(redirect):
-		return &errPage{"The program is not known at this address", "The redirect_uri " + shorten(redirect) + " is not one of the client's."}
+		return &errPage{"This address is not registered for the program", "The redirect_uri " + shorten(redirect) + " is not registered for the client."}
 	}
 	r.client, r.ClientID, r.RedirectURI = known, known.ID, redirect
 	return nil
@@ -137,7 +137,7 @@ func requestID(payload []byte) string {
 	return base64url.EncodeToString(sum[:])
 }
 
-var errRequestGone = &errPage{"This page is too old", "Go back to the program that sent you here, and sign in anew."}
+var errRequestGone = &errPage{"This page is too old", "Go back to the program that sent you here, and sign in again."}
 
 // reopen reads a request that a page sends back. The client may have changed or been removed in the meantime.
 func (s *Server) reopen(ctx context.Context, sealed string) (*request, error) {

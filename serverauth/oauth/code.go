@@ -46,7 +46,7 @@ func binding(clientID, redirectURI, challenge string) string {
 }
 
 // errAnotherPerson is for a request that asks for another person than the one who signed in (OpenID Connect Core, section 3.1.2.1).
-var errAnotherPerson = &Error{Code: "login_required", Description: "somebody else than the subject of id_token_hint signed in"}
+var errAnotherPerson = &Error{Code: "login_required", Description: "the person who signed in is not the subject of id_token_hint"}
 
 // issue returns the code for a request that was allowed. The error is errAnotherPerson if the request is for another person.
 func (s *Server) issue(c echo.Context, r *request, b *browser, requestID string) (string, error) {

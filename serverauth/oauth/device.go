@@ -127,7 +127,7 @@ func (s *Server) keepDevice(ctx context.Context, asked *deviceRequest) error {
 			return err
 		}
 	}
-	return &Error{Code: "temporarily_unavailable", Description: "too many devices ask at once", Status: http.StatusServiceUnavailable, Header: retryLater}
+	return &Error{Code: "temporarily_unavailable", Description: "too many devices are asking for codes now", Status: http.StatusServiceUnavailable, Header: retryLater}
 }
 
 func newUserCode() string {

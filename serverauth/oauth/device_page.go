@@ -50,7 +50,7 @@ func (s *Server) deviceEntered(c echo.Context) error {
 	return s.showRequest(c, http.StatusOK, r, &browser{}, "")
 }
 
-var errUserCode = &errPage{"The code is wrong", "This code is wrong, expired or used already. Look at your device again."}
+var errUserCode = &errPage{"The code is wrong", "This code is wrong, has expired or was used already. Check the code on your device."}
 
 // deviceConsent returns the request of a user code that the person is asked to allow.
 func (s *Server) deviceConsent(c echo.Context, text string) (*request, error) {
@@ -84,7 +84,7 @@ func (s *Server) deviceConsent(c echo.Context, text string) (*request, error) {
 }
 
 func (s *Server) showDeviceDone(c echo.Context) error {
-	return s.showMessage(c, http.StatusOK, "Done", "Your device goes on by itself in a few seconds. You can close this page.")
+	return s.showMessage(c, http.StatusOK, "Done", "Your device continues by itself in a few seconds. You can close this page.")
 }
 
 // allowDevice stores for the device that the person allowed the request.
@@ -106,7 +106,7 @@ func (s *Server) refuseDevice(c echo.Context, r *request, err error) error {
 	if isOwn && own.Code == "access_denied" {
 		s.refused(c, r, own.Code, own.Description)
 		if err = s.answerDevice(c.Request().Context(), r, nil); err == nil {
-			return s.showMessage(c, http.StatusOK, "Cancelled", "Your device is told that you did not allow it. You can close this page.")
+			return s.showMessage(c, http.StatusOK, "Cancelled", "Your device will be told that you did not allow the sign-in. You can close this page.")
 		}
 	}
 	var page *errPage

@@ -40,7 +40,7 @@ func readForm(c echo.Context) (url.Values, error) {
 	}
 	form, err := url.ParseQuery(text)
 	if err != nil {
-		return nil, errInvalidRequest("the body is no form")
+		return nil, errInvalidRequest("the body is not a valid form")
 	}
 	for name, values := range form {
 		if len(values) > 1 && name != "resource" {

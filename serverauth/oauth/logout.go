@@ -44,7 +44,7 @@ func (s *Server) logout(c echo.Context) error {
 	}
 	values, unreadable := url.ParseQuery(text)
 	if err != nil || unreadable != nil || len(text) > maxForm {
-		return s.showError(c, http.StatusBadRequest, &errPage{"The request cannot be read", "It is not what a log-out consists of."})
+		return s.showError(c, http.StatusBadRequest, &errPage{"The request cannot be read", "It is not a valid logout request."})
 	}
 	if isForm && values.Get(web.FormField) == "" { // from another site: the browser did not send its cookie
 		return c.Redirect(http.StatusSeeOther, s.base+"/logout?"+text)
@@ -70,7 +70,7 @@ func (s *Server) logout(c echo.Context) error {
 	s.forget(c)
 	switch {
 	case r.location == "":
-		return s.showMessage(c, http.StatusOK, "You are signed out", "Nobody is signed in at this browser.")
+		return s.showMessage(c, http.StatusOK, "You are signed out", "Nobody is signed in on this browser.")
 	case isForm:
 		return s.showContinue(c, r.location)
 	default:
@@ -88,7 +88,7 @@ func (s *Server) readLogout(ctx context.Context, values url.Values) (*logoutRequ
 	r := &logoutRequest{values: values, hint: s.readHint(ctx, values.Get("id_token_hint"))}
 	id, target := values.Get("client_id"), values.Get("post_logout_redirect_uri")
 	if id != "" && r.hint.Audience != "" && id != r.hint.Audience {
-		return nil, &errPage{"The program is another one", "The id_token_hint was made for another client than client_id."}
+		return nil, &errPage{"The request names two programs", "The id_token_hint was made for another client than client_id."}
 	}
 	if id == "" {
 		id = r.hint.Audience
@@ -99,7 +99,7 @@ func (s *Server) readLogout(ctx context.Context, values url.Values) (*logoutRequ
 	known, err := s.clients.Find(ctx, id)
 	switch {
 	case errors.Is(err, client.ErrUnknown), err == nil && !known.AllowsPostLogoutRedirect(target):
-		return nil, &errPage{"The program is not known at this address", "The post_logout_redirect_uri is not one of the client's."}
+		return nil, &errPage{"This address is not registered for the program", "The post_logout_redirect_uri is not registered for the client."}
 	case err != nil:
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func registerScripts(e *echo.Echo, path string) (routes []*echo.Route) {
 	for _, name := range []string{"page.js", "send.js"} {
 		content, err := pageFiles.ReadFile("page/" + name)
 		if err != nil {
-			panic("oauth: a compiled-in file is missing: " + name)
+			panic("oauth: an embedded file is missing: " + name)
 		}
 		routes = append(routes, web.RegisterFile(e, path+"/"+name, name, content)...)
 	}
@@ -133,7 +133,7 @@ func (s *Server) showError(c echo.Context, status int, e *errPage) error {
 func (s *Server) showContinue(c echo.Context, location string) error {
 	c.Response().Header().Set("Refresh", "0; url="+location)
 	return s.pages.next.Render(c, http.StatusOK, web.Frame{
-		Title: "Going on", Narrow: true, Data: template.URL(location), //nolint:gosec // a redirect URI that was registered and checked
+		Title: "Continuing", Narrow: true, Data: template.URL(location), //nolint:gosec // a redirect URI that was registered and checked
 	})
 }
 
@@ -141,7 +141,7 @@ func (s *Server) showContinue(c echo.Context, location string) error {
 func (s *Server) showGoBack(c echo.Context, r *request, e *Error) error {
 	return s.pages.next.Render(c, http.StatusBadRequest, web.Frame{
 		Title: "Go back to " + client.HostOf(r.RedirectURI) + "?", Narrow: true,
-		Notice: &web.Notice{Text: "The program there cannot be answered as it asked: " + e.Description + ". Nobody was signed in.", Bad: true},
+		Notice: &web.Notice{Text: "The request of that program was refused: " + e.Description + ". Nobody was signed in.", Bad: true},
 		Data:   template.URL(s.location(r, errorValues(e))), //nolint:gosec // a redirect URI that was registered and checked
 	})
 }
@@ -157,7 +157,7 @@ func (s *Server) showFormPost(c echo.Context, r *request, values url.Values) err
 	}
 	slices.SortFunc(data.Fields, func(a, b field) int { return strings.Compare(a.Name, b.Name) })
 	return s.pages.send.Render(c, http.StatusOK, web.Frame{
-		Title: "Going on", Narrow: true, Data: data, Scripts: []string{s.path + "/send.js"}, FormTargets: formTargets(r),
+		Title: "Continuing", Narrow: true, Data: data, Scripts: []string{s.path + "/send.js"}, FormTargets: formTargets(r),
 	})
 }
 

@@ -61,9 +61,9 @@ func (s Scopes) validate(key string) error {
 		_, taken := openIDScopes[name]
 		switch {
 		case !isScope(name):
-			return &app.ConfigError{Key: key, Reason: fmt.Sprintf("%q is not a name for a scope", name)}
+			return &app.ConfigError{Key: key, Reason: fmt.Sprintf("%q is not a valid name for a scope", name)}
 		case taken:
-			return &app.ConfigError{Key: key, Reason: fmt.Sprintf("%q is a scope that every server has", name)}
+			return &app.ConfigError{Key: key, Reason: fmt.Sprintf("%q is a built-in scope; it cannot be defined here", name)}
 		case !isOneLine(description, maxDescription):
 			return &app.ConfigError{Key: key + "." + name, Reason: "must be one line of text, of at most 100 characters"}
 		}

@@ -78,7 +78,7 @@ type granted struct {
 	actors    []string // who act for the subject, the current one first
 }
 
-var errProofMissing = &Error{Code: "invalid_dpop_proof", Description: "the client gets bound tokens only: the header DPoP is missing"}
+var errProofMissing = &Error{Code: "invalid_dpop_proof", Description: "the client needs tokens that are bound to a key: the header DPoP is missing"}
 
 // token is POST /token.
 func (s *Server) token(c echo.Context) error {

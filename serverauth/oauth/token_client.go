@@ -35,7 +35,7 @@ func (s *Server) askedAlone(t *tokenRequest) (asked token.Request, err error) {
 		scope = slices.DeleteFunc(scope, isOpenID)
 	}
 	if slices.ContainsFunc(scope, isOpenID) {
-		return asked, errInvalidScope("the OpenID scopes are about a person, and a client gets this token for itself")
+		return asked, errInvalidScope("the OpenID scopes are about a person, but this token is for the client itself")
 	}
 	asked.Scope = joined(scope)
 	return asked, nil

@@ -83,7 +83,7 @@ func (s *Server) revokedLately() *Error {
 	wait := strconv.Itoa(int((s.own.skew + revocationReach) / time.Second))
 	return &Error{
 		Code: "temporarily_unavailable", Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {wait}},
-		Description: "the person or an agent was revoked a moment ago: try again later, or with tokens that are both newer",
+		Description: "the person or an agent was revoked a moment ago: try again later, or with two newer tokens",
 	}
 }
 
@@ -121,7 +121,7 @@ func (s *Server) parties(t *tokenRequest) (p parties, err error) {
 		return p, err
 	}
 	if p.person.Subject == p.agent.Subject {
-		return p, errNotExchanged("actor_token", "it is of the subject itself")
+		return p, errNotExchanged("actor_token", "it belongs to the subject itself")
 	}
 	return p, nil
 }
@@ -133,9 +133,9 @@ func (s *Server) subjectOf(t *tokenRequest) (*clientauth.SecurityContext, error)
 	case err != nil:
 		return nil, err
 	case person.SessionID == "" || person.Claims["agent_id"] != nil:
-		return nil, errNotExchanged("subject_token", "it is not of the session of a person")
+		return nil, errNotExchanged("subject_token", "it does not belong to the session of a person")
 	case len(person.Actor.Subjects()) >= verify.MaxActors:
-		return nil, errNotExchanged("subject_token", "as many agents act for its subject as a chain can have")
+		return nil, errNotExchanged("subject_token", "its chain of agents already has the maximum length")
 	default:
 		return person, nil
 	}
@@ -152,13 +152,13 @@ func (s *Server) actorOf(t *tokenRequest) (*clientauth.SecurityContext, error) {
 	isFleet := agent.Claims["agent_id"] != nil
 	switch {
 	case agent.Actor != nil:
-		return nil, errNotExchanged("actor_token", "an agent acts by it for another already")
+		return nil, errNotExchanged("actor_token", "its agent already acts for another subject")
 	case isFleet != (t.client.Source == client.Fleet):
-		return nil, errNotExchanged("actor_token", "the agent of a fleet authenticates by its token alone")
+		return nil, errNotExchanged("actor_token", "the token of a fleet agent is accepted only without credentials of another client")
 	case isFleet, agent.ClientID == t.client.ID, agent.ClientID == s.own.clientID && keyOf(agent) != "":
 		return agent, nil
 	default:
-		return nil, errNotExchanged("actor_token", "it is neither a token of this client nor one of a sign-in that is bound to a key (DPoP)")
+		return nil, errNotExchanged("actor_token", "it is neither a token of this client nor a token of a sign-in that is bound to a key (DPoP)")
 	}
 }
 
@@ -176,7 +176,7 @@ func (s *Server) presented(t *tokenRequest, parameter string) (*clientauth.Secur
 	case errors.Is(err, clientauth.ErrUnavailable):
 		return nil, err
 	case err != nil:
-		return nil, errNotExchanged(parameter, "it is no valid access token of this server: "+verify.Code(err))
+		return nil, errNotExchanged(parameter, "it is not a valid access token of this server: "+verify.Code(err))
 	case !found.ExpiresAt.After(t.began):
 		return nil, errNotExchanged(parameter, "it has expired")
 	case t.proof.Fits(keyOf(found)) != nil:
@@ -212,7 +212,7 @@ func (s *Server) fleetAgent(ctx context.Context, text string) (*client.Client, e
 		id, _ = agent.Claims["agent_id"].(string)
 	}
 	if id == "" || agent.Actor != nil {
-		return nil, s.clientAuth.Unknown("client_id is missing, and actor_token is no valid token of the agent of a fleet")
+		return nil, s.clientAuth.Unknown("client_id is missing, and actor_token is not a valid token of a fleet agent")
 	}
 	known, err := s.clients.OfFleet(ctx, id, s.settings.FleetMayAct[agent.Role])
 	if errors.Is(err, client.ErrNamesakeClient) {

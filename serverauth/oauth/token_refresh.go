@@ -18,7 +18,7 @@ func (s *Server) exchangeRefresh(t *tokenRequest) (*granted, error) {
 	var access session.Access
 	begun, err := s.sessions.RefreshGranted(t.c.Request().Context(), text, t.began, t.proof.Key(), func(grant token.Grant) (session.Access, error) {
 		if grant.ClientID != t.client.ID {
-			return access, errInvalidGrant("the refresh token is not one of this client")
+			return access, errInvalidGrant("the refresh token does not belong to this client")
 		}
 		scope, resources := s.catalogue.still(strings.Fields(grant.Scope), grant.Resources, t.client)
 		if len(resources) == 0 && len(grant.Resources) > 0 { // without one the token would be for the server itself

@@ -61,7 +61,7 @@ func (s *Server) asserted(c echo.Context, form url.Values, assertion string) (*c
 		return nil, nil, err
 	}
 	if named != "" && named != found.Client.ID {
-		return nil, nil, workload.Refused(errors.New("the request is of the client " + shorten(named) + ", and the workload is " + found.Client.ID))
+		return nil, nil, workload.Refused(errors.New("the request is from the client " + shorten(named) + ", but the assertion is for the client " + found.Client.ID))
 	}
 	known, err := s.likeConfigured(ctx, found.Client)
 	return known, found, err

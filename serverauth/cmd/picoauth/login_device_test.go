@@ -123,7 +123,7 @@ func TestAnOperatorSignsInAtABrowserElsewhere(t *testing.T) {
 	base, request := b.open(refused)
 	request.Set("action", "cancel")
 	text, _ := b.page(b.PostForm(base+"/authorize/decide", request))
-	assert.Contains(t, text, "Your device is told that you did not allow it.")
+	assert.Contains(t, text, "Your device will be told that you did not allow the sign-in.")
 	require.Error(t, refused.Wait())
 	assert.Equal(t, exitFailed, refused.ProcessState.ExitCode())
 	assert.Contains(t, refused.out.String(), "it was not allowed at the browser; nobody is signed in here")

@@ -177,7 +177,7 @@ func TestRunbookFromThePythonServer(t *testing.T) {
 	r := c.run("config", "check", "--config", old)
 	assert.Equal(t, exitFailed, r.code)
 	assert.Contains(t, r.out, "are in the section app")
-	assert.Contains(t, r.out, "revocations are kept where server_auth.storage_url")
+	assert.Contains(t, r.out, "set server_auth.storage_url or server_auth.revocation_storage_url to store revocations")
 	text, err := os.ReadFile("../../OPERATING.md")
 	require.NoError(t, err)
 	both := regexp.MustCompile("(?s)```yaml\n(auth_client:.*?)```").FindStringSubmatch(string(text))

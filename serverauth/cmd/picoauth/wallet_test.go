@@ -59,7 +59,7 @@ func TestKeyFilesThatAreNone(t *testing.T) {
 		write(t, "hello"): "is no key file",
 		write(t, `{"algorithm":"Ed25519","seed":"00"}`):                     "no seed of 32 bytes",
 		write(t, `{"algorithm":"RSA","seed":"`+seed+`"}`):                   "unknown algorithm",
-		write(t, `{"algorithm":"secp256k1","seed":"`+seed+`"}`):             "is no key of secp256k1",
+		write(t, `{"algorithm":"secp256k1","seed":"`+seed+`"}`):             "is not a valid secp256k1 key",
 		write(t, `{"algorithm":"Ed25519","seed":"`+seed+`","more":"text"}`): "is no key file",
 	} {
 		r := c.runWith("text", "wallet", "sign", "--key", path)

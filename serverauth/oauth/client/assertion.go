@@ -53,7 +53,7 @@ func (a *assertions) spend(ctx context.Context, c *Client, found *verify.Securit
 	reason := ""
 	switch {
 	case found.Subject != c.ID:
-		reason = "sub is not the client"
+		reason = "sub is not the client id"
 	case slices.ContainsFunc(found.Audience, func(aud string) bool { return !slices.Contains(a.audiences, aud) }):
 		reason = "aud names another server too"
 	case found.TokenID == "" || len(found.TokenID) > maxAssertionID:

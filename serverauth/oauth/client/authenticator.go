@@ -63,7 +63,7 @@ func (a *Authenticator) Authenticate(r *http.Request, form url.Values, address s
 	case err != nil:
 		return nil, err
 	case known.AuthMethod != given.method:
-		return nil, invalidClient(a.realm, "the client does not authenticate in this way, but with "+known.AuthMethod)
+		return nil, invalidClient(a.realm, "the client used a wrong authentication method; it must be "+known.AuthMethod)
 	case known.IsPublic():
 		return known, nil
 	}

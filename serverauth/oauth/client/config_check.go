@@ -38,7 +38,7 @@ func checkAll(key string, clients []Config, known Known) error {
 		prefix := fmt.Sprintf("%s[%d].", key, i)
 		faults = append(faults, one.Check(prefix, known))
 		if earlier, taken := first[one.ID]; taken && one.ID != "" {
-			faults = append(faults, &app.ConfigError{Key: prefix + "id", Reason: fmt.Sprintf("%q is the id of %s[%d] too", one.ID, key, earlier)})
+			faults = append(faults, &app.ConfigError{Key: prefix + "id", Reason: fmt.Sprintf("%q is also the id of %s[%d]", one.ID, key, earlier)})
 			continue
 		}
 		first[one.ID] = i
@@ -105,7 +105,7 @@ func checkName(name string) *app.ConfigError {
 	case len([]rune(name)) > maxName:
 		return fault("name", "is longer than %d characters", maxName)
 	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return fault("name", "%q has a character that cannot be seen", name)
+		return fault("name", "%q has an invisible character", name)
 	default:
 		return nil
 	}
@@ -132,11 +132,11 @@ func (c Config) checkAuth() *app.ConfigError {
 	case c.Secret == "" && (method == AuthSecretBasic || method == AuthSecretPost):
 		return fault("secret", "must not be empty with auth_method %s", method)
 	case c.Secret != "" && (method == AuthNone || method == AuthPrivateKeyJWT):
-		return fault("secret", "is of no use with auth_method %s", method)
+		return fault("secret", "must not be set with auth_method %s", method)
 	case c.JWKSURI == "" && method == AuthPrivateKeyJWT:
 		return fault("jwks_uri", "must not be empty with auth_method %s", method)
 	case c.JWKSURI != "" && method != AuthPrivateKeyJWT:
-		return fault("jwks_uri", "is of no use without auth_method %s", AuthPrivateKeyJWT)
+		return fault("jwks_uri", "needs auth_method %s", AuthPrivateKeyJWT)
 	default:
 		return nil
 	}
@@ -166,9 +166,9 @@ func (c Config) checkJWKSURI() *app.ConfigError {
 	u, err := url.Parse(c.JWKSURI)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || strings.Contains(c.JWKSURI, "#"):
-		return fault("jwks_uri", "%q is not a URL without user name and fragment", app.WithoutUserinfo(c.JWKSURI))
+		return fault("jwks_uri", "%q must be a URL without a user name and a fragment", app.WithoutUserinfo(c.JWKSURI))
 	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
-		return fault("jwks_uri", "%q must be https; http is for loopback hosts", c.JWKSURI)
+		return fault("jwks_uri", "%q must be https; http is allowed only for loopback hosts", c.JWKSURI)
 	default:
 		return nil
 	}
@@ -184,7 +184,7 @@ func (c Config) checkRedirects() *app.ConfigError {
 	case asks && len(c.RedirectURIs) == 0:
 		return fault("redirect_uris", "must not be empty with the grant %s", GrantCode)
 	case !asks && len(c.RedirectURIs) > 0:
-		return fault("redirect_uris", "is of no use without the grant %s", GrantCode)
+		return fault("redirect_uris", "needs the grant %s", GrantCode)
 	default:
 		return nil
 	}
@@ -237,7 +237,7 @@ func checkList(prefix, key string, items, known []string) error {
 		at := fmt.Sprintf("%s[%d]", key, i)
 		switch {
 		case !slices.Contains(known, item):
-			all = append(all, prefixed(prefix, fault(at, "%q is none of the server's %s", item, key)))
+			all = append(all, prefixed(prefix, fault(at, "%q is not one of the server's %s", item, key)))
 		case slices.Contains(items[:i], item):
 			all = append(all, prefixed(prefix, fault(at, "%q is there twice", item)))
 		}

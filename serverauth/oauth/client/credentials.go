@@ -50,7 +50,7 @@ func readCredentials(header http.Header, form url.Values) (credentials, *Error) 
 	case found.id == "":
 		return credentials{}, &Error{Code: "invalid_client", Description: "client_id is missing"}
 	case len(found.secret) > jose.MaxTokenBytes || len(found.id) > maxRedirectURI || !utf8.ValidString(found.id+found.secret):
-		return credentials{}, invalidRequest("the credentials of the client are too long or no UTF-8")
+		return credentials{}, invalidRequest("the credentials of the client are too long or not valid UTF-8")
 	default:
 		return found, nil
 	}
@@ -76,7 +76,7 @@ func (c *credentials) readBasic(values []string) *Error {
 		return refused
 	}
 	if c.id != "" && c.id != id {
-		return invalidRequest("client_id is not that of Authorization")
+		return invalidRequest("client_id differs from that in Authorization")
 	}
 	c.id, c.method, c.secret = id, AuthSecretBasic, secret
 	return nil
@@ -99,7 +99,7 @@ func (c *credentials) readAssertion(form url.Values) *Error {
 	case err != nil:
 		return &Error{Code: "invalid_client", Description: "client_assertion is not a signed JWT"}
 	case c.id != "" && c.id != claims.Subject:
-		return &Error{Code: "invalid_client", Description: "client_id is not the sub of client_assertion"}
+		return &Error{Code: "invalid_client", Description: "client_id differs from the sub of client_assertion"}
 	}
 	c.id, c.method, c.secret = claims.Subject, AuthPrivateKeyJWT, assertion
 	return nil

@@ -110,7 +110,7 @@ func (d *documents) fetch(ctx context.Context, id string, last document) documen
 		}
 		next.err = fmt.Errorf("%w: its metadata document is refused: %w", ErrUnknown, err)
 	case errors.As(err, &gone) && (gone == http.StatusNotFound || gone == http.StatusGone):
-		next.err = fmt.Errorf("%w: its metadata document is gone (%w)", ErrUnknown, err)
+		next.err = fmt.Errorf("%w: its metadata document no longer exists (%w)", ErrUnknown, err)
 	case last.client != nil && now.Before(last.usable):
 		next.client, next.usable = last.client, last.usable
 	default:
@@ -130,7 +130,7 @@ func (d *documents) read(id string, body []byte) (*Client, error) {
 		return nil, err
 	}
 	if m.ClientID != id {
-		return nil, metadataFault("client_id is not the URL of the document")
+		return nil, metadataFault("the client_id in the document is not its URL")
 	}
 	if fault := m.check(); fault != nil {
 		return nil, fault

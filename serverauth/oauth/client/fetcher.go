@@ -127,7 +127,7 @@ func (t *boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-var errTooOften = errors.New("too many documents of this host are asked for")
+var errTooOften = errors.New("too many requests for documents of this host")
 
 // hostKey returns the same key for all spellings of a host.
 func hostKey(u *url.URL) string { return strings.ToLower(strings.TrimRight(u.Hostname(), ".")) }

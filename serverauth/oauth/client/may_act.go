@@ -43,7 +43,7 @@ func CheckMayAct(key string, rules []MayAct, known Known) error {
 
 func checkRoles(prefix string, roles []string) error {
 	if len(roles) == 0 {
-		return prefixed(prefix, fault("roles", "must not be empty: it names the roles of the people"))
+		return prefixed(prefix, fault("roles", "must not be empty: it lists the roles of the people for whom the agent may act"))
 	}
 	var all []error
 	for i, role := range roles {
@@ -59,7 +59,7 @@ func checkRoles(prefix string, roles []string) error {
 }
 
 // ErrNamesakeClient is returned for an agent of a fleet whose agent_id is also the id of a client.
-var ErrNamesakeClient = errors.New("the agent_id is the id of a client")
+var ErrNamesakeClient = errors.New("the agent_id is also the id of a client")
 
 // OfFleet returns an agent of a fleet as a client, for token exchange alone. The error is ErrNamesakeClient if a client has the
 // same id, because services could not tell them apart, or an error of the store.

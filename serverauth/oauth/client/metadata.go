@@ -28,7 +28,7 @@ type metadata struct {
 // parseMetadata reads a JSON object.
 func parseMetadata(text []byte) (m metadata, err error) {
 	if err := json.Unmarshal(text, &m); err != nil {
-		return m, metadataFault("it is no JSON object of a client's metadata")
+		return m, metadataFault("it is not a JSON object with the metadata of a client")
 	}
 	return m, nil
 }
@@ -42,7 +42,7 @@ func (m *metadata) check() *Error {
 	m.AuthMethod = cmp.Or(m.AuthMethod, AuthNone)
 	switch {
 	case len(m.Secret) > 0:
-		return metadataFault("client_secret is there: whoever reads it is the client")
+		return metadataFault("client_secret is not allowed: everybody who reads it could act as the client")
 	case m.AuthMethod != AuthNone && m.AuthMethod != AuthPrivateKeyJWT:
 		return metadataFault("token_endpoint_auth_method must be none or private_key_jwt")
 	case m.AuthMethod == AuthPrivateKeyJWT && (len(m.JWKS) > 0) == (m.JWKSURI != ""):

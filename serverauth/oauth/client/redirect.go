@@ -17,7 +17,7 @@ func checkRedirectURI(text string) error {
 		return errors.New("is longer than 2048 bytes")
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`\"<>^{}|*`+"`", r) }) {
-		return errors.New("holds a character that a redirect URI cannot: it is compared as it stands, without wildcards")
+		return errors.New("has a character that is not allowed in a redirect URI; it is compared character by character, without wildcards")
 	}
 	u, err := url.Parse(text)
 	switch {
@@ -41,13 +41,13 @@ func checkWebRedirect(text string, u *url.URL) error {
 	case u.Hostname() == "" || u.Opaque != "" || !strings.HasPrefix(text, u.Scheme+"://"):
 		return errors.New("has no host")
 	case !hasPlainHost(text, u):
-		return errors.New("has a host with percent-encoding: write it in ASCII, as xn--… where it is not")
+		return errors.New("has a host with percent-encoding; write it in ASCII, an international name as xn--…")
 	}
 	if _, isLoopback := cutLoopback(text); u.Scheme == "http" && !isLoopback {
-		return errors.New("is http, and its host is none of 127.0.0.1, [::1] and localhost")
+		return errors.New("is http, but its host is not 127.0.0.1, [::1] or localhost")
 	}
 	if port := u.Port(); strings.HasSuffix(u.Host, ":") || port != "" && !isPort(port) {
-		return errors.New("has a port that does not exist")
+		return errors.New("has an invalid port")
 	}
 	return nil
 }

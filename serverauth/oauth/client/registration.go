@@ -100,7 +100,7 @@ func (r *Registry) register(ctx context.Context, m metadata) (metadata, error) {
 	}
 	kept := record{Config: m.config(), Source: Registered, JWKS: m.JWKS}
 	if data, err := json.Marshal(kept); err != nil || len(data) > maxRegistration {
-		return m, metadataFault("it has more than %d bytes", maxRegistration)
+		return m, metadataFault("the metadata has more than %d bytes", maxRegistration)
 	}
 	err := r.keep(ctx, kept, r.now().Add(keepRegistration).UnixMilli())
 	if errors.Is(err, store.ErrTooManyPending) {
@@ -155,6 +155,6 @@ func (r *Registry) Prune(ctx context.Context, used store.UsedStore) {
 		}
 	}
 	if err != nil && ctx.Err() == nil {
-		r.log.WarnContext(ctx, "what need not be kept of OAuth clients was not removed", "error", err)
+		r.log.WarnContext(ctx, "removing expired data of OAuth clients failed", "error", err)
 	}
 }

@@ -49,7 +49,7 @@ func (s Settings) Validate(known Known) error {
 	case s.DynamicRegistration == RegistrationToken:
 		token = errors.Join(app.CheckNotEmpty("registration_token", s.RegistrationToken), app.CheckSecret("registration_token", s.RegistrationToken, minRegistrationToken))
 	case s.RegistrationToken != "":
-		token = fault("registration_token", "is of no use without dynamic_registration: token")
+		token = fault("registration_token", "needs dynamic_registration: token")
 	}
 	return errors.Join(
 		checkAll("clients", s.Clients, known),

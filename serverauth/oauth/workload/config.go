@@ -90,7 +90,7 @@ func (c Config) checkIssuer(prefix string) error {
 	case c.JWKSURL != "":
 		return &app.ConfigError{Key: prefix + "jwks_url", Reason: err.Error()}
 	default:
-		return &app.ConfigError{Key: prefix + "issuer", Reason: err.Error() + "; jwks_url says where the keys of an issuer without a URL are"}
+		return &app.ConfigError{Key: prefix + "issuer", Reason: err.Error() + "; if the issuer is not a URL, set jwks_url"}
 	}
 }
 
@@ -115,7 +115,7 @@ func (c Config) checkResources(prefix string, known []string) error {
 		var reason string
 		switch {
 		case !slices.Contains(known, uri):
-			reason = "is none of the server's resources"
+			reason = "is not one of the server's resources"
 		case slices.Contains(c.Resources[:i], uri):
 			reason = "is there twice"
 		default:
@@ -133,9 +133,9 @@ func (c Config) checkScope(prefix string, known []string) error {
 		var reason string
 		switch {
 		case slices.Contains(client.OpenIDScopes(), scope):
-			reason = "is about a person"
+			reason = "is a scope about a person, which a workload cannot have"
 		case !slices.Contains(known, scope):
-			reason = "is none of the scopes of the server and of resources that it may ask for"
+			reason = "is not a scope of the server, or of the resources of this workload"
 		case slices.Contains(c.scopes()[:i], scope):
 			reason = "is there twice"
 		default:
@@ -149,7 +149,7 @@ func (c Config) checkScope(prefix string, known []string) error {
 // checkBeside compares with an earlier item. An issuer's keys come from one place: otherwise two clusters with the same issuer name
 // would get tokens for the same subjects.
 func (c Config) checkBeside(prefix, at string, earlier Config) error {
-	const reason = "is not that of %s, which has the same issuer"
+	const reason = "differs from that of %s, which has the same issuer"
 	switch {
 	case c.Issuer == "":
 		return nil

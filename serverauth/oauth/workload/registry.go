@@ -76,7 +76,7 @@ func NewRegistry(c RegistryConfig) (*Registry, error) {
 			return &app.ConfigError{Key: fmt.Sprintf("%s[%d].%s", c.Key, i, key), Reason: err.Error()}
 		}
 		if one.Issuer == c.Own {
-			return nil, at("issuer", errors.New("is this server; what it issues is exchanged, not asserted"))
+			return nil, at("issuer", errors.New("is this server; for its own tokens use token exchange"))
 		}
 		trusted, err := verify.ClientTrusting(one.CAFile)
 		if err != nil {
@@ -172,7 +172,7 @@ func (r *Registry) identity(of *rule, found *verify.SecurityContext, text string
 	case life > maxLife:
 		return nil, Refused(errors.New("exp is more than a day away"))
 	case life < time.Second:
-		return nil, Refused(errors.New("it expires at this moment"))
+		return nil, Refused(errors.New("it expires in less than a second"))
 	}
 	name := found.Issuer + " " + found.Subject
 	return &Identity{

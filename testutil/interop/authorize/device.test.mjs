@@ -62,7 +62,7 @@ pageTest("a browser that is known signs anew for a device", { at, wallets: both 
 
 pageTest("a wrong code", { at, refusals: true }, async (page) => {
   await enter(page, { user_code: "BCDF-GHJK" });
-  await page.getByText("This code is wrong, expired or used already.").waitFor();
+  await page.getByText("This code is wrong, has expired or was used already.").waitFor();
 });
 
 pageTest("by keyboard alone", { at, wallets: (page) => addEthereum(page) }, async (page) => {
@@ -95,7 +95,7 @@ for (const colorScheme of ["light", "dark"]) {
     const excess = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     assert.equal(excess, 0, "wider than 320 pixels");
     await enter(page, { user_code: "BCDF-GHJK" });
-    await page.getByText("This code is wrong, expired or used already.").waitFor();
+    await page.getByText("This code is wrong, has expired or was used already.").waitFor();
     await audit(page, "wrong code");
     await enter(page, await newDevice());
     await button(page, "Ember").waitFor();
