@@ -31,7 +31,7 @@ pageTest("a person types the code, and a wallet signs for that device", { at, wa
   assert.equal((await tokensOf(device)).error, "authorization_pending");
   await field(page).fill(device.user_code.toLowerCase().replace("-", " "));
   await button(page, "Continue").click();
-  await page.getByText("You allow this to the device whose code you entered.").waitFor();
+  await page.getByText("You allow this for the device whose code you entered.").waitFor();
   await button(page, "Ember").click();
   await done(page);
   assert.equal(ethereum.signed[0].split("\n")[3], "Sign in to The television (another device), which may: read your profile.");
