@@ -116,7 +116,7 @@ func TestWalletsAreSeenAndUnlinked(t *testing.T) {
 	assert.Contains(t, text, ">Ed25519<")
 	clock.Advance(6 * time.Minute)
 	_, text = b.send("/account", "/account/end", map[string]string{"wallet": mine})
-	assert.Contains(t, text, "Sign out, sign in again, and unlink it within five minutes.")
+	assert.Contains(t, text, "Sign out, sign in again, and unlink the wallet within five minutes.")
 	b, _ = signedInWith(t, base, first)
 	_, text = b.send("/account", "/account/end", map[string]string{"wallet": other})
 	assert.Contains(t, text, "The wallet is not linked any more.")
@@ -159,7 +159,7 @@ func TestAnOperatorSeesAndEnds(t *testing.T) {
 	assert.Contains(t, text, subject)
 	assert.Contains(t, text, email)
 	_, text = b.get("/console/sessions?sub=" + strings.ToUpper(subject[2:3]) + "x")
-	assert.Contains(t, text, "No session lives of this subject")
+	assert.Contains(t, text, "There is no live session of this subject")
 	_, text = b.get("/console/sessions?sub=" + subject)
 	assert.Contains(t, text, "End everything of this subject")
 	assert.NotContains(t, text, "End the session of "+email)
@@ -167,7 +167,7 @@ func TestAnOperatorSeesAndEnds(t *testing.T) {
 	require.NotNil(t, jti)
 	_, text = b.send("/console/sessions", "/console/end", map[string]string{"jti": jti[1], "shown": subject})
 	assert.Contains(t, text, "Ended 0 sessions and 1 token.")
-	assert.Contains(t, text, "No token lives of this subject")
+	assert.Contains(t, text, "There is no live token of this subject")
 	_, text = b.get("/console/sessions")
 	assert.NotContains(t, text, "Ended 0 sessions", "it is said once")
 
@@ -175,7 +175,7 @@ func TestAnOperatorSeesAndEnds(t *testing.T) {
 	assert.Contains(t, text, "<h1>My account</h1>", "the session lives, and brings another token")
 	_, text = b.send("/console/sessions", "/console/end", map[string]string{"sub": subject, "shown": subject, "reason": "stolen"})
 	assert.Contains(t, text, "Ended 1 session and 1 token.")
-	assert.Contains(t, text, "No session lives of this subject")
+	assert.Contains(t, text, "There is no live session of this subject")
 	_, text = user.get("/account")
 	assert.Contains(t, text, "<h1>Sign in</h1>")
 }
@@ -232,7 +232,7 @@ func TestTheOverviewAndTheKeys(t *testing.T) {
 	newBrowser(t, base).send("/account", "/account/sign-in", map[string]string{"email": email, "password": "wrong"})
 	b := administrator(t, base)
 	_, text := b.get("/console")
-	for _, want := range []string{"Denylist, read", `<dd class="good">whole</dd>`, `<span class="tag good">ready</span>`, `>sign-ins</span>`, `>invalid_credentials</span>`, `<rect class="c0"`} {
+	for _, want := range []string{"Denylist, last read", `<dd class="good">whole</dd>`, `<span class="tag good">ready</span>`, `>sign-ins</span>`, `>invalid_credentials</span>`, `<rect class="c0"`} {
 		assert.Contains(t, text, want)
 	}
 	_, text = b.get("/console/keys")
@@ -240,7 +240,7 @@ func TestTheOverviewAndTheKeys(t *testing.T) {
 	assert.Contains(t, text, `class="tag good">active`)
 	assert.Contains(t, text, `<rect class="active"`)
 	_, text = b.send("/console/keys", "/console/keys", nil)
-	assert.Contains(t, text, "The next key signs as soon as every service can have it.")
+	assert.Contains(t, text, "The next key signs as soon as every service can have fetched it.")
 	kid := regexp.MustCompile(`name="stolen" value="([\w-]+)"`).FindAllStringSubmatch(text, -1)
 	require.NotEmpty(t, kid)
 	_, text = b.send("/console/keys", "/console/keys", map[string]string{"stolen": "nobody"})

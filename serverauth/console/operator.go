@@ -123,7 +123,7 @@ func (p *Pages) changeKeys(c echo.Context, who *person) (next, said string, err 
 		return next, "The key is removed, and what it signed is refused.", err
 	}
 	err = p.api.call(c, http.MethodPost, "/keys/rotate", who.token, nil, nil)
-	return next, "The next key signs as soon as every service can have it.", err
+	return next, "The next key signs as soon as every service can have fetched it.", err
 }
 
 // oauthClient is an item of GET /oauth/clients.
@@ -207,7 +207,7 @@ func facts(values metrics) []fact {
 		whole = "broken: run picoauth audit verify"
 	}
 	return []fact{
-		{"Denylist, read", seconds(age) + " ago", state(age > 15)},
+		{"Denylist, last read", seconds(age) + " ago", state(age > 15)},
 		{"Denylist, entries", number(values.sum("picoauth_denylist_entries")), ""},
 		{"Audit", whole, state(broken > 0)},
 		{"Audit, tokens not recorded", number(lost), state(lost > 0)},

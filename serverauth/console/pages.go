@@ -88,7 +88,7 @@ func (p *Pages) Register(e *echo.Echo) (routes []*echo.Route) {
 	}
 	script, err := files.ReadFile("page/sign-in.js")
 	if err != nil {
-		panic("console: a compiled-in file is missing: sign-in.js")
+		panic("console: an embedded file is missing: sign-in.js")
 	}
 	routes = append(routes, web.RegisterFile(e, serverauth.Prefix+accountPath+"/sign-in.js", "sign-in.js", script)...)
 	get(accountPath, p.account)
@@ -148,7 +148,7 @@ func (p *Pages) as(c echo.Context, do func(*person) error) (*person, error) {
 func (p *Pages) action(act action) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if err := p.forms.Check(c); err != nil {
-			return p.showMessage(c, http.StatusForbidden, "That form is not known here", "Go back, reload the page, and try again.")
+			return p.showMessage(c, http.StatusForbidden, "This form is not valid any more", "Go back, reload the page, and try again.")
 		}
 		next, said := accountPath, ""
 		who, err := p.as(c, func(who *person) (err error) {
@@ -158,7 +158,7 @@ func (p *Pages) action(act action) echo.HandlerFunc {
 		if refused := (*refusal)(nil); errors.As(err, &refused) && refused.Status < http.StatusInternalServerError {
 			said = "That did not work: " + refused.Detail + "."
 			if refused.Code == "recent_sign_in_required" {
-				said = "For this you must have signed in just now. Sign out, sign in again, and unlink it within five minutes."
+				said = "This needs a recent sign-in. Sign out, sign in again, and unlink the wallet within five minutes."
 			}
 		} else if err != nil {
 			return p.showError(c, err)
@@ -174,12 +174,12 @@ func (p *Pages) showError(c echo.Context, err error) error {
 	refused := (*refusal)(nil)
 	switch {
 	case isStatus(err, http.StatusForbidden):
-		return p.showMessage(c, http.StatusForbidden, "This is for operators", "Your account has none of the roles that the server asks for. Give it one in server_auth.subjects, then sign in again.")
+		return p.showMessage(c, http.StatusForbidden, "This is for operators", "Your account has none of the roles that are required. Give it one in server_auth.subjects, then sign in again.")
 	case errors.As(err, &refused) && refused.Status < http.StatusInternalServerError:
 		return p.showMessage(c, refused.Status, "That did not work", refused.Detail+".")
 	}
 	p.log.WarnContext(c.Request().Context(), "a page could not be shown", "path", c.Path(), "error", err)
-	return p.showMessage(c, http.StatusServiceUnavailable, "The server cannot answer now", "Try again in a moment. If it stays so, the server's log says why.")
+	return p.showMessage(c, http.StatusServiceUnavailable, "The server cannot answer now", "Try again in a moment. If the problem remains, the server's log says why.")
 }
 
 func (p *Pages) showMessage(c echo.Context, status int, title, text string) error {

@@ -35,7 +35,7 @@ const maxProof = 64 << 10
 // signIn handles the form with a password, or with a wallet's proof that the page's script filled in.
 func (p *Pages) signIn(c echo.Context) error {
 	if err := p.forms.Check(c); err != nil {
-		return p.showMessage(c, http.StatusForbidden, "That form is not known here", "Go back, reload the page, and try again.")
+		return p.showMessage(c, http.StatusForbidden, "This form is not valid any more", "Go back, reload the page, and try again.")
 	}
 	next := c.FormValue("next")
 	if !p.isPlace(next) {
