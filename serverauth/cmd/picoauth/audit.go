@@ -26,9 +26,9 @@ func newAudit() *cobra.Command {
 func newAuditHead() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "head",
-		Short: "Print the last place of the audit, to verify later that nothing up to it was taken away",
-		Long: "The number and the seal of the last entry. Keep them where who can write to the storage cannot; the server's log has them too,\n" +
-			"once a minute (audit_head).",
+		Short: "Print the last entry of the audit, to verify later that nothing up to it was removed",
+		Long: "Prints the number and the MAC of the last entry. Keep them where nobody who can write to the storage can change them; the server's log\n" +
+			"has them too, once a minute (audit_head).",
 		Example: "  picoauth audit head --output json >> /mnt/elsewhere/heads",
 	}
 	config := configFlag(c)
@@ -57,12 +57,12 @@ func newAuditVerify() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Read the whole audit and check that nothing was removed, changed, moved or cut off; exit 1 if something was",
-		Long: "Works on the storage, with the keys that seal it, whether or not a server runs. A cut at the end is found against heads that\n" +
-			"were kept: --head, as picoauth audit head prints it, or as seq and mac stand in the log.",
+		Long: "Works on the storage, with its MAC key, whether or not a server runs. Entries that were cut off at the end are found with heads that\n" +
+			"you have kept: --head, as picoauth audit head prints it, or seq and mac of the log.",
 		Example: "  picoauth audit verify\n  picoauth audit verify --head \"$(cat head)\" --config /etc/picoauth/application.yaml",
 	}
 	config := configFlag(c)
-	kept := c.Flags().StringArray("head", nil, "`SEQ:MAC` that was kept; may be given again")
+	kept := c.Flags().StringArray("head", nil, "`SEQ:MAC` that was kept; may be repeated")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		heads := make([]audit.Head, len(*kept))
 		for i, text := range *kept {

@@ -77,5 +77,5 @@ func TestKeysOfAStoppedServer(t *testing.T) {
 	i.lose()
 	r := c.run(line("list")...)
 	assert.Equal(t, exitFailed, r.code)
-	assert.Contains(t, r.err, "is --config the server's")
+	assert.Contains(t, r.err, "check that --config is that of the server")
 }

@@ -36,7 +36,7 @@ type place struct{ database, keys string }
 func placeOf(s serverauth.ServerAuthSettings) (place, error) {
 	path, isFile := strings.CutPrefix(s.StorageURL(), "sqlite:")
 	if !isFile || s.ChallengeStorage+s.SessionStorage+s.RevocationStorage+s.MintStorage+s.KeyStorage+s.LinkStorage != "" {
-		return place{}, errors.New("this is for a server that keeps everything in SQLite; take a backup of PostgreSQL with pg_dump, of Redis with its snapshot, and of key_dir with tar")
+		return place{}, errors.New("this command is for a server that keeps everything in SQLite; back up PostgreSQL with pg_dump, Redis with its snapshot, and key_dir with tar")
 	}
 	return place{strings.TrimPrefix(path, "//"), s.KeyFolder()}, nil
 }
@@ -54,8 +54,8 @@ func newBackup() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Write the SQLite database and the keys to one archive, also while the server runs",
-		Long: "The archive is a tar file for this user alone, with a consistent copy of the database and the files of the keys. The keys in it are\n" +
-			"sealed if key_encryption_key is set; keep that key elsewhere.",
+		Long: "The archive is a tar file that only this user can read, with a consistent copy of the database and the key files. The keys in it are\n" +
+			"encrypted if key_encryption_key is set; keep that key elsewhere.",
 		Example: "  picoauth backup /backups/picoauth-$(date +%F).tar",
 		Args:    cobra.ExactArgs(1),
 	}
@@ -70,7 +70,7 @@ func newBackup() *cobra.Command {
 			return err
 		}
 		return say(c, map[string]any{"file": arguments[0], "bytes": size},
-			"Wrote %s (%d bytes). Put it back with: picoauth restore %[1]s --end sessions\n", arguments[0], size)
+			"Wrote %s (%d bytes). Restore it with: picoauth restore %[1]s --end sessions\n", arguments[0], size)
 	}
 	return c
 }
@@ -79,7 +79,7 @@ func newBackup() *cobra.Command {
 func (p place) size() (int64, error) {
 	info, err := os.Stat(p.database)
 	if err != nil {
-		return 0, fmt.Errorf("%w; is --config the server's, and this its working folder?", err)
+		return 0, fmt.Errorf("%w; check that --config is that of the server, and that this is the server's working folder", err)
 	}
 	return info.Size(), nil
 }

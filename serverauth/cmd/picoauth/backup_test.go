@@ -166,7 +166,7 @@ func TestArchivesThatAreNone(t *testing.T) {
 		return path
 	}
 	for path, want := range map[string]string{
-		write(t, strings.Repeat("no archive ", 200)): "is no archive",
+		write(t, strings.Repeat("no archive ", 200)): "is not an archive",
 		archive(nil): "has no database",
 		archive(map[string]byte{"keys/../../outside.json": tar.TypeReg}): "it has",
 		archive(map[string]byte{"keys/.lock": tar.TypeReg}):              "it has",
@@ -183,7 +183,7 @@ func TestArchivesThatAreNone(t *testing.T) {
 	}
 	assert.Equal(t, exitUsage, c.run("restore", "x", "--config", config, "--end", "some").code)
 	assert.Equal(t, exitUsage, c.run("restore", "x", "--config", config).code)
-	assert.Contains(t, c.run("backup", filepath.Join(dir, "b.tar"), "--config", config).err, "is --config the server's")
+	assert.Contains(t, c.run("backup", filepath.Join(dir, "b.tar"), "--config", config).err, "check that --config is that of the server")
 	other := write(t, "server_auth:\n  storage_url: postgres://db.example.com/picoauth\n")
 	assert.Contains(t, c.run("backup", filepath.Join(dir, "b.tar"), "--config", other).err, "pg_dump")
 }

@@ -192,7 +192,7 @@ func send(ctx context.Context, client *http.Client, method, target, token string
 	defer func() { _ = reply.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(reply.Body, maxReply))
 	if err != nil {
-		return fmt.Errorf("the reply broke off: %w", err)
+		return fmt.Errorf("the reply was cut off: %w", err)
 	}
 	if reply.StatusCode < 200 || reply.StatusCode > 299 {
 		refused := &refusal{}
@@ -204,7 +204,7 @@ func send(ctx context.Context, client *http.Client, method, target, token string
 		return nil
 	}
 	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("the reply of %s is not what a picoauth server answers; is --url right?", origin(target))
+		return fmt.Errorf("the reply of %s is not that of a picoauth server; check --url", origin(target))
 	}
 	return nil
 }

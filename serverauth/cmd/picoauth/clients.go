@@ -30,7 +30,7 @@ func newClientsAdd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "add ID",
 		Short: "Add a client, and print the secret that the server made, this once",
-		Long: "The server checks everything and keeps the client in its storage; it counts at once. A program that cannot keep a secret, such as\n" +
+		Long: "The server checks everything and keeps the client in its storage; it is active at once. A program that cannot keep a secret, such as\n" +
 			"one on a phone, has --auth-method none.",
 		Example: "  picoauth clients add grafana --name Grafana --redirect-uri https://grafana.example.com/login/generic_oauth\n" +
 			"  picoauth clients add app --auth-method none --redirect-uri http://127.0.0.1/callback\n" +
@@ -39,25 +39,25 @@ func newClientsAdd() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 	}
 	f := c.Flags()
-	f.StringVar(&asked.Name, "name", "", "what people read (default: the ID)")
-	f.StringArrayVar(&asked.RedirectURIs, "redirect-uri", nil, "`URI` to which people are sent back; may be given again")
-	f.StringArrayVar(&asked.PostLogoutRedirectURIs, "post-logout-redirect-uri", nil, "`URI` after a logout; may be given again")
+	f.StringVar(&asked.Name, "name", "", "the name that people see (default: the ID)")
+	f.StringArrayVar(&asked.RedirectURIs, "redirect-uri", nil, "`URI` to which people are sent back; may be repeated")
+	f.StringArrayVar(&asked.PostLogoutRedirectURIs, "post-logout-redirect-uri", nil, "`URI` after a logout; may be repeated")
 	f.StringVar(&asked.AuthMethod, "auth-method", "", "none, client_secret_basic (default), client_secret_post or private_key_jwt")
 	f.StringVar(&asked.JWKSURI, "jwks-uri", "", "`URL` of the keys of private_key_jwt")
-	f.StringSliceVar(&asked.Grants, "grant", nil, "a grant (default: authorization_code, refresh_token); may be given again")
-	f.StringSliceVar(&asked.Scopes, "scope", nil, "a scope that it may ask for (default: the OpenID ones); may be given again")
-	f.StringArrayVar(&asked.Resources, "resource", nil, "`URI` of an API that its tokens may be for; may be given again")
+	f.StringSliceVar(&asked.Grants, "grant", nil, "a grant (default: authorization_code, refresh_token); may be repeated")
+	f.StringSliceVar(&asked.Scopes, "scope", nil, "a scope that it may ask for (default: the OpenID ones); may be repeated")
+	f.StringArrayVar(&asked.Resources, "resource", nil, "`URI` of an API that its tokens may be for; may be repeated")
 	f.StringVar(&asked.Role, "role", "", "role of its tokens of client_credentials (default: service)")
 	f.StringVar(&asked.Consent, "consent", "", "ask (default) or implied")
 	f.BoolVar(&asked.Introspect, "introspect", false, "it may introspect tokens")
 	f.BoolVar(&asked.Denylist, "denylist", false, "it may read the denylist")
 	f.BoolVar(&asked.DPoPBound, "dpop-bound", false, "its tokens are bound to a key of its own: it needs DPoP proofs (RFC 9449)")
-	rules := f.StringArray("may-act", nil, "`rule` in JSON by which it acts for people; may be given again")
+	rules := f.StringArray("may-act", nil, "`rule` in JSON by which it acts for people; may be repeated")
 	c.RunE = func(c *cobra.Command, arguments []string) error {
 		for _, text := range *rules {
 			var rule client.MayAct
 			if err := json.Unmarshal([]byte(text), &rule, json.RejectUnknownMembers(true)); err != nil {
-				return usageError{fmt.Errorf("--may-act %s is no JSON object with roles, scopes and resources", shortened(printable(text)))}
+				return usageError{fmt.Errorf("--may-act %s is not a JSON object with roles, scopes and resources", shortened(printable(text)))}
 			}
 			asked.MayAct = append(asked.MayAct, rule)
 		}

@@ -133,7 +133,7 @@ func newConfigPrint() *cobra.Command {
 		Example: "  picoauth config print\n  picoauth config print --set-only --output json",
 	}
 	file := configFlag(c)
-	setOnly := c.Flags().Bool("set-only", false, "leave out what has its default")
+	setOnly := c.Flags().Bool("set-only", false, "leave out settings that have their default")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		values, _, err := app.DescribeConfig(serverConfig(*file))
 		if err != nil {

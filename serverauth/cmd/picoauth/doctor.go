@@ -59,15 +59,15 @@ func (e *examination) check(name string, run func()) {
 func newDoctor() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "Look for what is wrong with a server, its storage and its clients; exit 1 if something is",
-		Long: "Checks a server's configuration and storage (--config, or application.yaml if it is there), a server that runs (--issuer, or the\n" +
+		Short: "Find problems of a server, its storage and its clients; exit 1 if there is a serious one",
+		Long: "Checks a server's configuration and storage (--config, or application.yaml if it is there), a running server (--issuer, or the\n" +
 			"issuer of a configuration), and a client's settings against it (--client-config, a file with the section auth_client). Each finding\n" +
-			"has its cure. An empty storage is prepared, as the first start does.",
+			"comes with its cure. An empty storage is prepared, as the first start does.",
 		Example: "  picoauth doctor\n  picoauth doctor --issuer https://auth.example.com\n" +
 			"  picoauth doctor --config /etc/picoauth/application.yaml --client-config /etc/shop/application.yaml",
 	}
 	config := configFlag(c)
-	issuer := c.Flags().String("issuer", "", "`URL` of a server that runs")
+	issuer := c.Flags().String("issuer", "", "`URL` of a running server")
 	client := c.Flags().String("client-config", "", "`file` of a client's configuration")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		e := &examination{Findings: []finding{}, Checked: []string{}, Skipped: []string{}}
@@ -103,7 +103,7 @@ func (e *examination) examine(ctx context.Context, config, issuer, clientConfig 
 		if len(e.Findings) > 0 {
 			return nil
 		}
-		return usageError{errors.New("there is nothing to examine: name a server with --issuer URL, or a configuration with --config FILE")}
+		return usageError{errors.New("there is nothing to check: name a server with --issuer URL, or a configuration with --config FILE")}
 	}
 	live := e.examineIssuer(ctx, strings.TrimSuffix(issuer, "/"), server)
 	if ok && live != nil {

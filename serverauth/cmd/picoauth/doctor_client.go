@@ -47,7 +47,7 @@ func (e *examination) readClient(path string) (settings clientauth.Settings, ok 
 			settings, err = app.Section(k, clientauth.SettingsSection, clientauth.DefaultSettings())
 		}
 		for _, fault := range configFaults(err) {
-			e.wrong("client configuration", "correct it where it stands", "%s", fault)
+			e.wrong("client configuration", "correct this setting", "%s", fault)
 		}
 		ok = err == nil
 	})
@@ -136,7 +136,7 @@ func (e *examination) examineAudience(resource string, trusted clientauth.Issuer
 		case "client_id":
 			want = server.auth.ClientIDOrAudience()
 		case "azp":
-			e.wrong("client audience", "take auth_client.audience_claim out", "auth_client.audience_claim is azp, which no token of this server has: the client refuses every token")
+			e.wrong("client audience", "remove auth_client.audience_claim", "auth_client.audience_claim is azp, which no token of this server has: the client refuses every token")
 			return
 		}
 		if !slices.Contains(trusted.Audience, want) {
@@ -150,7 +150,7 @@ func (e *examination) examineClientKeys(ctx context.Context, client *http.Client
 	address := cmp.Or(trusted.JWKSURL, trusted.JWKSEndpoint, strings.TrimRight(trusted.Issuer, "/")+serverauth.Prefix+"/jwks")
 	cure := "set auth_client.jwks_url to " + live.url + serverauth.Prefix + "/jwks, or leave the setting out"
 	if !strings.HasPrefix(address, "https:") && !isLoopback(address) && !s.InsecureAllowHTTP {
-		e.wrong("client keys", "use https; auth_client.insecure_allow_http is for a network that nobody else is on", "the client fetches no keys from %s, which is not https", address)
+		e.wrong("client keys", "use https; auth_client.insecure_allow_http is only for a network that nobody else can use", "the client fetches no keys from %s, which is not https", address)
 		return
 	}
 	keys, problem := fetchKeys(ctx, client, address)
@@ -164,7 +164,7 @@ func (e *examination) examineClientKeys(ctx context.Context, client *http.Client
 		}
 	}
 	if len(live.keys) > 0 {
-		e.wrong("client keys", cure, "%s has none of the server's keys: it is of another server", address)
+		e.wrong("client keys", cure, "%s has none of the server's keys: it belongs to another server", address)
 	}
 }
 
@@ -178,7 +178,7 @@ func (e *examination) examineLeeway(leeway time.Duration, live *liveIssuer, serv
 		e.wrong("client leeway", "synchronise both clocks, or raise auth_client.leeway_seconds", "the server's clock is %s, and the client tolerates %s", live.drift(), leeway)
 	case leeway < needed:
 		e.wrong("client leeway", fmt.Sprintf("set auth_client.leeway_seconds to %d", int(needed.Seconds())),
-			"the client tolerates clocks that differ by %s and the server counts on %s (server_auth.clock_skew_seconds)", leeway, needed)
+			"the client tolerates clocks that differ by %s, but the server allows %s (server_auth.clock_skew_seconds)", leeway, needed)
 	}
 }
 
@@ -190,11 +190,11 @@ func (e *examination) examineClientDenylist(ctx context.Context, client *http.Cl
 		return
 	}
 	if trusted.RevocationFailOpen {
-		e.advise(name, "take auth_client.revocation_fail_open out", "revoked tokens pass while the denylist cannot be had")
+		e.advise(name, "remove auth_client.revocation_fail_open", "revoked tokens pass while the denylist is not available")
 	}
 	if !strings.HasPrefix(trusted.RevocationEndpoint, "https:") && !isLoopback(trusted.RevocationEndpoint) && !insecure {
-		e.wrong(name, "use https; auth_client.insecure_allow_http is for a network that nobody else is on",
-			"the client asks for no denylist at %s, which is not https", trusted.RevocationEndpoint)
+		e.wrong(name, "use https; auth_client.insecure_allow_http is only for a network that nobody else can use",
+			"the client fetches no denylist from %s, which is not https", trusted.RevocationEndpoint)
 		return
 	}
 	header := clientauth.RemoteDenylistConfig{Bearer: trusted.RevocationBearer, Secret: trusted.RevocationSecret,
@@ -206,6 +206,6 @@ func (e *examination) examineClientDenylist(ctx context.Context, client *http.Cl
 			"the server refuses the client at %s (%s): the client refuses every token", trusted.RevocationEndpoint, outcome(reply, err))
 	case err != nil || reply.StatusCode != http.StatusOK:
 		e.wrong(name, "set auth_client.revocation_endpoint to the server's …"+serverauth.Prefix+"/revoked-jtis",
-			"%s is no denylist (%s): the client refuses every token", trusted.RevocationEndpoint, outcome(reply, err))
+			"%s is not a denylist (%s): the client refuses every token", trusted.RevocationEndpoint, outcome(reply, err))
 	}
 }

@@ -73,7 +73,7 @@ func (e *examination) examineIssuer(ctx context.Context, address string, server 
 	client := newHTTPClient()
 	live := &liveIssuer{url: address}
 	if !strings.HasPrefix(address, "https:") && !isLoopback(address) {
-		e.wrong("TLS", "put a proxy that has a certificate in front, and make https://… the issuer", "%s is not https: tokens can be read on their way", address)
+		e.wrong("TLS", "put a proxy with a certificate in front, and set the issuer to https://…", "%s is not https: tokens can be read on the network", address)
 	}
 	began := time.Now()
 	ready, err := get(ctx, client, address+"/readyz", nil)
@@ -101,13 +101,13 @@ func (e *examination) unreachable(address string, err error) {
 	switch {
 	case errors.As(err, &authority):
 		e.wrong("TLS", "send the whole chain from the proxy; or trust the private authority: SSL_CERT_FILE=ca.pem, in clients auth_client.ca_file",
-			"the certificate of %s is of an authority that is not trusted here", address)
+			"the certificate of %s was issued by an authority that is not trusted here", address)
 	case errors.As(err, &host):
-		e.wrong("TLS", "get a certificate for that name, or make a name that it has the issuer", "the certificate of %s is for another name: %s", address, host.Error())
+		e.wrong("TLS", "get a certificate for that name, or set the issuer to a name in the certificate", "the certificate of %s is for another name: %s", address, host.Error())
 	case errors.As(err, &certificate):
 		e.wrong("TLS", "renew the certificate; if it is valid, this machine's clock is wrong", "the certificate of %s is not valid: %s", address, certificate.Error())
 	default:
-		e.wrong("reachability", "see that the server runs (picoauth serve), that it listens where the URL leads (app.host, app.port), and that no firewall is between",
+		e.wrong("reachability", "check that the server runs (picoauth serve), that it listens where the URL leads (app.host, app.port), and that no firewall is in between",
 			"%s cannot be reached: %s", address, err)
 	}
 }
@@ -117,14 +117,14 @@ func (e *examination) examineCertificate(reply answer) {
 		return
 	}
 	if ends := reply.TLS.PeerCertificates[0].NotAfter; time.Until(ends) < certificateLeft {
-		e.advise("TLS", "see why it was not renewed", "the certificate ends %s", ends.UTC().Format(time.RFC3339))
+		e.advise("TLS", "check why it was not renewed", "the certificate expires at %s", ends.UTC().Format(time.RFC3339))
 	}
 }
 
 func (e *examination) examineClock(live *liveIssuer, reply answer, began time.Time, server *serverSettings) {
 	date, err := http.ParseTime(reply.Header.Get("Date"))
 	if err != nil {
-		e.advise("clock", "let the proxy pass the header Date", "the server's replies have no Date, so that clocks cannot be compared")
+		e.advise("clock", "let the proxy pass the header Date", "the server's replies have no Date, so the clocks cannot be compared")
 		return
 	}
 	middle := began.Add(time.Since(began) / 2)
@@ -153,8 +153,8 @@ func (e *examination) examineDiscovery(ctx context.Context, client *http.Client,
 	const path = "/.well-known/openid-configuration"
 	reply, err := get(ctx, client, live.url+path, nil)
 	if err != nil || reply.StatusCode != http.StatusOK || json.Unmarshal(reply.body, &live.metadata) != nil || live.metadata.Issuer == "" {
-		e.wrong("discovery", "let the proxy pass every path below / to the server, and see that the URL is a picoauth server's",
-			"%s%s is no discovery document (%s)", live.url, path, outcome(reply, err))
+		e.wrong("discovery", "let the proxy pass every path to the server, and check that the URL is that of a picoauth server",
+			"%s%s is not a discovery document (%s)", live.url, path, outcome(reply, err))
 		return
 	}
 	live.issuer = live.metadata.Issuer
@@ -162,8 +162,8 @@ func (e *examination) examineDiscovery(ctx context.Context, client *http.Client,
 		live.signs = live.metadata.Algorithms[0]
 	}
 	if live.issuer != live.url {
-		e.wrong("discovery", fmt.Sprintf("set server_auth.issuer to %s, or reach the server by the name that it has", live.url),
-			"the server at %s says that it is %s: that is the iss of its tokens, and clients that expect the other refuse them", live.url, live.issuer)
+		e.wrong("discovery", fmt.Sprintf("set server_auth.issuer to %s, or reach the server by the URL that is its issuer", live.url),
+			"the server at %s has the issuer %s: that is the iss of its tokens, and clients that expect the other one refuse them", live.url, live.issuer)
 	}
 }
 
@@ -184,7 +184,7 @@ func (e *examination) examineKeys(ctx context.Context, client *http.Client, live
 	}
 	live.keys = keys
 	if live.signs != "" && !slices.ContainsFunc(keys, func(k publicKey) bool { return k.Algorithm == live.signs }) {
-		e.wrong("keys", "see that no cache between holds an old set: the reply's Cache-Control counts", "tokens are signed with %s, and no published key is of that", live.signs)
+		e.wrong("keys", "check that no cache in between keeps an old key set: it must obey the reply's Cache-Control", "tokens are signed with %s, but no published key is for it", live.signs)
 	}
 }
 
@@ -195,7 +195,7 @@ func fetchKeys(ctx context.Context, client *http.Client, address string) (keys [
 	}
 	reply, err := get(ctx, client, address, nil)
 	if err != nil || reply.StatusCode != http.StatusOK || json.Unmarshal(reply.body, &set) != nil {
-		return nil, fmt.Sprintf("%s is no key set (%s)", address, outcome(reply, err))
+		return nil, fmt.Sprintf("%s is not a key set (%s)", address, outcome(reply, err))
 	}
 	if len(set.Keys) == 0 {
 		return nil, address + " has no keys"
@@ -209,17 +209,17 @@ var denylistAge = regexp.MustCompile(`(?m)^picoauth_denylist_age_seconds ([0-9.e
 func (e *examination) examineMetrics(ctx context.Context, client *http.Client, live *liveIssuer) {
 	reply, err := get(ctx, client, live.url+"/metrics", nil)
 	if err != nil || reply.StatusCode != http.StatusOK {
-		e.skip("denylist age: /metrics is not there for us (%s)", outcome(reply, err))
+		e.skip("denylist age: /metrics cannot be read from here (%s)", outcome(reply, err))
 		return
 	}
 	if !isLoopback(live.url) {
-		e.advise("metrics", "set app.admin_port, and keep that port inside", "everybody can read %s/metrics", live.url)
+		e.advise("metrics", "set app.admin_port, and make that port reachable from inside only", "everybody can read %s/metrics", live.url)
 	}
 	found := denylistAge.FindSubmatch(reply.body)
 	if found == nil {
 		return
 	}
 	if age, err := strconv.ParseFloat(string(found[1]), 64); err == nil && age > staleDenylist.Seconds() {
-		e.wrong("denylist", "see that the storage of revocations answers; the server's log says why it does not", "the server read its denylist %s ago: revoked tokens pass", roughly(time.Duration(age*float64(time.Second))))
+		e.wrong("denylist", "check that the storage of revocations answers; if it does not, the server's log says why", "the server read its denylist %s ago: revoked tokens pass", roughly(time.Duration(age*float64(time.Second))))
 	}
 }

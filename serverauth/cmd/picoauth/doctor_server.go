@@ -29,7 +29,7 @@ func (e *examination) examineServer(ctx context.Context, config string) *serverS
 	e.check("configuration", func() {
 		k, err := app.LoadConfig(serverConfig(config))
 		for _, fault := range configFaults(err) {
-			e.wrong("configuration", "correct it where it stands; picoauth config docs lists every setting", "%s", fault)
+			e.wrong("configuration", "correct this setting; picoauth config docs lists every setting", "%s", fault)
 		}
 		if err != nil {
 			return
@@ -54,7 +54,7 @@ func (e *examination) examineServer(ctx context.Context, config string) *serverS
 func (e *examination) examineProxies(s *serverSettings) {
 	if strings.HasPrefix(s.auth.Issuer, "https:") && len(s.app.TrustedProxies) == 0 {
 		e.wrong("proxies", "list the proxy's addresses in app.trusted_proxies, and let it set X-Forwarded-For",
-			"the issuer is https, so that a proxy is in front of the server, and app.trusted_proxies is empty: all clients share one rate limit, and logs show the proxy")
+			"the issuer is https, so a proxy is in front of the server, but app.trusted_proxies is empty: all clients share one rate limit, and the log shows the proxy's address")
 	}
 	for _, text := range s.app.TrustedProxies {
 		if prefix, err := netip.ParsePrefix(text); err == nil && prefix.Bits() == 0 {
@@ -72,7 +72,7 @@ func (e *examination) examineSecrets(s serverauth.ServerAuthSettings) {
 			"the signing keys are stored unencrypted: whoever reads the storage or a backup can sign tokens")
 	}
 	if s.AutoCreateAdmin && !strings.HasPrefix(s.AdminPassword, "$") {
-		e.advise("secrets", "put what picoauth hash-password prints into server_auth.admin_password", "the administrator's password is in the configuration as it is")
+		e.advise("secrets", "put what picoauth hash-password prints into server_auth.admin_password", "the administrator's password is in the configuration in plain text")
 	}
 }
 
@@ -80,7 +80,7 @@ func isMemory(storage string) bool { return strings.HasPrefix(storage, "memory:"
 
 // examineStorage opens the storage as a server does, and runs its readiness checks.
 func (e *examination) examineStorage(ctx context.Context, config string, s serverauth.ServerAuthSettings) {
-	const cure = "see that the storage of server_auth.storage_url (or of data_dir) runs, is reachable from here, and lets this user read and write"
+	const cure = "check that the storage of server_auth.storage_url (or of data_dir) runs, is reachable from here, and lets this user read and write"
 	if file, isFile := strings.CutPrefix(s.StorageURL(), "sqlite:"); isFile {
 		path, _, _ := strings.Cut(strings.TrimPrefix(file, "//"), "?")
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {

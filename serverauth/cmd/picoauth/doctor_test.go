@@ -114,14 +114,14 @@ func TestDoctorFindsEachPlantedFaultWithItsCure(t *testing.T) {
 		"another issuer": {func(p *pair) {
 			p.spoil = replace("/.well-known/openid-configuration", p.url, "https://auth.example.com")
 		},
-			"discovery", "says that it is https://auth.example.com", "set server_auth.issuer to http://127.0.0.1:", false},
+			"discovery", "has the issuer https://auth.example.com", "set server_auth.issuer to http://127.0.0.1:", false},
 		"a proxy that hides paths": {func(p *pair) {
 			p.spoil = func(r *http.Response) {
 				if strings.HasPrefix(r.Request.URL.Path, "/.well-known/") {
 					r.StatusCode = http.StatusNotFound
 				}
 			}
-		}, "discovery", "is no discovery document (status 404", "let the proxy pass every path", false},
+		}, "discovery", "is not a discovery document (status 404", "let the proxy pass every path", false},
 		"not ready": {func(p *pair) {
 			p.spoil = func(r *http.Response) {
 				if r.Request.URL.Path == "/readyz" {
@@ -154,7 +154,7 @@ func TestDoctorFindsEachPlantedFaultWithItsCure(t *testing.T) {
 			"storage", "not a database", "lets this user read and write", false},
 		"a plain password": {func(p *pair) {
 			p.server["server_auth.auto_create_admin"], p.server["server_auth.admin_password"] = "true", adminPassword
-		}, "secrets", "as it is", "picoauth hash-password", true},
+		}, "secrets", "in plain text", "picoauth hash-password", true},
 		"keys that nothing seals": {func(p *pair) { delete(p.server, "server_auth.key_encryption_key") }, "secrets", "unencrypted", "picoauth secret", true},
 		"memory":                  {func(p *pair) { p.server["server_auth.storage_url"] = "memory:" }, "secrets", "a restart signs everybody out", "data_dir", true},
 
@@ -167,20 +167,20 @@ func TestDoctorFindsEachPlantedFaultWithItsCure(t *testing.T) {
 			"add ES256", false},
 		"the keys of another server": {func(p *pair) { p.client["auth_client.jwks_url"] = other + "/api/v1/auth/jwks" }, "client keys", "none of the server's keys",
 			"/api/v1/auth/jwks, or leave", false},
-		"a path that has no keys": {func(p *pair) { p.client["auth_client.jwks_url"] = p.url + "/jwks" }, "client keys", "is no key set (status 404", "set auth_client.jwks_url", false},
-		"keys over http":          {func(p *pair) { p.client["auth_client.jwks_url"] = "http://auth.example.com/jwks" }, "client configuration", "must be https", "correct it", false},
-		"a leeway that is too small": {func(p *pair) { p.client["auth_client.leeway_seconds"] = "5" }, "client leeway", "5s and the server counts on 1m0s",
+		"a path that has no keys": {func(p *pair) { p.client["auth_client.jwks_url"] = p.url + "/jwks" }, "client keys", "is not a key set (status 404", "set auth_client.jwks_url", false},
+		"keys over http":          {func(p *pair) { p.client["auth_client.jwks_url"] = "http://auth.example.com/jwks" }, "client configuration", "must be https", "correct this setting", false},
+		"a leeway that is too small": {func(p *pair) { p.client["auth_client.leeway_seconds"] = "5" }, "client leeway", "5s, but the server allows 1m0s",
 			"set auth_client.leeway_seconds to 60", false},
 		"a secret that is wrong": {func(p *pair) { p.client["auth_client.revocation_secret"] = "another" }, "client denylist", "the server refuses the client",
 			"fleet_mint_secret", false},
-		"a denylist that is none": {func(p *pair) { p.client["auth_client.revocation_endpoint"] = p.url + "/healthy" }, "client denylist", "is no denylist", "revoked-jtis", false},
-		"a secret over http":      {func(p *pair) { p.client["auth_client.revocation_endpoint"] = "http://auth.example.com/x" }, "client configuration", "must be https", "correct it", false},
+		"a denylist that is none": {func(p *pair) { p.client["auth_client.revocation_endpoint"] = p.url + "/healthy" }, "client denylist", "is not a denylist", "revoked-jtis", false},
+		"a secret over http":      {func(p *pair) { p.client["auth_client.revocation_endpoint"] = "http://auth.example.com/x" }, "client configuration", "must be https", "correct this setting", false},
 		"no denylist":             {func(p *pair) { delete(p.client, "auth_client.revocation_endpoint") }, "client denylist", "passes until it expires", "revocation_endpoint", true},
-		"a denylist that may be away": {func(p *pair) { p.client["auth_client.revocation_fail_open"] = "true" }, "client denylist", "while the denylist cannot be had",
+		"a denylist that may be away": {func(p *pair) { p.client["auth_client.revocation_fail_open"] = "true" }, "client denylist", "while the denylist is not available",
 			"revocation_fail_open", true},
 		"a client that is disabled": {func(p *pair) { p.client["auth_client.enabled"] = "false" }, "client", "passes without a token", "auth_client.enabled", false},
-		"a client's setting":        {func(p *pair) { p.client["auth_client.audiense"] = "x" }, "client configuration", `did you mean "audience"`, "correct it", false},
-		"authorities that are none": {func(p *pair) { p.client["auth_client.ca_file"] = write(t, "no PEM") }, "client configuration", "auth_client.ca_file", "correct it", false},
+		"a client's setting":        {func(p *pair) { p.client["auth_client.audiense"] = "x" }, "client configuration", `did you mean "audience"`, "correct this setting", false},
+		"authorities that are none": {func(p *pair) { p.client["auth_client.ca_file"] = write(t, "no PEM") }, "client configuration", "auth_client.ca_file", "correct this setting", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPair(t)
@@ -231,7 +231,7 @@ func TestDoctorReachesNoServer(t *testing.T) {
 	r := c.run("doctor", "--issuer", "http://127.0.0.1:"+strconv.Itoa(services.FreePort(t)))
 	assert.Equal(t, exitFailed, r.code)
 	assert.Contains(t, r.out, "cannot be reached")
-	assert.Contains(t, r.out, "cure: see that the server runs")
+	assert.Contains(t, r.out, "cure: check that the server runs")
 	r = c.run("doctor")
 	assert.Equal(t, exitUsage, r.code)
 	assert.Contains(t, r.err, "name a server with --issuer")

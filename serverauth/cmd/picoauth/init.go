@@ -45,13 +45,13 @@ func newInit() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "init",
 		Short: "Make a configuration, a key encryption key and an administrator",
-		Long: "Writes application.yaml with comments, and the key that seals the signing keys in a file of its own, both for this user alone.\n" +
+		Long: "Writes application.yaml with comments, and the key that encrypts the signing keys in a file of its own. Only this user can read them.\n" +
 			"The administrator's password is asked for, or read from standard input; the file holds its hash. With --operator a wallet is the\n" +
 			"operator, and there is no password. A file that exists is never changed.",
 		Example: "  picoauth init\n  picoauth secret | tee password | picoauth init --dir /etc/picoauth --issuer https://auth.example.com\n" +
 			"  picoauth init --operator 0x71C7656EC7ab88b098defB751B7401B5f6d8976F",
 	}
-	dir := c.Flags().String("dir", ".", "`folder` of the files, made if it is not there")
+	dir := c.Flags().String("dir", ".", "`folder` for the files; it is made if it does not exist")
 	issuer := c.Flags().String("issuer", "http://localhost:8100", "`URL` that clients reach the server by")
 	email := c.Flags().String("email", "admin@pico.local", "`e-mail` of the administrator")
 	operator := c.Flags().String("operator", "", "`address` of a wallet that is an operator, in place of the administrator")
@@ -71,7 +71,7 @@ func newInit() *cobra.Command {
 			}
 		}
 		if s.Operator != "" && !isAddress(s.Operator) {
-			return fmt.Errorf("--operator %s is no wallet's address; one is printed by: picoauth wallet address --key FILE", shortened(printable(s.Operator)))
+			return fmt.Errorf("--operator %s is not the address of a wallet; print one with: picoauth wallet address --key FILE", shortened(printable(s.Operator)))
 		}
 		if s.Operator == "" {
 			if s.Hash, err = newAdministrator(c, s.Email); err != nil {
@@ -134,7 +134,7 @@ func (s start) write(configuration string) (err error) {
 	sources := app.ConfigSources{Files: []string{configuration}}
 	addServerSections(&sources)
 	if _, err := app.LoadConfig(sources); err != nil {
-		return fmt.Errorf("nothing was written, since the server would refuse it: %w", err)
+		return fmt.Errorf("nothing was written, because the server would refuse this configuration: %w", err)
 	}
 	return nil
 }

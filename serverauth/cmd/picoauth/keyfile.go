@@ -45,12 +45,12 @@ func readKeyFile(path string) (keyFile, error) {
 		return file, err
 	}
 	if info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
-		return file, fmt.Errorf("other users can read the key in %s; keep it to yourself: chmod 600 %s", path, path)
+		return file, fmt.Errorf("other users can read the key in %s; make it private: chmod 600 %s", path, path)
 	}
 	decoder := json.NewDecoder(io.LimitReader(opened, maxLine))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&file); err != nil {
-		return file, fmt.Errorf("%s is no key file; make one with: picoauth wallet new --key FILE", path)
+		return file, fmt.Errorf("%s is not a key file; make one with: picoauth wallet new --key FILE", path)
 	}
 	return file, nil
 }

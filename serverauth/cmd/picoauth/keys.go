@@ -21,7 +21,7 @@ func newKeys() *cobra.Command {
 		Example: "  picoauth keys list\n  picoauth keys rotate",
 	}
 	sessionFlag(group)
-	group.PersistentFlags().Bool("offline", false, "work on the storage itself, without a session; also while no server runs")
+	group.PersistentFlags().Bool("offline", false, "work directly on the storage, without a session, whether or not a server runs")
 	group.PersistentFlags().StringP("config", "c", "", "with --offline: YAML configuration `file` (default: application.yaml, if it is there)")
 	group.AddCommand(
 		newKeysCommand(&cobra.Command{
@@ -31,7 +31,7 @@ func newKeys() *cobra.Command {
 		}, http.MethodGet, func([]string) string { return "/keys" }, func(context.Context, offline, []string) error { return nil }),
 		newKeysCommand(&cobra.Command{
 			Use:   "rotate",
-			Short: "Let the next key sign soon, and publish one after it",
+			Short: "Switch to the next signing key soon, and publish a new spare key",
 			Long: "The published spare signs as soon as every service can have fetched it (SIGNS FROM), and the old key stays published until its last\n" +
 				"token has expired: nobody is signed out. For a key that was stolen this is not enough; see `picoauth keys compromised`.",
 			Example: "  picoauth keys rotate",
@@ -41,8 +41,8 @@ func newKeys() *cobra.Command {
 		}),
 		newKeysCommand(&cobra.Command{
 			Use:   "compromised KID",
-			Short: "Remove a key that was stolen, and everything that it signed",
-			Long: "The key is removed everywhere within seconds and never used again, and its tokens are refused: those who have one must refresh.\n" +
+			Short: "Remove a stolen key, and refuse every token that it signed",
+			Long: "The key is removed everywhere within seconds and never used again, and its tokens are refused: their holders must refresh.\n" +
 				"`picoauth keys list` shows the KID.",
 			Example: "  picoauth keys compromised ZzkYw3dP5r1bQ0aA8m2h4JtXc7uVnL6eKfRsGiTqO9w",
 			Args:    cobra.ExactArgs(1),
@@ -73,7 +73,7 @@ func newKeysCommand(c *cobra.Command, method string, path func(arguments []strin
 		isOffline, _ := c.Flags().GetBool("offline")
 		config, _ := c.Flags().GetString("config")
 		if config != "" && !isOffline {
-			return usageError{errors.New("--config is for --offline; without it the server is asked")}
+			return usageError{errors.New("--config needs --offline; without --offline the command asks the server")}
 		}
 		find := func() ([]keyRow, error) { return keysOverHTTP(c, method, path(arguments)) }
 		if isOffline {

@@ -21,9 +21,9 @@ func newLogin() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "login",
 		Short: "Sign in as an operator, for sessions, tokens and keys",
-		Long: "Signs in with a wallet's key, with the administrator's e-mail and password, which is asked for or read from standard input, or\n" +
-			"at a browser, here or on another machine, whose address and code are printed (--device).\n" +
-			"The session is kept in a file for this user alone, until it ends or `picoauth logout`.",
+		Long: "Signs in with a wallet's key; with the administrator's e-mail and password, which is asked for or read from standard input; or in\n" +
+			"a browser, here or on another machine (--device prints the address to open and a code).\n" +
+			"The session is kept in a file that only this user can read, until it ends or `picoauth logout`.",
 		Example: "  picoauth login --email admin@pico.local\n  picoauth login --url https://auth.example.com --wallet wallet.json\n" +
 			"  picoauth login --url https://auth.example.com --device\n" +
 			"  picoauth login --email admin@pico.local --password-stdin < password.txt",
@@ -33,7 +33,7 @@ func newLogin() *cobra.Command {
 	wallet := c.Flags().String("wallet", "", "`file` of a wallet's key")
 	email := c.Flags().String("email", "", "the administrator's `e-mail`")
 	stdin := c.Flags().Bool("password-stdin", false, "read the password from standard input, also from a terminal")
-	device := c.Flags().Bool("device", false, "sign in at a browser, with the wallet or password there")
+	device := c.Flags().Bool("device", false, "sign in with a browser, and the wallet or password there")
 	c.MarkFlagsMutuallyExclusive("wallet", "email", "device")
 	c.MarkFlagsOneRequired("wallet", "email", "device")
 	c.RunE = func(c *cobra.Command, _ []string) error {

@@ -61,9 +61,9 @@ func awaitDevice(ctx context.Context, server string, device *oauth2.DeviceAuthRe
 		case err == nil:
 			return got, nil
 		case errors.As(err, &refused) && refused.ErrorCode == "access_denied":
-			return nil, errors.New("it was not allowed at the browser; nobody is signed in here")
+			return nil, errors.New("the sign-in was refused in the browser; nobody is signed in here")
 		case !time.Now().Before(device.Expiry) || refused != nil && refused.ErrorCode == "expired_token":
-			return nil, errors.New("the code has expired before anybody signed in; start again: picoauth login --device")
+			return nil, errors.New("the code expired before anybody signed in; start again: picoauth login --device")
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case refused != nil && refused.Response.StatusCode < http.StatusInternalServerError && refused.Response.StatusCode != http.StatusTooManyRequests:

@@ -126,7 +126,7 @@ func TestAnOperatorSignsInAtABrowserElsewhere(t *testing.T) {
 	assert.Contains(t, text, "Your device will be told that you did not allow the sign-in.")
 	require.Error(t, refused.Wait())
 	assert.Equal(t, exitFailed, refused.ProcessState.ExitCode())
-	assert.Contains(t, refused.out.String(), "it was not allowed at the browser; nobody is signed in here")
+	assert.Contains(t, refused.out.String(), "the sign-in was refused in the browser; nobody is signed in here")
 
 	interrupted := launch(t, dir, nil, "login", "--url", issuer, "--device", "--session", path)
 	b.open(interrupted)
@@ -173,9 +173,9 @@ func TestASignInAtABrowserThatComesToNothing(t *testing.T) {
 	for name, test := range map[string]struct {
 		url, want string
 	}{
-		"it expires":                         {scripted(t, 2, `400 {"error":"authorization_pending"}`), "the code has expired before anybody signed in; start again: picoauth login --device"},
-		"the server says so":                 {scripted(t, 600, `400 {"error":"authorization_pending"}`, `400 {"error":"expired_token"}`), "the code has expired"},
-		"a server that is away for a moment": {scripted(t, 600, `503 {"error":"temporarily_unavailable"}`, `400 {"error":"access_denied"}`), "it was not allowed"},
+		"it expires":                         {scripted(t, 2, `400 {"error":"authorization_pending"}`), "the code expired before anybody signed in; start again: picoauth login --device"},
+		"the server says so":                 {scripted(t, 600, `400 {"error":"authorization_pending"}`, `400 {"error":"expired_token"}`), "the code expired"},
+		"a server that is away for a moment": {scripted(t, 600, `503 {"error":"temporarily_unavailable"}`, `400 {"error":"access_denied"}`), "the sign-in was refused"},
 		"something else":                     {scripted(t, 600, `400 {"error":"invalid_grant","error_description":"used already"}`), "400: invalid_grant used already; start again"},
 		"a server without the client":        {newServer(t, nil), "picoauth clients add picoauth --auth-method none"},
 		"nobody":                             {"http://127.0.0.1:" + strconv.Itoa(services.FreePort(t)), "picoauth doctor --issuer"},

@@ -78,7 +78,7 @@ func withKeyLast(arguments []string) []string {
 func newRoot(began *bool) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "picoauth",
-		Short: "The auth server, and what its operators need",
+		Short: "The auth server, and the commands for its operators",
 		Example: `  picoauth init          # makes application.yaml and a key, asks for an administrator's password
   picoauth serve         # runs the server
   picoauth doctor        # looks for what is wrong

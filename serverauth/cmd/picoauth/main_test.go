@@ -82,7 +82,7 @@ func TestMistakesInTheCommandLine(t *testing.T) {
 		"both of two flags":             {"sessions end --sid a --sub b", "if any flags in the group [sid sub] are set none of the others can be"},
 		"an unknown form of output":     {"version -o xml", `--output "xml" is not text or json`},
 		"a limit that is no number":     {"tokens list --limit many", "invalid argument"},
-		"an empty value of what to end": {"sessions end --sub=", "the value is empty; name what to end"},
+		"an empty value of what to end": {"sessions end --sub=", "the value of the flag is empty; say what to end"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := c.run(strings.Fields(test.line)...)

@@ -52,7 +52,7 @@ func newMigrate() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return say(c, m, "Copied %s and %s, and verified the copy (%s in the audit).\nNext: name it in server_auth.storage_url, then picoauth serve\n",
+		return say(c, m, "Copied %s and %s, and verified the copy (%s in the audit).\nNext: set server_auth.storage_url to the copy, then picoauth serve\n",
 			count(int(m.Rows), "row"), count(m.Keys, "key"), count(int(m.Mints), "token"))
 	}
 	return c
@@ -80,10 +80,10 @@ func openDepot(ctx context.Context, name, config string, exists bool) (d depot, 
 		s.Storage, s.DataDir, s.KeyDir = name, "", ""
 	}
 	if scheme, _, _ := strings.Cut(s.StorageURL(), ":"); !slices.Contains([]string{"sqlite", "postgres", "postgresql"}, scheme) {
-		return d, fmt.Errorf("a storage %s: cannot be copied, only one of SQLite or PostgreSQL", scheme)
+		return d, fmt.Errorf("a %s: storage cannot be copied; only SQLite and PostgreSQL can", scheme)
 	}
 	if s.ChallengeStorage+s.SessionStorage+s.RevocationStorage+s.MintStorage+s.KeyStorage+s.LinkStorage != "" {
-		return d, errors.New("this is for a server that keeps everything in one storage; name each with a URL")
+		return d, errors.New("this command is for a server that keeps everything in one storage; copy each storage by its URL")
 	}
 	c := store.BackendConfig{URL: s.StorageURL(), AccessTokenTTL: s.AccessTokenTTL(), ClockSkew: s.ClockSkew(), Clock: time.Now, Log: slog.New(slog.DiscardHandler)}
 	if s.KeyEncryptionKey != "" {
@@ -133,12 +133,12 @@ func migrate(c *cobra.Command, source, target depot) (m migrated, err error) {
 		return m, err
 	}
 	if len(records) == 0 {
-		return m, errors.New("there are no keys: no server has used this storage")
+		return m, errors.New("the storage has no keys: no server has used it")
 	}
 	if there, err := target.keys.Load(ctx); err != nil {
 		return m, err
 	} else if len(there) > 0 {
-		return m, errors.New("the storage that is copied to has keys already; give an empty one")
+		return m, errors.New("the target storage has keys already; give an empty one")
 	}
 	var done, total atomic.Int64
 	stop := progress(c, "copying", func() float64 { return float64(done.Load()) / float64(max(total.Load(), 1)) })
@@ -156,7 +156,7 @@ func migrate(c *cobra.Command, source, target depot) (m migrated, err error) {
 	}
 	report, err := auditOf(ctx, c, target.Mints, func() ([]byte, error) { return auditKey(records) }, []audit.Head{head})
 	if err != nil {
-		return m, fmt.Errorf("everything was copied, the audit as it is, and it does not verify: %w", err)
+		return m, fmt.Errorf("everything was copied, but the audit, which was copied as it is, does not verify: %w", err)
 	}
 	m.Mints, m.Head = report.Mints, report.Head
 	return m, nil
@@ -168,5 +168,5 @@ func auditKey(records []keys.Record) ([]byte, error) {
 			return r.Private, nil
 		}
 	}
-	return nil, errors.New("the key that seals the audit is not among the keys")
+	return nil, errors.New("the MAC key of the audit is not among the keys")
 }

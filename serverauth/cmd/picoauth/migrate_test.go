@@ -74,11 +74,11 @@ func TestMigrateRefusesWhatItCannotCopy(t *testing.T) {
 	config := decode[map[string]string](t, c.mustWith(adminPassword, "init", "--dir", dir, "-o", "json"))["config"]
 	file := func(name string) string { return "sqlite:" + filepath.Join(dir, name) }
 	for want, line := range map[string][]string{
-		"no such file":              {"--from", file("none.db"), "--to", file("new.db")},
-		"redis: cannot be copied":   {"--from", "redis://127.0.0.1:1/0", "--to", file("new.db")},
-		"memory: cannot be copied":  {"--from", "memory:", "--to", file("new.db")},
-		"picoauth config check":     {"--from", "nowhere.yaml", "--to", file("new.db")},
-		`required flag(s) "to" not`: nil,
+		"no such file":                     {"--from", file("none.db"), "--to", file("new.db")},
+		"redis: storage cannot be copied":  {"--from", "redis://127.0.0.1:1/0", "--to", file("new.db")},
+		"memory: storage cannot be copied": {"--from", "memory:", "--to", file("new.db")},
+		"picoauth config check":            {"--from", "nowhere.yaml", "--to", file("new.db")},
+		`required flag(s) "to" not`:        nil,
 	} {
 		r := c.run(append([]string{"migrate", "--config", config}, line...)...)
 		assert.NotZero(t, r.code, line)

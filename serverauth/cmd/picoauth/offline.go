@@ -42,7 +42,7 @@ func withStorage(ctx context.Context, config string, work func(context.Context, 
 		return err
 	}
 	if s.StorageURL() == "memory:" {
-		return errors.New("the server keeps its state in memory: there is nothing to work on but over HTTP, with picoauth login")
+		return errors.New("the server keeps its state in memory: there is no storage to work on; use the command over HTTP, after picoauth login")
 	}
 	if at, err := placeOf(s); err == nil {
 		if _, err := at.size(); err != nil {

@@ -187,6 +187,6 @@ func TestAServerThatIsNotThere(t *testing.T) {
 	assert.Contains(t, r.err, "picoauth doctor --issuer http://127.0.0.1:")
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }))
 	defer other.Close()
-	assert.Contains(t, c.runWith(adminPassword, "login", "--url", other.URL, "--email", adminEmail).err, "is --url right?")
+	assert.Contains(t, c.runWith(adminPassword, "login", "--url", other.URL, "--email", adminEmail).err, "check --url")
 	assert.Contains(t, c.run("login", "--email", adminEmail).err, "there is no password")
 }

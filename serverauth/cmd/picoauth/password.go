@@ -50,7 +50,7 @@ func hashPassword(password string) (string, error) {
 	case length == 0:
 		return "", errors.New("there is no password; type one, or give it as the first line of standard input")
 	case length < minPassword:
-		return "", fmt.Errorf("the password has %d characters, of at least %d; take a longer one", length, minPassword)
+		return "", fmt.Errorf("the password has %d characters and needs at least %d; choose a longer one", length, minPassword)
 	}
 	salt := make([]byte, argonSalt)
 	rand.Read(salt)
@@ -64,7 +64,7 @@ func newSecret() *cobra.Command {
 		Use:   "secret",
 		Short: "Print a new random secret of 256 bits as hex",
 		Long: "Prints 32 random bytes as hex: a fleet_mint_secret, a claims_secret, or a key_encryption_key. Redirect it to a file, so that it\n" +
-			"is in no terminal and no shell's history.",
+			"appears in no terminal and in no shell history.",
 		Example: "  (umask 077; picoauth secret > fleet-secret)\n  export SERVER_AUTH__FLEET_MINT_SECRET_FILE=fleet-secret",
 		RunE: func(c *cobra.Command, _ []string) error {
 			secret := randomSecret()

@@ -40,7 +40,7 @@ func TestAHashSignsItsPasswordInAndNoOther(t *testing.T) {
 func TestPasswordsThatAreNone(t *testing.T) {
 	c := newConsole(t)
 	for text, want := range map[string]string{
-		"": "there is no password", "\n": "there is no password", "short12\n": "the password has 7 characters, of at least 8",
+		"": "there is no password", "\n": "there is no password", "short12\n": "the password has 7 characters and needs at least 8",
 		strings.Repeat("x", maxLine+1): "more than 4096 bytes",
 	} {
 		r := c.runWith(text, "hash-password")

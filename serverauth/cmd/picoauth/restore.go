@@ -30,10 +30,10 @@ const refreshSecretFile = "secret.refresh-token.json"
 func newRestore() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "restore FILE",
-		Short: "Put a backup in the place of a server's data, and end what must not live again",
-		Long: "The data that is there must be moved away first. A backup does not know what happened after it: what was revoked since lives again,\n" +
-			"and who has refreshed since looks like a thief. --end says what to end for that; without it you are asked:\n" +
-			"  none      nothing; for a copy on which no user is\n" +
+		Short: "Restore a backup, and end sessions and tokens that must not come back",
+		Long: "Move the existing data away first. A backup does not know what happened after it: what was revoked since then would be valid again,\n" +
+			"and a user who has refreshed since then would look like a thief. --end says what to end for this reason; without it you are asked:\n" +
+			"  none      nothing; for a copy that nobody uses\n" +
 			"  sessions  every session, and every access token that was issued until now; everybody signs in again\n" +
 			"  all       the spare signing keys too; for a backup that others may have read",
 		Example: "  mv picoauth-data picoauth-data.old\n  picoauth restore /backups/picoauth-2026-11-28.tar --end sessions",
@@ -55,9 +55,9 @@ func newRestore() *cobra.Command {
 		}
 		var removed []string
 		if *end != endNone {
-			defer progress(c, "ending what must not live again", func() float64 { return -1 })()
+			defer progress(c, "ending sessions and tokens", func() float64 { return -1 })()
 			if removed, err = endKeys(c.Context(), *config, *end == endAll); err != nil {
-				return fmt.Errorf("the data is there, and what must end was not ended: %w; move %s away and try again", err, filepath.Dir(to.database))
+				return fmt.Errorf("the data was restored, but sessions and keys were not ended: %w; move %s away and try again", err, filepath.Dir(to.database))
 			}
 		}
 		result := map[string]any{"database": to.database, "keys": to.keys, "ended": *end, "removed_keys": append([]string{}, removed...)}
@@ -81,7 +81,7 @@ func chooseEnd(c *cobra.Command, end *string) (err error) {
 	case endNone, endSessions, endAll:
 		return nil
 	case "":
-		return usageError{errors.New("what must end was not said; add --end none, --end sessions or --end all")}
+		return usageError{errors.New("it is not clear what to end; add --end none, --end sessions or --end all")}
 	default:
 		return usageError{fmt.Errorf("--end %q is not none, sessions or all", *end)}
 	}
@@ -94,7 +94,7 @@ func (p place) restore(path string, endSessions bool) (err error) {
 			continue
 		}
 		if _, err := os.Lstat(there); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s is there; stop the server, move %s away, and try again", there, filepath.Dir(p.database))
+			return fmt.Errorf("%s exists; stop the server, move %s away, and try again", there, filepath.Dir(p.database))
 		}
 	}
 	file, err := os.Open(path)
@@ -122,11 +122,11 @@ func (p place) restore(path string, endSessions bool) (err error) {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("%s is no archive of picoauth backup: %w", path, err)
+			return fmt.Errorf("%s is not an archive of picoauth backup: %w", path, err)
 		}
 		target := p.target(header)
 		if target == "" {
-			return fmt.Errorf("%s is no archive of picoauth backup: it has %q", path, header.Name)
+			return fmt.Errorf("%s is not an archive of picoauth backup: it has %q", path, header.Name)
 		}
 		if endSessions && filepath.Base(target) == refreshSecretFile {
 			continue
@@ -138,7 +138,7 @@ func (p place) restore(path string, endSessions bool) (err error) {
 		}
 	}
 	if !database {
-		return fmt.Errorf("%s is no archive of picoauth backup: it has no database", path)
+		return fmt.Errorf("%s is not an archive of picoauth backup: it has no database", path)
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func (s sessionRow) row() []string {
 func newSessionsList() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "list",
-		Short:   "List the sessions that live, newest first; exit 3 if there is none",
+		Short:   "List the live sessions, newest first; exit 3 if there is none",
 		Example: "  picoauth sessions list --sub alice@example.com --output json",
 	}
 	filters := filterFlags(c, "sub")
@@ -73,7 +73,7 @@ func newEnd(c *cobra.Command, names ...string) *cobra.Command {
 			}
 		}
 		if len(request) == 1 {
-			return usageError{errors.New("the value is empty; name what to end")}
+			return usageError{errors.New("the value of the flag is empty; say what to end")}
 		}
 		var answer struct {
 			Ended ended `json:"ended"`
@@ -85,7 +85,7 @@ func newEnd(c *cobra.Command, names ...string) *cobra.Command {
 			return err
 		}
 		if answer.Ended == (ended{}) {
-			return fmt.Errorf("%w that was live; it is on the denylist all the same", errNotFound)
+			return fmt.Errorf("%w that was live; it is on the denylist nevertheless", errNotFound)
 		}
 		return nil
 	}

@@ -35,7 +35,7 @@ func readPassword(c *cobra.Command, prompt string, isNew bool) (string, error) {
 	if err != nil || !isNew {
 		return first, err
 	}
-	second, err := ask(c.ErrOrStderr(), descriptor, "Once more")
+	second, err := ask(c.ErrOrStderr(), descriptor, "Repeat it")
 	if err == nil && first != second {
 		err = errors.New("the two passwords differ; nothing was changed, try again")
 	}

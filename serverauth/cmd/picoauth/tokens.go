@@ -74,10 +74,10 @@ func at(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3339
 func newTokensList() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
-		Short: "List the access tokens that were made, newest first",
-		Long: "Lists what the mint audit has. A token of a life below server_auth.mint_audit_min_ttl_seconds is not in it. ACTORS are the\n" +
-			"agents that act for the subject by this token, the one that acts now first.\n" +
-			"Exit 3: there is none.",
+		Short: "List the issued access tokens, newest first",
+		Long: "Lists the tokens in the mint audit. A token with a lifetime below server_auth.mint_audit_min_ttl_seconds is not in it. ACTORS are the\n" +
+			"agents that act for the subject with this token, the current one first.\n" +
+			"Exit 3: no token was found.",
 		Example: "  picoauth tokens list --sub alice@example.com --output json",
 	}
 	filters := filterFlags(c, "sub", "sid", "jti")
@@ -204,11 +204,11 @@ type inspectedToken struct {
 func readToken(token string) (inspectedToken, error) {
 	parts, err := jose.ParseCompact(token)
 	if err != nil {
-		return inspectedToken{}, fmt.Errorf("this is no JWT: %w; give the whole token, unchanged", err)
+		return inspectedToken{}, fmt.Errorf("this is not a JWT: %w; give the whole token, unchanged", err)
 	}
 	t := inspectedToken{Header: parts.Header}
 	if json.Unmarshal(parts.Payload, &t.Claims) != nil {
-		return t, errors.New("this is no JWT: its claims are no JSON; give the whole token, unchanged")
+		return t, errors.New("this is not a JWT: its claims are not JSON; give the whole token, unchanged")
 	}
 	return t, nil
 }

@@ -53,7 +53,7 @@ func showWallet(c *cobra.Command, w *signin.Wallet) error {
 func newWalletNew() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "new",
-		Short:   "Make a key, in a file for this user alone, and print its address",
+		Short:   "Make a key, in a file that only this user can read, and print its address",
 		Example: "  picoauth wallet new --key wallet.json --algorithm eip191",
 	}
 	path := keyFlag(c)

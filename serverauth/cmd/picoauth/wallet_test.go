@@ -56,11 +56,11 @@ func TestKeyFilesThatAreNone(t *testing.T) {
 	for path, want := range map[string]string{
 		good + ".none":    "make a key with: picoauth wallet new",
 		open:              "chmod 600",
-		write(t, "hello"): "is no key file",
+		write(t, "hello"): "is not a key file",
 		write(t, `{"algorithm":"Ed25519","seed":"00"}`):                     "no seed of 32 bytes",
 		write(t, `{"algorithm":"RSA","seed":"`+seed+`"}`):                   "unknown algorithm",
 		write(t, `{"algorithm":"secp256k1","seed":"`+seed+`"}`):             "is not a valid secp256k1 key",
-		write(t, `{"algorithm":"Ed25519","seed":"`+seed+`","more":"text"}`): "is no key file",
+		write(t, `{"algorithm":"Ed25519","seed":"`+seed+`","more":"text"}`): "is not a key file",
 	} {
 		r := c.runWith("text", "wallet", "sign", "--key", path)
 		assert.Equal(t, exitFailed, r.code)
