@@ -75,7 +75,7 @@ func DecodeRecord(data []byte, key *EncryptionKey) (Record, error) {
 		return Record{}, fmt.Errorf("%w: not a record", ErrCorrupt)
 	}
 	if version.Version > recordVersion {
-		return Record{}, fmt.Errorf("%w: %d", ErrNewerFormat, version.Version)
+		return Record{}, fmt.Errorf("%w: format %d", ErrNewerFormat, version.Version)
 	}
 	private, err := e.private(key)
 	if err != nil {
@@ -103,7 +103,7 @@ func readEnvelope(data []byte) (envelope, error) {
 		return envelope{}, fmt.Errorf("%w: not the JSON of a record", ErrCorrupt) // the library's error may quote the text
 	}
 	if (e.Private == nil) == (e.Sealed == nil) {
-		return envelope{}, fmt.Errorf("%w: neither or both of private and sealed", ErrCorrupt)
+		return envelope{}, fmt.Errorf("%w: it must have either private or sealed", ErrCorrupt)
 	}
 	if e.Sum != e.sum() {
 		return envelope{}, fmt.Errorf("%w: wrong checksum", ErrCorrupt)
@@ -114,11 +114,11 @@ func readEnvelope(data []byte) (envelope, error) {
 func readMetadata(data []byte) (Record, error) {
 	var m metadata
 	if err := strictUnmarshal(data, &m); err != nil {
-		return Record{}, fmt.Errorf("%w: its metadata", ErrCorrupt)
+		return Record{}, fmt.Errorf("%w: invalid metadata", ErrCorrupt)
 	}
 	const longest = int64(1<<63-1) / int64(time.Second)
 	if m.Version != recordVersion || m.TokenSeconds < 0 || m.TokenSeconds > longest {
-		return Record{}, fmt.Errorf("%w: its metadata", ErrCorrupt)
+		return Record{}, fmt.Errorf("%w: invalid metadata", ErrCorrupt)
 	}
 	return Record{
 		ID: m.ID, Kind: m.Kind, Algorithm: m.Algorithm, CreatedAt: utc(m.CreatedAt), ActivatesAt: utc(m.ActivatesAt),

@@ -30,7 +30,7 @@ func (s *FileStore) prepareFolder() error {
 	}
 	s.checkParent()
 	if listable {
-		s.log.Warn("keys: other users can list the key folder", "folder", s.dir)
+		s.log.Warn("keys: other users can list the key folder: make it private (chmod 700)", "folder", s.dir)
 	}
 	return nil
 }
@@ -43,7 +43,7 @@ func (s *FileStore) checkParent() {
 	parent := filepath.Dir(filepath.Clean(s.dir))
 	info, err := os.Stat(parent)
 	if err == nil && info.Mode().Perm()&anybodyMay != 0 && info.Mode()&os.ModeSticky == 0 {
-		s.log.Warn("keys: anybody can replace the key folder: make the one around it private (chmod 700)", "folder", parent,
+		s.log.Warn("keys: every user can replace the key folder: make its parent folder private (chmod 700)", "folder", parent,
 			"mode", info.Mode().Perm().String())
 	}
 }

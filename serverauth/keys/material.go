@@ -46,7 +46,7 @@ func newMaterial(r Record) (*material, error) {
 		return m, nil
 	}
 	if !r.CompromisedAt.IsZero() {
-		return nil, fmt.Errorf("%w: a compromised key with a private part", ErrInvalidRecord)
+		return nil, fmt.Errorf("%w: a compromised key must not have a private part", ErrInvalidRecord)
 	}
 	if err := m.readPrivate(r); err != nil {
 		return nil, fmt.Errorf("%w: private part: %w", ErrInvalidRecord, err)

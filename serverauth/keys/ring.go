@@ -73,7 +73,7 @@ func (r *Ring) tickAndLog(ctx context.Context, last *string) {
 			r.cfg.Logger.Error(storeWentBack, "event", storeWentBack, "store", "keys", "error", err)
 			return
 		}
-		r.cfg.Logger.Error("keys: the key ring could not be brought up to date", "error", err)
+		r.cfg.Logger.Error("keys: the key ring cannot be updated", "error", err)
 	case err == nil && *last != "":
 		*last = ""
 		r.cfg.Logger.Info("keys: the key ring is up to date again")
@@ -89,7 +89,7 @@ func (r *Ring) Tick(ctx context.Context) error { return r.change(ctx, r.upkeep) 
 func (r *Ring) Ready(context.Context) error {
 	v := r.view.Load()
 	if age := r.cfg.Clock.Now().Sub(v.readAt); age > 5*reloadEvery {
-		return fmt.Errorf("%w: not read for %s", ErrUnavailable, age.Truncate(time.Second))
+		return fmt.Errorf("%w: it was last read %s ago", ErrUnavailable, age.Truncate(time.Second))
 	}
 	return nil
 }
@@ -107,7 +107,7 @@ func (r *Ring) change(ctx context.Context, edit edit) error {
 		return err
 	}
 	if len(made) > 0 {
-		r.cfg.Logger.Info("keys: made keys", "algorithms", missing, "milliseconds", time.Since(began).Milliseconds())
+		r.cfg.Logger.Info("keys: generated new keys", "algorithms", missing, "milliseconds", time.Since(began).Milliseconds())
 	}
 	if err := r.acquire(ctx); err != nil {
 		return err

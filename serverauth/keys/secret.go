@@ -13,7 +13,7 @@ import (
 func (r *Ring) Secret(ctx context.Context, name string) ([]byte, error) {
 	id := secretPrefix + name
 	if !secretID.MatchString(id) {
-		return nil, fmt.Errorf("keys: %.64q is no name for a secret", name)
+		return nil, fmt.Errorf("keys: %.64q is not a valid name of a secret", name)
 	}
 	if secret := r.view.Load().secrets[id]; secret != nil {
 		return bytes.Clone(secret), nil

@@ -74,7 +74,7 @@ func (r *Ring) Sign(typ string, claims []byte, expires int64) (string, error) {
 // Sign is [Ring.Sign] with this key.
 func (s *Signer) Sign(typ string, claims []byte, expires int64) (string, error) {
 	if limit := s.clock.Now().Add(s.lifetime + time.Second); expires > limit.Unix() { // a second for rounding
-		return "", fmt.Errorf("%w: later than %s from now", ErrTokenLifetime, s.lifetime)
+		return "", fmt.Errorf("%w: it expires later than %s from now", ErrTokenLifetime, s.lifetime)
 	}
 	header := s.header
 	switch typ {

@@ -209,10 +209,10 @@ func (s *FileStore) readLocked() ([]Record, error) {
 	for _, name := range damaged {
 		from := filepath.Join(s.dir, name)
 		if err := os.Rename(from, from+corruptSuffix); err != nil {
-			s.log.Error("keys: a damaged key file is left out and cannot be renamed", "file", from, "error", err)
+			s.log.Error("keys: a damaged key file is ignored, and cannot be renamed", "file", from, "error", err)
 			continue
 		}
-		s.log.Error("keys: a damaged key file is left out", "file", from, "renamed_to", from+corruptSuffix)
+		s.log.Error("keys: a damaged key file is ignored: it was renamed", "file", from, "renamed_to", from+corruptSuffix)
 	}
 	return records, nil
 }

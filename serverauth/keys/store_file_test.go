@@ -85,7 +85,7 @@ func TestFolderThatOthersCanReplaceIsWarnedOf(t *testing.T) {
 		if _, err := keys.OpenFileStore(t.Context(), filepath.Join(parent, "keys"), nil, logger); err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Contains(log.String(), "anybody can replace the key folder"); got != warned {
+		if got := strings.Contains(log.String(), "every user can replace the key folder"); got != warned {
 			t.Errorf("%v: %s", mode, log)
 		}
 	}

@@ -19,7 +19,7 @@ func (r *Ring) noticeLoss(records []Record) {
 	r.known = records
 	if len(lost) > 0 {
 		r.cfg.Logger.Error(storeWentBack, "event", storeWentBack, "store", "keys", "lost", lost,
-			"do", "if an older copy was put back, revoke again what was revoked since, and mark keys compromised again")
+			"do", "if an older copy was restored, repeat all revocations made since that copy, and mark the compromised keys again")
 	}
 }
 
