@@ -47,9 +47,9 @@ func TestRefusedSignaturesSayWhatHasTheWrongForm(t *testing.T) {
 		{"high s", "secp256k1", put("signature", "11"+strings.Repeat("11", 31)+strings.Repeat("f0", 32)), "high_s", []string{"lower half"}},
 		{"no key of Ed25519", "Ed25519", put("public_key", strings.Repeat("ff", 31)+"7f"), "invalid_signature", []string{"the public key is not canonical"}},
 		{"a hybrid key", "secp256k1", put("public_key", "06"+strings.Repeat("11", 64)), "invalid_signature", []string{"the public key", "begin with 06", "04"}},
-		{"no point of the curve", "secp256k1", put("public_key", "02"+strings.Repeat("ff", 32)), "invalid_signature", []string{"the public key is no point"}},
+		{"no point of the curve", "secp256k1", put("public_key", "02"+strings.Repeat("ff", 32)), "invalid_signature", []string{"the public key is not a point"}},
 		{"an r of 0", "secp256k1", put("signature", strings.Repeat("00", 64)), "invalid_signature", []string{"the signature has an r or s"}},
-		{"no DER after all", "secp256k1", put("signature", "3006"+strings.Repeat("00", 6)), "invalid_signature", []string{"the signature begins as DER"}},
+		{"no DER after all", "secp256k1", put("signature", "3006"+strings.Repeat("00", 6)), "invalid_signature", []string{"the signature begins like DER"}},
 		{"the wrong text", "Ed25519", put("signature", strings.Repeat("11", 64)), "invalid_signature", []string{"64 lowercase hex characters"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

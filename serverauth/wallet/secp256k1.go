@@ -87,7 +87,7 @@ func parseSEC1(key []byte) (*secp256k1.PublicKey, error) {
 	}
 	parsed, err := secp256k1.ParsePubKey(key)
 	if err != nil {
-		return nil, &FormError{"the public key is no point of the curve secp256k1 in SEC1 form"}
+		return nil, &FormError{"the public key is not a point of the curve secp256k1 in SEC1 form"}
 	}
 	return parsed, nil
 }
@@ -109,7 +109,7 @@ func parseECDSA(signature []byte) (*ecdsa.Signature, error) {
 	}
 	sig, err := ecdsa.ParseDERSignature(signature)
 	if err != nil {
-		return nil, &FormError{"the signature begins as DER and is no ECDSA signature in DER"}
+		return nil, &FormError{"the signature begins like DER, but is not an ECDSA signature in DER"}
 	}
 	if s := sig.S(); s.IsOverHalfOrder() {
 		return nil, ErrHighS

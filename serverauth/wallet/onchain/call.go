@@ -18,7 +18,7 @@ var validatorHex string
 var validatorCode = func() []byte {
 	code, err := hex.DecodeString(strings.TrimSpace(validatorHex))
 	if err != nil {
-		panic("onchain: the validator's code is damaged: " + err.Error())
+		panic("onchain: the compiled-in code of the validator contract is damaged: " + err.Error())
 	}
 	return code
 }()

@@ -21,8 +21,8 @@ import (
 // maxResult is the maximum size of the result of a call, in bytes of its JSON.
 const maxResult = 1 << 20
 
-// end is a JSON-RPC endpoint of a chain. Its URL may contain an API key of the provider and is in no error.
-type end struct {
+// endpoint is a JSON-RPC endpoint of a chain. Its URL may contain an API key of the provider and is in no error.
+type endpoint struct {
 	chain   uint64
 	url     string
 	client  *http.Client
@@ -34,11 +34,11 @@ type end struct {
 var errReverted = errors.New("execution reverted")
 
 // errOtherChain is the error of an endpoint that is of another chain.
-var errOtherChain = errors.New("answers for another chain")
+var errOtherChain = errors.New("it belongs to another chain")
 
 // call makes an eth_call at the latest block. It returns errReverted for a revert. If the answer came over a new
 // connection, the chain is verified again, because another server may have taken the place of the endpoint.
-func (e *end) call(ctx context.Context, q question) ([]byte, error) {
+func (e *endpoint) call(ctx context.Context, q question) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := e.check(ctx); err != nil {
@@ -64,7 +64,7 @@ func (e *end) call(ctx context.Context, q question) ([]byte, error) {
 }
 
 // check verifies the chain of the endpoint, unless checked is set.
-func (e *end) check(ctx context.Context) error {
+func (e *endpoint) check(ctx context.Context) error {
 	if e.checked.Load() {
 		return nil
 	}
@@ -74,29 +74,29 @@ func (e *end) check(ctx context.Context) error {
 		return err
 	}
 	if err := json.Unmarshal(text, &answer); err != nil {
-		return errors.New("eth_chainId is no text")
+		return errors.New("the result of eth_chainId is not a string")
 	}
 	if strings.ToLower(answer) != fmt.Sprintf("0x%x", e.chain) {
-		return fmt.Errorf("%w: eth_chainId is %.20q, wanted 0x%x", errOtherChain, answer, e.chain)
+		return fmt.Errorf("%w: its eth_chainId is %.20q, the configuration says 0x%x", errOtherChain, answer, e.chain)
 	}
 	e.checked.Store(true)
 	return nil
 }
 
 // request makes a request and decodes its hex result.
-func (e *end) request(ctx context.Context, method string, params []any) ([]byte, error) {
+func (e *endpoint) request(ctx context.Context, method string, params []any) ([]byte, error) {
 	text, err := e.result(ctx, method, params)
 	if err != nil {
 		return nil, err
 	}
 	var answer string
 	if err := json.Unmarshal(text, &answer); err != nil {
-		return nil, errors.New("the result is no text")
+		return nil, errors.New("the result is not a string")
 	}
 	digits, found := strings.CutPrefix(answer, "0x")
 	raw, err := hex.DecodeString(digits)
 	if !found || err != nil {
-		return nil, errors.New("the result is no hex")
+		return nil, errors.New("the result is not hex with 0x")
 	}
 	return raw, nil
 }
@@ -122,7 +122,7 @@ func (e *rpcError) isRevert() bool {
 }
 
 // result makes a request and returns its result as JSON.
-func (e *end) result(ctx context.Context, method string, params []any) (jsontext.Value, error) {
+func (e *endpoint) result(ctx context.Context, method string, params []any) (jsontext.Value, error) {
 	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 	if err != nil {
 		return nil, err
@@ -133,25 +133,25 @@ func (e *end) result(ctx context.Context, method string, params []any) (jsontext
 	}
 	var reply rpcReply
 	if err := json.Unmarshal(text, &reply); err != nil {
-		return nil, fmt.Errorf("status %d, and no JSON-RPC reply", status)
+		return nil, fmt.Errorf("HTTP status %d without a JSON-RPC reply", status)
 	}
 	switch {
 	case status == http.StatusTooManyRequests:
-		return nil, errors.New("it limits the rate of calls")
+		return nil, errors.New("its rate limit is reached (HTTP status 429)")
 	case reply.Error != nil && reply.Error.isRevert():
 		return nil, errReverted
 	case reply.Error != nil:
 		return nil, fmt.Errorf("JSON-RPC error %d", reply.Error.Code)
 	case status != http.StatusOK:
-		return nil, fmt.Errorf("status %d", status)
+		return nil, fmt.Errorf("HTTP status %d", status)
 	case len(reply.Result) == 0 || reply.Result.Kind() == 'n':
-		return nil, errors.New("a reply without a result")
+		return nil, errors.New("the reply has no result")
 	}
 	return reply.Result, nil
 }
 
 // post sends a request. It repeats it as long as it fails on a reused connection, which the server may have closed.
-func (e *end) post(ctx context.Context, body []byte) (text []byte, status int, err error) {
+func (e *endpoint) post(ctx context.Context, body []byte) (text []byte, status int, err error) {
 	var reused atomic.Bool
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
 		reused.Store(c.Reused)
@@ -163,7 +163,7 @@ func (e *end) post(ctx context.Context, body []byte) (text []byte, status int, e
 		reused.Store(false)
 		request, err := http.NewRequestWithContext(traced, http.MethodPost, e.url, bytes.NewReader(body))
 		if err != nil {
-			return nil, 0, errors.New("the URL cannot be used")
+			return nil, 0, errors.New("the URL is not valid")
 		}
 		request.Header.Set("Content-Type", "application/json")
 		reply, err := e.client.Do(request)
@@ -185,7 +185,7 @@ func readReply(reply *http.Response) ([]byte, error) {
 		return nil, withoutURL(err)
 	}
 	if len(text) > maxResult+frame {
-		return nil, fmt.Errorf("a reply of more than %d bytes", maxResult)
+		return nil, fmt.Errorf("the reply has more than %d bytes", maxResult)
 	}
 	return text, nil
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // ErrUnavailable is returned when no endpoint of the chain answered: nothing is known about the signature.
-var ErrUnavailable = errors.New("onchain: the chain cannot be asked")
+var ErrUnavailable = errors.New("onchain: no answer from the chain")
 
 // ErrOtherChain is returned by [Verifier.Check] for an endpoint that is not of its configured chain.
 var ErrOtherChain = errOtherChain
@@ -40,14 +40,14 @@ func ParseEnd(text string) (End, error) {
 	number, named := strings.CutPrefix(chain, "eip155:")
 	id, err := strconv.ParseUint(number, 10, 64)
 	if !found || !named || err != nil || id == 0 || strings.HasPrefix(number, "0") {
-		return End{}, errors.New("is not eip155:N=URL")
+		return End{}, errors.New("must be eip155:N=URL")
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Fragment != "" {
-		return End{}, fmt.Errorf("eip155:%d has no URL that can be used", id)
+		return End{}, fmt.Errorf("the URL after eip155:%d= is not valid", id)
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
-		return End{}, fmt.Errorf("eip155:%d needs an https URL (http for loopback hosts only)", id)
+		return End{}, fmt.Errorf("the URL after eip155:%d= must be https (http for loopback hosts only)", id)
 	}
 	return End{Chain: id, URL: address}, nil
 }
@@ -59,7 +59,7 @@ func isLoopback(host string) bool {
 
 // Verifier asks chains whether signatures of contract wallets are valid. It is safe for concurrent use.
 type Verifier struct {
-	ends map[uint64][]*end // in the order in which they are tried
+	endpoints map[uint64][]*endpoint // in the order in which they are tried
 }
 
 // NewVerifier returns a verifier that calls the endpoints over the given transport; nil: its own.
@@ -74,15 +74,15 @@ func NewVerifier(ends []End, transport http.RoundTripper) *Verifier {
 		Transport: transport, Timeout: callTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	v := &Verifier{ends: make(map[uint64][]*end)}
+	v := &Verifier{endpoints: make(map[uint64][]*endpoint)}
 	for _, one := range ends {
-		v.ends[one.Chain] = append(v.ends[one.Chain], &end{chain: one.Chain, url: one.URL, client: client})
+		v.endpoints[one.Chain] = append(v.endpoints[one.Chain], &endpoint{chain: one.Chain, url: one.URL, client: client})
 	}
 	return v
 }
 
 // Has reports whether the chain has an endpoint.
-func (v *Verifier) Has(chain uint64) bool { return len(v.ends[chain]) > 0 }
+func (v *Verifier) Has(chain uint64) bool { return len(v.endpoints[chain]) > 0 }
 
 // Check verifies the chains of all endpoints concurrently. The error is ErrOtherChain for an endpoint of another chain,
 // and ErrUnavailable for one that does not answer now; errors of several endpoints are joined.
@@ -92,14 +92,14 @@ func (v *Verifier) Check(ctx context.Context) error {
 	var faults []error
 	var mu sync.Mutex
 	var asking sync.WaitGroup
-	for chain, ends := range v.ends {
-		for i, one := range ends {
+	for chain, endpoints := range v.endpoints {
+		for i, one := range endpoints {
 			asking.Go(func() {
 				err := one.check(ctx)
 				if err == nil {
 					return
 				}
-				err = fmt.Errorf("end %d of eip155:%d: %w", i+1, chain, err)
+				err = fmt.Errorf("endpoint %d of eip155:%d: %w", i+1, chain, err)
 				if !errors.Is(err, errOtherChain) {
 					err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 				}
@@ -118,7 +118,7 @@ func (v *Verifier) Check(ctx context.Context) error {
 func (v *Verifier) IsValid(ctx context.Context, chain uint64, address [20]byte, digest [32]byte, signature []byte) (bool, error) {
 	asked := ask(address, digest, signature)
 	var faults []error
-	for i, one := range v.ends[chain] {
+	for i, one := range v.endpoints[chain] {
 		answer, err := one.call(ctx, asked)
 		switch {
 		case err == nil:
@@ -128,7 +128,7 @@ func (v *Verifier) IsValid(ctx context.Context, chain uint64, address [20]byte, 
 		case ctx.Err() != nil:
 			return false, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
 		}
-		faults = append(faults, fmt.Errorf("end %d of eip155:%d: %w", i+1, chain, err))
+		faults = append(faults, fmt.Errorf("endpoint %d of eip155:%d: %w", i+1, chain, err))
 	}
 	return false, fmt.Errorf("%w: %w", ErrUnavailable, errors.Join(faults...))
 }
