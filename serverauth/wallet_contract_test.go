@@ -190,7 +190,7 @@ func TestNoAnswerOfAChainSpendsNothing(t *testing.T) {
 	s.post("/sign-in", body).tokens(t)
 	assert.NotContains(t, log.String(), "SECRETKEY")
 	assert.NotContains(t, log.String(), strings.TrimPrefix(node.URL, "http://"))
-	assert.NotEmpty(t, log.events(t, "a chain gives no answer"))
+	assert.NotEmpty(t, log.events(t, "no endpoint of the chain answered"))
 }
 
 func TestOneOfManyContractSignInsWins(t *testing.T) {
@@ -366,7 +366,7 @@ func TestEndsAreCheckedAtTheStart(t *testing.T) {
 	away.Close()
 	text, err := start("eip155:8453="+node.URL, "eip155:1="+away.URL+"/SECRETKEY")
 	require.NoError(t, err)
-	assert.Contains(t, text, "end 1 of eip155:1")
+	assert.Contains(t, text, "endpoint 1 of eip155:1")
 	assert.Contains(t, text, `"level":"WARN"`)
 	assert.NotContains(t, text, "SECRETKEY")
 	for ends, want := range map[string]string{

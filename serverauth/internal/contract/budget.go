@@ -24,7 +24,7 @@ type LimitError struct {
 }
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("contract: too many calls, again in %s", e.RetryAfter)
+	return fmt.Sprintf("contract: too many calls to chains, try again in %s", e.RetryAfter)
 }
 
 // budget limits the calls to chains.

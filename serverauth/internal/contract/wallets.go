@@ -67,10 +67,10 @@ func New(c Config) *Wallets {
 func (w *Wallets) Check(ctx context.Context) error {
 	err := w.verifier.Check(ctx)
 	if errors.Is(err, onchain.ErrOtherChain) {
-		return fmt.Errorf("ethereum_rpc_urls: %w", err)
+		return fmt.Errorf("server_auth.ethereum_rpc_urls: %w", err)
 	}
 	if err != nil {
-		w.c.Log.WarnContext(ctx, "a chain cannot be asked: its contract wallets cannot sign in until it answers", "error", err)
+		w.c.Log.WarnContext(ctx, "an endpoint of server_auth.ethereum_rpc_urls does not answer: contract wallets of its chain cannot sign in until an endpoint of the chain answers", "error", err)
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ type Question struct {
 // means that the answer is unknown: onchain.ErrUnavailable, a *LimitError, or that all seats are taken afterwards.
 func (w *Wallets) IsValid(ctx context.Context, q Question) (valid bool, err error) {
 	if !w.Has(q.Chain) {
-		return false, fmt.Errorf("%w: %s is not configured", onchain.ErrUnavailable, q.Chain)
+		return false, fmt.Errorf("%w: ethereum_rpc_urls has no endpoint of %s", onchain.ErrUnavailable, q.Chain)
 	}
 	if len(q.Proof.Signature) > maxSignature {
 		return false, nil
@@ -130,7 +130,7 @@ func (w *Wallets) ask(ctx context.Context, q Question) (valid bool, err error) {
 	case err != nil:
 		outcome = Unavailable
 		if leftOut, ok := w.faults.Allow(w.c.Clock()); ok {
-			w.c.Log.WarnContext(ctx, "a chain gives no answer", "error", err, "left_out", leftOut)
+			w.c.Log.WarnContext(ctx, "no endpoint of the chain answered", "error", err, "left_out", leftOut)
 		}
 	case valid:
 		outcome = Accepted
