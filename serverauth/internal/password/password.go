@@ -25,7 +25,7 @@ const (
 type Check func(password string) bool
 
 // ErrHash is returned for a text that begins with $ and is not a valid hash.
-var ErrHash = errors.New("begins with $ and is no valid argon2id or bcrypt string")
+var ErrHash = errors.New("begins with $, but is not a valid argon2id or bcrypt hash")
 
 // IsHash reports whether a configured password is a hash (it begins with $) and not the password itself.
 func IsHash(configured string) bool { return strings.HasPrefix(configured, "$") }

@@ -54,9 +54,9 @@ func CheckInfo(path string, info os.FileInfo) error {
 	case !known:
 		return nil
 	case owner != os.Geteuid() && owner != 0:
-		return fmt.Errorf("%s belongs to another user (uid %d): make it that of the user who runs the server (chown), or name another", path, owner)
+		return fmt.Errorf("%s belongs to another user (uid %d): give it to the user that runs the server (chown), or configure another path", path, owner)
 	case info.Mode().Perm()&othersMay != 0:
-		return fmt.Errorf("other users can write to %s (mode %#o): make it private (chmod %s), or name another",
+		return fmt.Errorf("other users can write to %s (mode %#o): make it private (chmod %s), or configure another path",
 			path, info.Mode().Perm(), privateMode(info))
 	}
 	return nil
