@@ -219,7 +219,7 @@ func (s *challenges) read(ctx context.Context) (*minter, error) {
 			return m, nil
 		}
 		s.log.ErrorContext(ctx, "store_went_back", "event", "store_went_back", "store", "challenges",
-			"error", "the key of the challenges is another one: Redis was emptied or put back, or a clock was set back")
+			"error", "the challenge key has changed: Redis was emptied or restored from an older copy, or a clock was set back")
 	}
 	m := &minter{key, store.NewNonceMinter([store.NonceKeySize]byte([]byte(key)))}
 	s.minter.Store(m)

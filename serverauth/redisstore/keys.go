@@ -25,7 +25,7 @@ const (
 )
 
 // errNoEncryptionKey is returned by the key store. Other stores need no encryption key.
-var errNoEncryptionKey = errors.New("redisstore: keys can be kept in Redis only with server_auth.key_encryption_key")
+var errNoEncryptionKey = errors.New("redisstore: server_auth.key_encryption_key is required: the signing keys are kept in Redis")
 
 // keyStore is a keys.Store: a hash that is replaced in an optimistic transaction, which is retried if another process was faster.
 type keyStore struct {
@@ -155,7 +155,7 @@ func (s *keyStore) update(ctx context.Context, tx *redis.Tx, change func([]keys.
 	})
 	if err == nil {
 		for id := range before.damaged {
-			s.log.ErrorContext(ctx, "keys: a damaged record is left out", "kid", id, "kept_in", keyDamaged)
+			s.log.ErrorContext(ctx, "keys: a damaged record is ignored", "kid", id, "kept_in", keyDamaged)
 		}
 	}
 	return err

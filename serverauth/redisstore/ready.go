@@ -60,7 +60,7 @@ func (d database) try(ctx context.Context, tag string) error {
 	name := tag + "ready:" + probeName
 	fine, err := d.run(ctx, probe, []string{name}, probeName)
 	if err == nil && fine != int64(1) {
-		err = errors.New("redisstore: what was written is not found")
+		err = errors.New("redisstore: a value that was just written cannot be read")
 	}
 	if err != nil || tag != keyTag {
 		return err
@@ -85,7 +85,7 @@ func (d database) try(ctx context.Context, tag string) error {
 func (d database) mayWork(ctx context.Context) error {
 	for _, kind := range kinds {
 		if err := d.try(ctx, kind.tag); forbidden(err) {
-			return fmt.Errorf("the user may not do what %s need: let it run scripts (+@all ~{picoauth:* &{picoauth:*, "+
+			return fmt.Errorf("the Redis user lacks permissions that %s need: allow it to run scripts (+@all ~{picoauth:* &{picoauth:*, "+
 				"or at least +eval +evalsha and the commands on strings, hashes, sorted sets and transactions): %w", kind.name, err)
 		}
 	}

@@ -24,7 +24,7 @@ func TestUserWithoutScripts(t *testing.T) {
 		"scripting": {"+@all", "-@scripting"}, "sets": {"+@all", "-zadd"}, "transactions": {"+@all", "-@transaction"},
 	} {
 		_, err := redisstore.New().Open(t.Context(), config(t, grant(name, without...)))
-		if err == nil || !strings.Contains(err.Error(), "let it run scripts") {
+		if err == nil || !strings.Contains(err.Error(), "allow it to run scripts") {
 			t.Errorf("without %s: %v", name, err)
 		}
 	}
