@@ -77,8 +77,8 @@ func parse(url string) (config *pgx.ConnConfig, connections int, err error) {
 	}
 	config, err = pgx.ParseConfig(url)
 	if err != nil {
-		return nil, 0, errors.New("postgres: the URL is not valid: it is postgres://user:password@host:port/database?sslmode=…, " +
-			"and special characters of a password are written as %XX")
+		return nil, 0, errors.New("postgres: the URL is not valid: write postgres://user:password@host:port/database?sslmode=…, " +
+			"with special characters of the password as %XX")
 	}
 	connections = maxConnections
 	const poolSize = "pool_max_conns"

@@ -56,16 +56,16 @@ func filePath(text string) (string, error) {
 	path, found := strings.CutPrefix(text, scheme+":")
 	if rest, slashes := strings.CutPrefix(path, "//"); slashes {
 		if path = rest; !strings.HasPrefix(path, "/") {
-			return "", errors.New("sqlite: a URL is sqlite:path, or sqlite:/path, without a host")
+			return "", errors.New("sqlite: the URL must be sqlite:path or sqlite:/path, without a host")
 		}
 	}
 	switch {
 	case !found || path == "":
-		return "", errors.New("sqlite: the URL names no file: sqlite:path")
+		return "", errors.New("sqlite: the URL names no file: write sqlite:path")
 	case strings.HasPrefix(path, ":"):
-		return "", errors.New("sqlite: a database in memory would end with each connection; use the storage memory: instead")
+		return "", errors.New("sqlite: a SQLite database in memory is not supported; use memory: instead")
 	case strings.ContainsAny(path, "?#\x00"):
-		return "", errors.New("sqlite: the path has a character that it may not have (?, # or NUL); there are no parameters")
+		return "", errors.New("sqlite: the path must not contain ?, # or NUL; the URL has no parameters")
 	}
 	return path, nil
 }

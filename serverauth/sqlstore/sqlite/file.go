@@ -48,7 +48,7 @@ func prepare(ctx context.Context, path string, log *slog.Logger) error {
 func tighten(ctx context.Context, name string, log *slog.Logger) error {
 	readable, err := private.Tighten(name)
 	if readable && err == nil {
-		log.WarnContext(ctx, "other users could read a file of the database: it is private now", "file", name)
+		log.WarnContext(ctx, "other users could read a database file: its mode is now 0600", "file", name)
 	}
 	return err
 }

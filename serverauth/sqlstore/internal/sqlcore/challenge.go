@@ -172,7 +172,7 @@ func (s *challengeStore) load(ctx context.Context, replaced []byte) error {
 		next.NonceMinter = last.NonceMinter
 	default:
 		s.log.ErrorContext(ctx, "store_went_back", "event", "store_went_back", "store", "challenges",
-			"error", "the key of the challenges is another one: the database was emptied or put back, or a clock was set back")
+			"error", "the challenge key has changed: the database was emptied or restored from an older copy, or a clock was set back")
 	}
 	s.known.Store(next)
 	return nil
@@ -190,7 +190,7 @@ func (s *challengeStore) replaceKey(ctx context.Context, expires time.Time) erro
 	if expires.UnixMilli() >= state.forgotten {
 		return nil
 	}
-	s.log.WarnContext(ctx, "the clock was set back: challenges asked before are refused")
+	s.log.WarnContext(ctx, "the clock was set back: challenges issued before are refused")
 	err := s.db.run(ctx, Statement{
 		SQL: `DELETE FROM picoauth_secret WHERE name = '` + challengeKeyName + `' AND record = $1`, Args: []any{state.sealed},
 	}, Statement{

@@ -40,7 +40,7 @@ func (k challengeKey) read(ctx context.Context, db *database) (*challengeState, 
 		case state == nil && try < maxKeyTries: // another instance has removed it again
 			continue
 		case state == nil:
-			return nil, errors.New("the key of the challenges does not stay")
+			return nil, errors.New("the challenge key was removed again after each attempt to store one")
 		}
 		record, err := keys.DecodeRecord(state.sealed, k.config.EncryptionKey)
 		if err == nil {
@@ -48,9 +48,9 @@ func (k challengeKey) read(ctx context.Context, db *database) (*challengeState, 
 			return state, nil
 		}
 		if errors.Is(err, keys.ErrKeyRequired) || try == maxKeyTries {
-			return nil, fmt.Errorf("the key of the challenges: %w", err)
+			return nil, fmt.Errorf("challenge key: %w", err)
 		}
-		k.config.Log.WarnContext(ctx, "the key of the challenges cannot be read and is replaced: challenges asked before are refused", "error", err)
+		k.config.Log.WarnContext(ctx, "the challenge key cannot be read and is replaced: challenges issued before are refused", "error", err)
 		drop := Statement{SQL: `DELETE FROM picoauth_secret WHERE name = $1 AND record = $2`, Args: []any{challengeKeyName, state.sealed}}
 		if err := db.run(ctx, drop); err != nil {
 			return nil, err

@@ -14,7 +14,7 @@ import (
 )
 
 // ErrNotEmpty is returned by Copy if the target already has rows.
-var ErrNotEmpty = errors.New("the database that is copied to has rows already")
+var ErrNotEmpty = errors.New("the target database is not empty")
 
 // ErrChanged is returned by Copy if both databases differ after copying.
 var ErrChanged = errors.New("the database was changed while it was copied")

@@ -164,7 +164,7 @@ func (k *keyRows) read(scan Scan) error {
 
 func (k *keyRows) report(ctx context.Context) {
 	for _, id := range k.damaged {
-		k.store.log.ErrorContext(ctx, "keys: a damaged record in the table picoauth_key is left out", "id", id)
+		k.store.log.ErrorContext(ctx, "keys: a damaged record in the table picoauth_key is ignored", "id", id)
 	}
 }
 

@@ -64,7 +64,7 @@ func (d *database) try(ctx context.Context, probes ...*probe) error {
 	for _, p := range probes {
 		for _, found := range p.found {
 			if found != 1 {
-				return fmt.Errorf("%s: what was written is not found", p.store)
+				return fmt.Errorf("%s: a row that was just written cannot be read", p.store)
 			}
 		}
 	}

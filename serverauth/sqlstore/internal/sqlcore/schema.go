@@ -64,7 +64,7 @@ func (m migration) version(ctx context.Context, tx Tx) (version int, err error) 
 	}
 	err = tx.Do(ctx, Statement{SQL: `SELECT version FROM ` + schemaTable, Read: func(scan Scan) error { return scan(&found) }})
 	if newest := int64(len(m.scripts)); err == nil && found > newest {
-		return 0, fmt.Errorf("the database has schema version %d, and the newest that this program knows is %d: "+
+		return 0, fmt.Errorf("the database has schema version %d, but this program supports only versions up to %d: "+
 			"a later version of the program has used it", found, newest)
 	}
 	return int(found), err

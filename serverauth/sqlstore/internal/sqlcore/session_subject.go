@@ -68,7 +68,7 @@ func (s *sessionStore) Create(ctx context.Context, row store.Session) (cutOff in
 	case added == 1:
 		return 0, nil
 	case latest == nil || *latest < row.StartedAt:
-		return 0, errors.New("the session was refused without a cut-off")
+		return 0, errors.New("the session was refused although its subject was not revoked")
 	default:
 		return *latest, nil
 	}
