@@ -236,7 +236,7 @@ func (r *Recorder) append(ctx context.Context) error {
 		}
 		r.sealed, r.uncertain = 0, false
 	}
-	return errors.New("other processes append without a pause")
+	return errors.New("other processes append so often that no append succeeds")
 }
 
 // headOfStore returns the known head, or reads it from the store.

@@ -56,11 +56,11 @@ func (w *writer) flush(ctx context.Context) {
 	case err != nil:
 		if !w.failing || now.Sub(w.warnedAt) >= auditLogInterval {
 			w.failing, w.warnedAt = true, now
-			r.config.Log.ErrorContext(ctx, "mint audit is not being written", "error", err, "waiting", r.backlog())
+			r.config.Log.ErrorContext(ctx, "the mint audit cannot be written", "error", err, "waiting", r.backlog())
 		}
 	default:
 		if w.failing {
-			r.config.Log.InfoContext(ctx, "mint audit is being written again")
+			r.config.Log.InfoContext(ctx, "the mint audit is written again")
 		}
 		w.failing = false
 		if now.Sub(w.loggedAt) >= auditLogInterval {
@@ -125,7 +125,7 @@ func (r *Recorder) verify(ctx context.Context) {
 		r.broken.Store(true)
 		r.alarm(ctx, events.AuditBroken, "error", err)
 	case err != nil:
-		r.config.Log.WarnContext(ctx, "mint audit cannot be verified", "error", err)
+		r.config.Log.WarnContext(ctx, "the mint audit cannot be verified", "error", err)
 	case report.Head.Seq > 0:
 		events.Log(ctx, r.config.Log, events.AuditVerified, "seq", report.Head.Seq, "mac", report.Head.MAC,
 			"mints", report.Mints, "lost", report.Lost, "pruned", report.Pruned)

@@ -104,13 +104,13 @@ func TestRunSaysWhenTheStoreIsAwayAndBack(t *testing.T) {
 			defer mu.Unlock()
 			return down, false
 		}})
-		assert.Len(t, log.Of(t, "mint audit cannot be verified"), 1)
+		assert.Len(t, log.Of(t, "the mint audit cannot be verified"), 1)
 		for i := range 12 {
 			recorder.Record(mintAt(i, time.Now(), time.Hour))
 		}
 		time.Sleep(150 * time.Second)
 		synctest.Wait()
-		away := log.Of(t, "mint audit is not being written")
+		away := log.Of(t, "the mint audit cannot be written")
 		require.Len(t, away, 3, "at once, and each minute")
 		assert.EqualValues(t, 12, away[1]["waiting"])
 		mu.Lock()
@@ -118,7 +118,7 @@ func TestRunSaysWhenTheStoreIsAwayAndBack(t *testing.T) {
 		mu.Unlock()
 		time.Sleep(time.Second)
 		synctest.Wait()
-		assert.Len(t, log.Of(t, "mint audit is being written again"), 1)
+		assert.Len(t, log.Of(t, "the mint audit is written again"), 1)
 		assert.Len(t, auditAll(t, store), 11)
 
 		mu.Lock()

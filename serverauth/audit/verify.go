@@ -147,7 +147,7 @@ func (v *verification) run(ctx context.Context, store Store) error {
 			v.end()
 			return nil
 		case at <= before:
-			return errors.New("mint store: rows do not ascend")
+			return errors.New("mint store: the rows are not in ascending order")
 		}
 	}
 }
