@@ -23,7 +23,7 @@ type Store struct {
 }
 
 // errForged is returned for a session whose row was forged. The row has been removed.
-var errForged = errors.New("session: the session's row is not authentic")
+var errForged = errors.New("session: the stored session was not written by this issuer")
 
 // NewStore returns a store that authenticates the rows of another one with a key derived from secret, the secret of refresh tokens.
 // It calls secret for every use.
@@ -148,7 +148,7 @@ func (s *Store) List(ctx context.Context, q store.SessionQuery) (listed []store.
 			q.BeforeStart, q.BeforeID = listed[n-1].StartedAt, listed[n-1].ID
 		}
 	}
-	return nil, errors.New("session: too many sessions are forged")
+	return nil, errors.New("session: too many stored sessions were not written by this issuer")
 }
 
 // forged logs the number of forged rows and the ID of the first one.

@@ -38,7 +38,7 @@ func (s *Service) stillProven(ctx context.Context, row store.Session, now int64)
 		return 0, s.endWith(ctx, row.ID, "contract wallet without a proof", ErrEnded)
 	}
 	if s.c.Contracts == nil {
-		return 0, errors.New("session: no chain can be asked about a contract wallet")
+		return 0, errors.New("session: a contract wallet cannot be checked: server_auth.ethereum_rpc_urls is not set")
 	}
 	holds, err := s.c.Contracts(ctx, row.Subject, row.Proof)
 	switch {

@@ -152,7 +152,7 @@ func (s *Service) begin(
 			again = nextSecond(from.At)
 		}
 	}
-	return errors.New("session: the subject is being revoked again and again")
+	return errors.New("session: the subject was revoked again during each attempt to sign in")
 }
 
 // owner returns the subject to which an authenticated wallet belongs. A wallet that was removed from its subject is refused: the
@@ -177,7 +177,7 @@ const (
 func (s *Service) beginAgain(ctx context.Context, began time.Time) (time.Time, error) {
 	ahead := began.Sub(s.c.Clock())
 	if ahead > MaxAhead(s.c.Skew) {
-		return began, fmt.Errorf("session: a revocation lies %s ahead of this clock", ahead)
+		return began, fmt.Errorf("session: the subject has a revocation whose time is %s ahead of this clock: compare the clocks of the instances", ahead)
 	}
 	select {
 	case <-time.After(min(ahead, maxCutOffWait)):
