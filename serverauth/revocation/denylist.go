@@ -161,7 +161,7 @@ func (d *Denylist) Run(ctx context.Context) {
 		case <-told:
 		}
 		if err := d.Sync(ctx); err != nil && ctx.Err() == nil {
-			d.log.WarnContext(ctx, "denylist is not up to date", "error", err)
+			d.log.WarnContext(ctx, "the denylist cannot be updated", "error", err)
 		}
 	}
 }

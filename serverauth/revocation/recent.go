@@ -62,10 +62,10 @@ func (d *Denylist) restore(ctx context.Context) {
 	for len(d.lost) > 0 {
 		batch := d.lost[:min(len(d.lost), restoreBatch)]
 		if _, err := d.store.Add(ctx, batch); err != nil {
-			d.log.WarnContext(ctx, "adding lost revocations again failed", "left", len(d.lost), "error", err)
+			d.log.WarnContext(ctx, "revocations that the store lost cannot be added again", "left", len(d.lost), "error", err)
 			return
 		}
-		d.log.InfoContext(ctx, "added lost revocations again", "count", len(batch))
+		d.log.InfoContext(ctx, "revocations that the store lost were added again", "count", len(batch))
 		d.lost = d.lost[len(batch):]
 	}
 }

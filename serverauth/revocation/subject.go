@@ -16,7 +16,7 @@ import (
 )
 
 // errNoSubject is returned for a subject without a name.
-var errNoSubject = errors.New("revocation: a subject has a name")
+var errNoSubject = errors.New("revocation: the subject is empty")
 
 const (
 	maxSubjectTries = 5
@@ -57,7 +57,7 @@ func (r *Revoker) Subject(ctx context.Context, sub string, cause Cause) (Ended, 
 			return ended, cmp.Or(err, missing)
 		}
 	}
-	return Ended{}, errors.New("revocation: stores are too slow to revoke a subject")
+	return Ended{}, errors.New("revocation: the stores are too slow to revoke a subject")
 }
 
 // subjectRevocation is the state of one call of Subject. It reads the mint audit before the steps that must be done within a
