@@ -10,7 +10,7 @@ import (
 // None is the LinkStore of a storage without one: it has no links, and no wallet can be added.
 type None struct{}
 
-var errNoStore = errors.New("links: this storage cannot keep whose wallet is whose: set server_auth.link_storage_url")
+var errNoStore = errors.New("links: this storage cannot store which wallets belong to a subject: set server_auth.link_storage_url")
 
 // Find implements store.LinkStore.
 func (None) Find(context.Context, string) (row store.Link, found, named bool, err error) {

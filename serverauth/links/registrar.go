@@ -67,11 +67,11 @@ var (
 	// wallets.
 	ErrSubjectExists = errors.New("links: the wallet is a subject of its own")
 	// ErrLast means that the wallet is the last one: a subject without a wallet could not sign in any more.
-	ErrLast = errors.New("links: the last wallet of a subject cannot be taken away")
+	ErrLast = errors.New("links: the last wallet of a subject cannot be removed")
 	// ErrNotFound means that the subject has no such wallet.
 	ErrNotFound = errors.New("links: the subject has no such wallet")
 	// ErrAmbiguous means that several wallets of the subject have the name.
-	ErrAmbiguous = errors.New("links: several wallets of the subject are called so")
+	ErrAmbiguous = errors.New("links: several wallets of the subject have this name")
 	// ErrTooMany means that the subject has the maximum number of wallets.
 	ErrTooMany = errors.New("links: the subject has too many wallets")
 )
@@ -143,7 +143,7 @@ func (r *Registrar) change(ctx context.Context, changes ...store.LinkChange) (bo
 	return done, nil
 }
 
-var errContended = errors.New("links: the subject changes again and again")
+var errContended = errors.New("links: the subject was changed again during each attempt")
 
 // sessionPage is the number of sessions that are read at once.
 const sessionPage = 200
