@@ -26,4 +26,4 @@ func (u used) Spend(ctx context.Context, thumbprint, id string, until, _ time.Ti
 	return first, err
 }
 
-var errFull = errors.New("dpop: no room for another proof")
+var errFull = errors.New("dpop: the store of used proofs is full")
