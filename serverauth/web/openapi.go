@@ -154,7 +154,7 @@ func resolveRef[T any](at *T, ref string, shared map[string]T) error {
 	}
 	found, known := shared[lastPart(ref)]
 	if !known {
-		return fmt.Errorf("%s is not there", ref)
+		return fmt.Errorf("%s does not exist", ref)
 	}
 	*at = found
 	return nil
