@@ -93,7 +93,7 @@ func TestStandaloneNamesTheFaultsOfItsSubjects(t *testing.T) {
 	require.NoError(t, os.WriteFile(config, []byte("server_auth:\n  subjects:\n    - {role: x}\n    - {sub: '0x12'}\n    - {sub: alice.eth}\n    - {sub: '', email: x}\n"), 0o600))
 	code, stderr := launch(t, "standalone", []string{"--config", config}, "APP__PORT=0").exit()
 	assert.NotZero(t, code)
-	for _, fault := range []string{"server_auth.subjects[0].sub: must not be empty", "server_auth.subjects[3].email: is no e-mail"} {
+	for _, fault := range []string{"server_auth.subjects[0].sub: must not be empty", "server_auth.subjects[3].email: is not an e-mail address"} {
 		assert.Contains(t, stderr, fault)
 	}
 }

@@ -142,7 +142,7 @@ func TestSubjectsFileIsReadAgainWhenItChanges(t *testing.T) {
 	}
 	require.NoError(t, os.Remove(path))
 	assert.Equal(t, "editor", jwtPart(t, s.signIn(w).Access, 1)["role"], "a file that is gone")
-	assert.Len(t, log.events(t, "subjects_file is faulty, the last good list stays in force"), 7, "each fault is said once")
+	assert.Len(t, log.events(t, "subjects_file is not valid: the last valid list is still used"), 7, "each fault is said once")
 
 	writeSubjects(t, path, map[string]any{"sub": w.Address, "blocked": true})
 	s.refresh(in.Refresh).problem(t, 403, "subject refused")
@@ -156,7 +156,7 @@ func TestSubjectsFileIsNotWrittenByEverybody(t *testing.T) {
 	require.NoError(t, os.Chmod(path, 0o666))
 	settings := serverauth.DefaultServerAuthSettings()
 	settings.SubjectsFile = path
-	assert.ErrorContains(t, settings.Validate(), "everybody may write it")
+	assert.ErrorContains(t, settings.Validate(), "every user can write to it")
 }
 
 func TestEveryFaultOfASubjectIsNamed(t *testing.T) {
@@ -171,10 +171,10 @@ func TestEveryFaultOfASubjectIsNamed(t *testing.T) {
 `, w.Address, strings.ToLower(w.Address))
 	faults := []string{
 		"[1].sub: must not be empty",
-		"[2].sub: is the subject of ", "[2].role: has control characters",
-		"[3].email: is no e-mail", "[3].groups[0]: is empty", `[3].claims: serverauth: claim "Role"`,
+		"[2].sub: is already the subject of ", "[2].role: has control characters",
+		"[3].email: is not an e-mail address", "[3].groups[0]: is empty", `[3].claims: serverauth: claim "Role"`,
 		"[4].sub: invalid address: it has a namespace other than",
-		"[5].claims: holds what JSON cannot say",
+		"[5].claims: has a value that JSON cannot represent",
 	}
 	var entries []any
 	require.NoError(t, yaml.Unmarshal([]byte(list), &entries))
@@ -192,7 +192,7 @@ func TestEveryFaultOfASubjectIsNamed(t *testing.T) {
 func TestASubjectThatNobodyCanBeIsRefused(t *testing.T) {
 	subjects := []any{map[string]any{"sub": "alice", "role": "admin"}}
 	a := app.New(app.ConfigMap(map[string]any{"server_auth.subjects": subjects, "app.port": 0}), serverauth.Module)
-	assert.ErrorContains(t, a.Err(), "server_auth.subjects[0].sub: is neither an e-mail nor an address that signs in here")
+	assert.ErrorContains(t, a.Err(), "server_auth.subjects[0].sub: is neither an e-mail address nor a wallet address of a supported algorithm")
 }
 
 func TestFreeClaimsMayNotLookLikeTheIssuersOwn(t *testing.T) {

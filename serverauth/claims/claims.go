@@ -62,7 +62,7 @@ func CheckFree(extra map[string]any) error {
 	for name := range extra {
 		reserved := func(own string) bool { return strings.EqualFold(own, name) }
 		if name == "" || slices.ContainsFunc(reservedClaims, reserved) {
-			return fmt.Errorf("serverauth: claim %q belongs to the issuer and may not be set as a free claim", name)
+			return fmt.Errorf("serverauth: claim %q is reserved for the issuer and cannot be set as a free claim", name)
 		}
 	}
 	return nil

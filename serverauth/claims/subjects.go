@@ -57,12 +57,12 @@ func (e Entry) check(key string, ofSub error) (faults []error) {
 		}
 	}
 	if e.Email != "" && !strings.Contains(e.Email, "@") {
-		fault("email", "is no e-mail")
+		fault("email", "is not an e-mail address")
 	}
 	if err := CheckFree(e.Claims); err != nil {
 		fault("claims", err.Error())
 	} else if _, err := json.Marshal(e.Claims); err != nil {
-		fault("claims", "holds what JSON cannot say")
+		fault("claims", "has a value that JSON cannot represent")
 	}
 	return faults
 }
@@ -84,7 +84,7 @@ func subjectKeys(sub string, known func(address string) bool) (keys []string, wa
 	case address.String() == "":
 		return nil, "", errors.New("must not be empty")
 	case !known(address.String()):
-		return nil, "", errors.New("is neither an e-mail nor an address that signs in here")
+		return nil, "", errors.New("is neither an e-mail address nor a wallet address of a supported algorithm")
 	}
 	keys = []string{address.Canonical()}
 	if account := address.Account(); account != "" {
@@ -118,7 +118,7 @@ func newTable(prefix string, entries []Entry, known func(address string) bool) (
 			continue
 		}
 		if earlier, twice := first.add(subs, i); twice {
-			faults = append(faults, &app.ConfigError{Key: key + ".sub", Reason: fmt.Sprintf("is the subject of %s[%d] too", prefix, earlier)})
+			faults = append(faults, &app.ConfigError{Key: key + ".sub", Reason: fmt.Sprintf("is already the subject of %s[%d]", prefix, earlier)})
 			continue
 		}
 		byID[subs[len(subs)-1]] = entry

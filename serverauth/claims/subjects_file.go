@@ -68,7 +68,7 @@ func (f *file) current(ctx context.Context) table {
 	if err := f.read(); err != nil {
 		if f.fault != err.Error() {
 			f.fault = err.Error()
-			f.log.ErrorContext(ctx, "subjects_file is faulty, the last good list stays in force", "path", f.path, "entries", entries, "error", err)
+			f.log.ErrorContext(ctx, "subjects_file is not valid: the last valid list is still used", "path", f.path, "entries", entries, "error", err)
 		}
 		return f.table
 	}
@@ -111,11 +111,11 @@ func readBounded(path string) ([]byte, os.FileInfo, error) {
 		return nil, nil, err
 	}
 	if info.Mode().Perm()&0o002 != 0 {
-		return nil, nil, fmt.Errorf("%s: everybody may write it (mode %#o)", path, info.Mode().Perm())
+		return nil, nil, fmt.Errorf("%s: every user can write to it (mode %#o): make it private (chmod o-w)", path, info.Mode().Perm())
 	}
 	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if err == nil && len(content) > maxFile {
-		err = fmt.Errorf("%s: is larger than %d bytes", path, maxFile)
+		err = fmt.Errorf("%s is larger than %d bytes", path, maxFile)
 	}
 	return content, info, err
 }
@@ -146,7 +146,7 @@ func parseFile(content []byte, known func(address string) bool) (table, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	var values map[string]any
 	if err := decoder.Decode(&values); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("is no YAML mapping: %w", err)
+		return nil, fmt.Errorf("is not a YAML mapping: %w", err)
 	}
 	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
 		return nil, errors.New("holds more than one YAML document")

@@ -64,7 +64,7 @@ func CheckURL(text, secret string) error {
 	if text == "" {
 		return nil
 	}
-	fault := &app.ConfigError{Key: "claims_url", Reason: "must be an https URL (http for loopback hosts) without user and fragment"}
+	fault := &app.ConfigError{Key: "claims_url", Reason: "must be an https URL (http for loopback hosts only) without user information or fragment"}
 	u, err := url.Parse(text)
 	if err != nil || u.User != nil || u.Fragment != "" {
 		return fault
@@ -73,7 +73,7 @@ func CheckURL(text, secret string) error {
 		return fault
 	}
 	if length := utf8.RuneCountInString(secret); length < minSecret {
-		reason := fmt.Sprintf("must have %d characters at least where claims_url is set, and has %d", minSecret, length)
+		reason := fmt.Sprintf("must have at least %d characters if claims_url is set, and has %d", minSecret, length)
 		return &app.ConfigError{Key: "claims_secret", Reason: reason}
 	}
 	return nil
@@ -83,7 +83,7 @@ func CheckURL(text, secret string) error {
 func newRemote(rawURL, secret string) (*remote, error) {
 	transport, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
-		return nil, errors.New("serverauth: http.DefaultTransport is no *http.Transport")
+		return nil, errors.New("serverauth: http.DefaultTransport is not an *http.Transport")
 	}
 	transport = transport.Clone()
 	transport.MaxIdleConnsPerHost, transport.MaxResponseHeaderBytes = 16, maxReply
@@ -115,7 +115,7 @@ func (r *remote) Claims(ctx context.Context, subject store.Subject) (Claims, err
 	case http.StatusForbidden:
 		return Claims{}, fmt.Errorf("claims_url: 403: %w", ErrSubjectRefused)
 	default:
-		return Claims{}, fmt.Errorf("claims_url: answered %d", response.StatusCode)
+		return Claims{}, fmt.Errorf("claims_url: the reply has status %d instead of 200 or 403", response.StatusCode)
 	}
 }
 
@@ -129,7 +129,7 @@ func (r *remote) request(ctx context.Context, subject store.Subject) (*http.Requ
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url, bytes.NewReader(body))
 	if err != nil {
-		return nil, errors.New("claims_url: is no URL")
+		return nil, errors.New("claims_url: the URL is not valid")
 	}
 	mac := hmac.New(sha256.New, r.secret)
 	mac.Write(body)
@@ -143,13 +143,13 @@ func readClaims(body io.Reader) (Claims, error) {
 	text, err := io.ReadAll(io.LimitReader(body, maxReply+1))
 	switch {
 	case err != nil:
-		return Claims{}, fmt.Errorf("claims_url: read the answer: %w", withoutURL(err))
+		return Claims{}, fmt.Errorf("claims_url: read the reply: %w", withoutURL(err))
 	case len(text) > maxReply:
-		return Claims{}, fmt.Errorf("claims_url: the answer is larger than %d bytes", maxReply)
+		return Claims{}, fmt.Errorf("claims_url: the reply is larger than %d bytes", maxReply)
 	}
 	var a answer
 	if err := app.DecodeObject(text, &a); err != nil {
-		return Claims{}, fmt.Errorf("claims_url: the answer: %w", notForClients{err})
+		return Claims{}, fmt.Errorf("claims_url: the reply is not valid: %w", notForClients{err})
 	}
 	if a.Blocked {
 		return Claims{}, fmt.Errorf("claims_url: blocked: %w", ErrSubjectRefused)
@@ -159,7 +159,7 @@ func readClaims(body io.Reader) (Claims, error) {
 		extra[name] = value // unchanged: a number keeps its digits
 	}
 	if err := CheckFree(extra); err != nil {
-		return Claims{}, fmt.Errorf("claims_url: the answer: %w", err)
+		return Claims{}, fmt.Errorf("claims_url: the reply is not valid: %w", err)
 	}
 	return Claims{Role: a.Role, Groups: a.Groups, Scope: a.Scope, Email: a.Email, Name: a.Name, Extra: extra}, nil
 }
