@@ -22,7 +22,7 @@ func TestStorageThatRefusesToStart(t *testing.T) {
 		want    []string
 	}{
 		{"keys outlive a memory store", []string{"SERVER_AUTH__STORAGE_URL=memory:", "SERVER_AUTH__KEY_DIR=" + filepath.Join(dir, "keys")},
-			[]string{"server_auth.key_dir: ", "revoked tokens would live again after a restart"}},
+			[]string{"server_auth.key_dir: ", "revoked tokens would be valid again after a restart"}},
 		{"keys outlive a memory store of revocations", []string{"SERVER_AUTH__REVOCATION_STORAGE_URL=memory:", "SERVER_AUTH__DATA_DIR=" + filepath.Join(dir, "a")},
 			[]string{"server_auth.revocation_storage_url: "}},
 		{"keys outlive a memory store of sessions", []string{"SERVER_AUTH__SESSION_STORAGE_URL=memory:", "SERVER_AUTH__DATA_DIR=" + filepath.Join(dir, "b")},

@@ -77,7 +77,7 @@ func missingHint(r *signInRequest, hasText bool) string {
 			hint += "; a Solana wallet sends algorithm Ed25519, or a message"
 		}
 		if hasText && wallet.AccountIn(textIn(r)) == "" {
-			hint += "; the text's first line names no account, so that algorithm is the default"
+			hint += "; the message's first line names no account, so the default algorithm applies"
 		}
 	}
 	return hint
@@ -93,19 +93,19 @@ func (p walletProof) hint(err error) string {
 	case errors.As(err, &length):
 		return length.Error()
 	case errors.Is(err, wallet.ErrWrongLength):
-		return "the public key or the signature has a length that " + p.scheme.Algorithm() + " does not have"
+		return "the public key or the signature has the wrong length for " + p.scheme.Algorithm()
 	case errors.Is(err, wallet.ErrHighS):
-		return "s must be in the lower half of the order; libraries call that a low s, or canonical"
+		return "the signature's s is above half the group order; sign with the low s, which libraries also call canonical"
 	case errors.Is(err, wallet.ErrLowOrderKey):
-		return "anybody can make signatures for a public key of low order"
+		return "the public key has low order: anyone can make valid signatures for it"
 	case p.text == textPlain && p.address.Kind() == wallet.Solana:
 		return "the wallet may have signed an envelope (Ledger, newer Solana wallets): use its signIn, and send the bytes that it signed as signed_message"
 	case p.text == textNonce && p.address.Kind() == wallet.Ethereum && p.scheme.Algorithm() == wallet.EIP191Algorithm:
-		return "personal_sign takes text that is hex for bytes: give it 0x and the hex of the 64 characters of the challenge"
+		return "personal_sign reads a text of hex digits as bytes: pass it 0x and the hex of the challenge's 64 characters"
 	case p.text == textNonce:
-		return "what is signed is the text of the challenge, 64 lowercase hex characters, not the bytes that they stand for"
+		return "sign the text of the challenge, its 64 lowercase hex characters, not the 32 bytes that they encode"
 	default:
-		return "the signature is not one of this account over exactly the bytes of the message"
+		return "this account did not make the signature, or did not make it for exactly these bytes of the message"
 	}
 }
 
@@ -118,7 +118,7 @@ func (m *messages) messageProblem(err error, message *wallet.Message, now time.T
 	case errors.Is(err, wallet.ErrBadChecksum):
 		problem.Status, problem.Title = http.StatusBadRequest, http.StatusText(http.StatusBadRequest)
 		if errors.Is(err, wallet.ErrNoChecksum) {
-			problem.Hint = "the message holds the address in one letter case; make it with the EIP-55 checksum, as getAddress of viem and ethers does"
+			problem.Hint = "the address in the message has no EIP-55 checksum: write it with upper and lower case, as getAddress of viem and ethers does"
 		}
 	case errors.Is(err, wallet.ErrDomainMismatch):
 		came := message.Domain
@@ -131,7 +131,7 @@ func (m *messages) messageProblem(err error, message *wallet.Message, now time.T
 	case errors.Is(err, wallet.ErrChainNotAllowed):
 		problem.Hint = m.chainHint(message.Kind().Namespace(), message.Chain)
 	case errors.Is(err, wallet.ErrIssuedAtOutOfRange):
-		problem.Hint = fmt.Sprintf("Issued At is %s, accepted is from %s to %s", at(message.IssuedAt), at(now.Add(-m.policy.MaxAge-skew)), at(now.Add(skew)))
+		problem.Hint = fmt.Sprintf("Issued At is %s, it must be between %s and %s", at(message.IssuedAt), at(now.Add(-m.policy.MaxAge-skew)), at(now.Add(skew)))
 	case errors.Is(err, wallet.ErrMessageExpired) && message.ExpirationTime != nil:
 		problem.Hint = fmt.Sprintf("Expiration Time is %s, the server's time is %s", at(*message.ExpirationTime), at(now))
 	case errors.Is(err, wallet.ErrMessageNotYetValid) && message.NotBefore != nil:
@@ -141,9 +141,9 @@ func (m *messages) messageProblem(err error, message *wallet.Message, now time.T
 }
 
 func (m *messages) chainHint(namespace string, came wallet.ChainID) string {
-	named := "no chain is named"
+	named := "no chain is given"
 	if came != (wallet.ChainID{}) {
-		named = fmt.Sprintf("%q is named", shorten(came.String()))
+		named = fmt.Sprintf("the chain is %q", shorten(came.String()))
 	}
 	var allowed []string
 	for _, chain := range m.policy.Chains {

@@ -44,7 +44,7 @@ func TestRefusedSignaturesSayWhatHasTheWrongForm(t *testing.T) {
 		{"ML-DSA key", "ML-DSA-65", put("public_key", "00"), "wrong_length", []string{"the public key has 1 bytes", "1952"}},
 		{"secp256k1 with v", "secp256k1", put("signature", strings.Repeat("11", 65)), "wrong_length", []string{"the signature has 65 bytes", "without v"}},
 		{"secp256k1 key without 04", "secp256k1", put("public_key", strings.Repeat("11", 64)), "wrong_length", []string{"the public key has 64 bytes", "04"}},
-		{"high s", "secp256k1", put("signature", "11"+strings.Repeat("11", 31)+strings.Repeat("f0", 32)), "high_s", []string{"lower half"}},
+		{"high s", "secp256k1", put("signature", "11"+strings.Repeat("11", 31)+strings.Repeat("f0", 32)), "high_s", []string{"above half"}},
 		{"no key of Ed25519", "Ed25519", put("public_key", strings.Repeat("ff", 31)+"7f"), "invalid_signature", []string{"the public key is not canonical"}},
 		{"a hybrid key", "secp256k1", put("public_key", "06"+strings.Repeat("11", 64)), "invalid_signature", []string{"the public key", "begin with 06", "04"}},
 		{"no point of the curve", "secp256k1", put("public_key", "02"+strings.Repeat("ff", 32)), "invalid_signature", []string{"the public key is not a point"}},
@@ -90,7 +90,7 @@ func TestABareNonceOfMetaMaskIsExplained(t *testing.T) {
 		return hex.EncodeToString(signature)
 	}
 	body := map[string]any{"algorithm": "eip191", "address": w.Address, "challenge": nonce, "signature": sign(raw)}
-	s.post("/sign-in", body).expectHint(t, 401, "invalid_signature", "personal_sign", "the hex of the 64 characters")
+	s.post("/sign-in", body).expectHint(t, 401, "invalid_signature", "personal_sign", "the hex of the challenge's 64 characters")
 	body["challenge"] = s.challenge(w.Address)
 	body["signature"] = sign([]byte(body["challenge"].(string)))
 	s.post("/sign-in", body).tokens(t)
@@ -109,7 +109,7 @@ func TestMessagesSayWhatCameAndWhatIsAllowed(t *testing.T) {
 		{"scheme", "app.example.com wants", "http://app.example.com wants", 401, "domain_mismatch", []string{`"http://app.example.com"`}},
 		{"URI", "URI: https://app", "URI: https://evil", 401, "uri_mismatch", []string{`"https://evil.example.com"`, "app.example.com"}},
 		{"chain", "Chain ID: 1", "Chain ID: 5", 401, "chain_not_allowed", []string{`"eip155:5"`, "eip155:1, eip155:137"}},
-		{"issued at", "Issued At: 2", "Issued At: 3", 401, "issued_at_out_of_range", []string{"Issued At is 3", "accepted is from 2"}},
+		{"issued at", "Issued At: 2", "Issued At: 3", 401, "issued_at_out_of_range", []string{"Issued At is 3", "it must be between 2"}},
 		{"expired", "Expiration Time: 2", "Expiration Time: 1", 401, "message_expired", []string{"Expiration Time is 1", "the server's time is 2"}},
 		{"checksum", w.Address, strings.ToLower(w.Address), 400, "bad_checksum", []string{"EIP-55"}},
 	} {

@@ -12,14 +12,14 @@ import (
 )
 
 var (
-	costlyDesc          = stateDesc("picoauth_costly_requests", "Sign-ins, refreshes and fleet sessions under way, those that wait included.")
+	costlyDesc          = stateDesc("picoauth_costly_requests", "Sign-ins, refreshes and fleet sessions in progress or waiting.")
 	denylistEntriesDesc = stateDesc("picoauth_denylist_entries", "Entries of the denylist in this process.")
 	denylistAgeDesc     = stateDesc("picoauth_denylist_age_seconds", "Time since the denylist was read from its store.")
 	keysDesc            = stateDesc("picoauth_signing_keys", "Signing keys.", "algorithm", "state")
-	keyAgeDesc          = stateDesc("picoauth_signing_key_age_seconds", "Time since the oldest came into its state.", "algorithm", "state")
+	keyAgeDesc          = stateDesc("picoauth_signing_key_age_seconds", "Time since the oldest signing key in this state entered it.", "algorithm", "state")
 	auditPendingDesc    = stateDesc("picoauth_audit_pending_mints", "Mints that wait to be written to the audit.")
 	auditBrokenDesc     = stateDesc("picoauth_audit_broken", "1 if the mint audit was found to be tampered with.")
-	auditLostDesc       = stateDesc("picoauth_audit_lost_mints_total", "Mints that had no room to wait: a gap in the audit.")
+	auditLostDesc       = stateDesc("picoauth_audit_lost_mints_total", "Mints that were not recorded because the queue was full: a gap in the audit.")
 )
 
 func stateDesc(name, help string, labels ...string) *prometheus.Desc {

@@ -189,19 +189,19 @@ func provideRevoker(
 // provideContracts returns nil if no chain is configured. If an endpoint is of another chain than configured, the server does not
 // start.
 func provideContracts(s ServerAuthSettings, parsed parsedSettings, lc fx.Lifecycle, metrics *Instruments, p clockParam, log *slog.Logger) *contract.Wallets {
-	if len(parsed.ends) == 0 {
+	if len(parsed.endpoints) == 0 {
 		return nil
 	}
 	wallets := contract.New(contract.Config{
-		Ends: parsed.ends, CallsPerMinute: s.EthereumCallsPerMinute, Count: metrics.askedChain, Clock: p.Clock, Log: log,
+		Ends: parsed.endpoints, CallsPerMinute: s.EthereumCallsPerMinute, Count: metrics.askedChain, Clock: p.Clock, Log: log,
 	})
 	lc.Append(fx.StartHook(wallets.Check))
 	policy := newMessagePolicy(s, parsed)
-	for _, end := range parsed.ends {
+	for _, end := range parsed.endpoints {
 		chain := wallet.ChainID{Namespace: wallet.NamespaceEthereum, Reference: strconv.FormatUint(end.Chain, 10)}
 		metrics.expectChain(chain.String())
 		if !policy.AllowsChain(chain) {
-			log.Warn("ethereum_rpc_urls names a chain that allowed_chains does not allow: no message can name it", "chain", chain.String())
+			log.Warn("server_auth.ethereum_rpc_urls has an endpoint for a chain that server_auth.allowed_chains does not allow: messages for that chain are refused", "chain", chain.String())
 		}
 	}
 	return wallets

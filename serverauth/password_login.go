@@ -98,7 +98,7 @@ func adminPassword(configured string) (password.Check, error) {
 	case configured == "":
 		reason = "must not be empty while auto_create_admin is true"
 	case configured == "admin":
-		reason = "the word admin is no password"
+		reason = "must not be the word admin"
 	case err != nil:
 		reason = err.Error()
 	case password.IsHash(configured) || len([]rune(configured)) >= minAdminPassword:

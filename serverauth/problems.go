@@ -90,12 +90,12 @@ func problemOf(err error) *app.Problem {
 	case errors.As(err, &limit) && limit.Client:
 		return tooManyRequests(limit.RetryAfter)
 	case errors.As(err, &limit):
-		busy := hinted(errOverloaded, "chains are asked about contract wallets too often at present")
+		busy := hinted(errOverloaded, "too many calls to chains for contract wallets at the moment; try again later")
 		busy.Header = tooManyRequests(limit.RetryAfter).Header
 		return busy
 	case errors.Is(err, onchain.ErrUnavailable):
 		away := unavailable()
-		away.Hint = "the chain of the contract wallet gives no answer; nothing was used up"
+		away.Hint = "the chain of the contract wallet does not answer; nothing of this request was used up, so it can be sent again"
 		away.Header.Set("Retry-After", "5")
 		return away
 	case errors.Is(err, store.ErrTooManyPending), errors.Is(err, password.ErrBusy):

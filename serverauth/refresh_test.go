@@ -214,7 +214,7 @@ func TestStorageThatRefusesToStart(t *testing.T) {
 		`server_auth.storage_url: no backend for "redis" URLs in this program; it has memory, shared`: {"storage_url": "redis://user:secret@host"},
 		`server_auth.storage_url: no backend for "sqlite" URLs`:                                       {"data_dir": "somewhere"},
 		"server_auth.session_storage_url: is not a URL":                                               {"session_storage_url": "nonsense"},
-		"server_auth.key_dir: keys that outlive the process":                                          {"key_dir": t.TempDir()},
+		"server_auth.key_dir: persistent keys need":                                                   {"key_dir": t.TempDir()},
 		"server_auth.key_encryption_key: must be 32 bytes":                                            {"key_encryption_key": "short secret"},
 	} {
 		a := app.New(app.ConfigMap(map[string]any{"server_auth": settings, "app.port": 0}), newSharedBackend(t), serverauth.Module)

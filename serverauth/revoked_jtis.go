@@ -51,7 +51,7 @@ func (f *revokedList) list(c echo.Context) error {
 		return nil
 	}
 	if err := w.write(c, page); err != nil {
-		f.log.WarnContext(c.Request().Context(), "the denylist was sent in part only", "error", err)
+		f.log.WarnContext(c.Request().Context(), "the reply with the denylist was cut off", "error", err)
 		panic(http.ErrAbortHandler) // so that no client takes it for the whole list
 	}
 	return nil

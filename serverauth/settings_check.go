@@ -90,7 +90,7 @@ func (s ServerAuthSettings) validateWalletAlgorithms() error {
 func (s ServerAuthSettings) validateFleetRoles() error {
 	for _, role := range s.FleetRoles {
 		if role == s.AdminRole || slices.Contains(s.OperatorRoles, role) {
-			return &app.ConfigError{Key: "fleet_roles", Reason: fmt.Sprintf("%q is also an operator or admin role", role)}
+			return &app.ConfigError{Key: "fleet_roles", Reason: fmt.Sprintf("%q is also an operator or admin role, which fleet tokens must not have", role)}
 		}
 	}
 	return nil
@@ -121,11 +121,11 @@ func (s ServerAuthSettings) validateOperatorRoles() error {
 	for i, role := range s.OperatorRoles {
 		if role == store.KindWallet {
 			all = errors.Join(all, &app.ConfigError{Key: fmt.Sprintf("operator_roles[%d]", i),
-				Reason: fmt.Sprintf("%q is the role of everybody who signs in with a wallet", role)})
+				Reason: fmt.Sprintf("%q is the role that every wallet gets by default", role)})
 		}
 	}
 	if s.AdminRole == store.KindWallet {
-		all = errors.Join(all, &app.ConfigError{Key: "admin_role", Reason: fmt.Sprintf("%q is the role of everybody who signs in with a wallet", s.AdminRole)})
+		all = errors.Join(all, &app.ConfigError{Key: "admin_role", Reason: fmt.Sprintf("%q is the role that every wallet gets by default", s.AdminRole)})
 	}
 	return all
 }

@@ -19,7 +19,7 @@ type parsedSettings struct {
 	domains       []wallet.Domain  // allowed_domains
 	chains        []wallet.ChainID // allowed_chains
 	admin         password.Check   // nil: login with a password is disabled
-	ends          []onchain.End    // ethereum_rpc_urls
+	endpoints     []onchain.End    // ethereum_rpc_urls
 	encryptionKey *keys.EncryptionKey
 }
 
@@ -28,7 +28,7 @@ func (s ServerAuthSettings) parse() (p parsedSettings, err error) {
 	var faults [6]error
 	p.issuer, faults[0] = parseIssuer(s.Issuer)
 	p.encryptionKey, faults[1] = parseEncryptionKey(s.KeyEncryptionKey)
-	p.ends, faults[2] = parseList("ethereum_rpc_urls", s.EthereumRPCURLs, func(text string) (onchain.End, string) {
+	p.endpoints, faults[2] = parseList("ethereum_rpc_urls", s.EthereumRPCURLs, func(text string) (onchain.End, string) {
 		end, err := onchain.ParseEnd(text) // no error shows a URL, which may hold a key
 		if err != nil {
 			return end, err.Error()
@@ -44,7 +44,7 @@ func (s ServerAuthSettings) parse() (p parsedSettings, err error) {
 	}
 	p.chains, faults[4] = parseList("allowed_chains", s.AllowedChains, func(text string) (wallet.ChainID, string) {
 		chain, err := wallet.ParseAllowedChain(text)
-		return chain, unless(err, "%q is not a CAIP-2 chain, or eip155:* or solana:* for all of a kind", text)
+		return chain, unless(err, "%q is not a CAIP-2 chain such as eip155:1, or eip155:* or solana:* for all chains of a namespace", text)
 	})
 	if s.AutoCreateAdmin {
 		p.admin, faults[5] = adminPassword(s.AdminPassword)
@@ -82,10 +82,10 @@ func parseIssuer(text string) (*url.URL, error) {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil ||
 		u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(text, "/") || strings.ContainsAny(text, "{},") {
 		return nil, &app.ConfigError{Key: "issuer", Reason: fmt.Sprintf(
-			"%q is not one http or https URL without query, fragment, trailing slash and template", app.WithoutUserinfo(text))}
+			"%q is not a single http or https URL without user information, query, fragment, trailing slash, commas and braces", app.WithoutUserinfo(text))}
 	}
 	if _, err := wallet.ParseDomain(u.Scheme + "://" + u.Host); err != nil {
-		return nil, &app.ConfigError{Key: "issuer", Reason: fmt.Sprintf("%q has no host that a browser could show", text)}
+		return nil, &app.ConfigError{Key: "issuer", Reason: fmt.Sprintf("%q has an invalid host: use an IP address or a DNS name in ASCII (punycode for other letters)", text)}
 	}
 	return u, nil
 }

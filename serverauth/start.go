@@ -96,7 +96,7 @@ func startFacts(settings ServerAuthSettings, provider ClaimsProvider, ring *keys
 	return func() []slog.Attr {
 		signs, next := signing(ring.List())
 		if signs.Algorithm != settings.Algorithm {
-			log.Warn("the algorithm was changed: the old one signs until the new key is known everywhere, and until then and for the life of its tokens clients must accept both",
+			log.Warn("the signing algorithm was changed: the old one signs until all clients know the new key; clients must accept both until the last token of the old one expires",
 				"signs", signs.Algorithm, "until", next.ActivatesAt, "then", settings.Algorithm, "accept", signs.Algorithm+", "+settings.Algorithm)
 		}
 		if kind(settings.SessionStorage).String() == memoryScheme || kind(settings.RevocationStorage).String() == memoryScheme {

@@ -17,7 +17,7 @@ import (
 
 const (
 	inMemoryRecord = "state is kept in memory: a restart ends all sessions and forgets revocations; set data_dir or storage_url"
-	changedRecord  = "the algorithm was changed: the old one signs until the new key is known everywhere, and until then and for the life of its tokens clients must accept both"
+	changedRecord  = "the signing algorithm was changed: the old one signs until all clients know the new key; clients must accept both until the last token of the old one expires"
 )
 
 func TestTheStartSaysWhatSignsAndFromWhen(t *testing.T) {

@@ -121,7 +121,7 @@ func role[T any](s *storage, setting, text string, pick func(*store.Stores) T) (
 		return store, err
 	}
 	if store = pick(stores); any(store) == nil {
-		return store, fmt.Errorf("%s.%s: this storage cannot play the role", SettingsSection, setting)
+		return store, fmt.Errorf("%s.%s: this storage cannot keep such data; configure another storage", SettingsSection, setting)
 	}
 	return store, nil
 }

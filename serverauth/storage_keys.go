@@ -59,7 +59,7 @@ func (s *storage) checkDatabase(ctx context.Context) error {
 	}
 	records, err := s.files.Load(ctx)
 	if len(records) > 0 {
-		s.config.Log.WarnContext(ctx, "there are keys but no database: what was revoked before is valid again; remove the keys too, or put the database back",
+		s.config.Log.WarnContext(ctx, "there are keys but no database: tokens that were revoked before are valid again; restore the database, or delete the keys too",
 			"database", path, "keys", s.keyFolder())
 	}
 	return err
@@ -84,8 +84,8 @@ func (s *storage) checkLifetimes(dir string) error {
 		if role.text == "" { // storage_url is memory, and the keys were put elsewhere
 			role.setting = keysIn
 		}
-		return fmt.Errorf("%s.%s: keys that outlive the process need sessions and revocations that do too, "+
-			"else revoked tokens would live again after a restart; set data_dir or storage_url", SettingsSection, role.setting)
+		return fmt.Errorf("%s.%s: persistent keys need persistent sessions and revocations, "+
+			"otherwise revoked tokens would be valid again after a restart; set data_dir or storage_url", SettingsSection, role.setting)
 	}
 	return nil
 }

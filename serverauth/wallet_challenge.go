@@ -133,7 +133,7 @@ func (w *walletChallenge) normalise(r *challengeRequest) (err error) {
 	}
 	if err != nil {
 		problem := app.NewProblem(http.StatusBadRequest, "invalid_chain_id", "invalid chain_id")
-		problem.Hint = "chain_id is CAIP-2, such as eip155:1 or solana:mainnet"
+		problem.Hint = "chain_id must be a CAIP-2 chain, such as eip155:1 or solana:mainnet"
 		return problem
 	}
 	return nil
@@ -179,7 +179,7 @@ func tryNonce(
 		}
 	}
 	if known && knower.IsLive(proof.purpose, proof.nonce) && !isOwnNonce(knower, proof) {
-		return hinted(errOtherAddress, "the challenge was asked for another account than the one that signed: ask one for this account, or one without an address")
+		return hinted(errOtherAddress, "the challenge was requested for another account than the one that signed: request one for this account, or one without an address")
 	}
 	return errInvalidChallenge
 }

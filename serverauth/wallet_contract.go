@@ -60,7 +60,7 @@ func (w *walletLogin) proveOnChain(ctx context.Context, proof walletProof, spend
 		return store.Subject{}, err
 	case !valid:
 		return store.Subject{}, cmp.Or(spend(), error(signatureProblem(wallet.ErrInvalidSignature,
-			"neither the key of this account nor its contract on "+proof.chain.String()+" accepts the signature of exactly these bytes")))
+			"neither the key of this account nor its contract on "+proof.chain.String()+" accepts the signature for exactly these bytes of the message")))
 	default:
 		return subject, settle()
 	}

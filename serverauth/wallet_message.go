@@ -66,7 +66,7 @@ func (m *messages) site(domain, origin string) (wallet.Domain, error) {
 	}
 	site, ok := m.policy.Site(domain)
 	if !ok {
-		return site, hinted(errDomainNotAllowed, fmt.Sprintf("%q is asked, allowed are %s", shorten(domain), m.domains()))
+		return site, hinted(errDomainNotAllowed, fmt.Sprintf("the request is for the domain %q, allowed are %s", shorten(domain), m.domains()))
 	}
 	return site, nil
 }

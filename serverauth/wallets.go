@@ -237,7 +237,7 @@ func (f *walletsFlow) allows(proof *walletProof, subject string) (merge bool, er
 		case known && !knower.IsLive(join.purpose, proof.nonce) && !knower.IsLive(merging.purpose, proof.nonce):
 			return false, errInvalidChallenge // such as a message to sign in with
 		default:
-			return false, hinted(errStatementMismatch, "the statement must be "+join.statement+", with \" and merge\" behind it to merge")
+			return false, hinted(errStatementMismatch, "the statement must be "+join.statement+", or "+merging.statement+" to merge")
 		}
 	}
 	proof.purpose = join.purpose
