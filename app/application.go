@@ -14,6 +14,8 @@ import (
 
 	"go.uber.org/dig"
 	"go.uber.org/fx"
+
+	"github.com/picoauth/picoauth/app/config"
 )
 
 // App is an application made by New.
@@ -128,8 +130,8 @@ func rootCause(err error) error {
 
 // report formats an error as one line, or as one line for each fault of a configuration.
 func report(err error) string {
-	faults := flatten(err)
-	if config := (*ConfigError)(nil); len(faults) < 2 || !errors.As(err, &config) {
+	faults := config.Faults(err)
+	if fault := (*config.Error)(nil); len(faults) < 2 || !errors.As(err, &fault) {
 		return oneLine(err)
 	}
 	var text strings.Builder

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 )
 
 type shopSettings struct {
@@ -24,14 +25,14 @@ type shopSettings struct {
 	} `koanf:"tls"`
 }
 
-func (s shopSettings) Validate() error { return app.CheckTexts("", s, "key") }
+func (s shopSettings) Validate() error { return config.CheckTexts("", s, "key") }
 
 // shop builds an app with the section shop, and returns its settings and what New says.
 func shop(options ...fx.Option) (shopSettings, error) {
 	var settings shopSettings
 	application := app.New(
 		app.RegisterSettings("shop", shopSettings{}),
-		fx.Provide(func(k *koanf.Koanf) (shopSettings, error) { return app.Section(k, "shop", shopSettings{}) }),
+		fx.Provide(func(k *koanf.Koanf) (shopSettings, error) { return config.Section(k, "shop", shopSettings{}) }),
 		fx.Populate(&settings), fx.Options(options...))
 	return settings, application.Err()
 }
@@ -211,20 +212,6 @@ func TestKeysOfThePythonServerAreNamed(t *testing.T) {
 	} {
 		if err := app.New(app.RegisterSettings("server_auth", auth{}), app.ConfigMap(*values)).Err(); text(err) != want {
 			t.Errorf("got %v\nwant %s", err, want)
-		}
-	}
-}
-
-func TestTheDocumentsNameWhatIsRefusedOfThePythonServer(t *testing.T) {
-	readme, err := os.ReadFile("../serverauth/README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, _ := strings.Cut(string(readme), "## Compatibility")
-	section, _, _ = strings.Cut(section, "\n## ")
-	for _, name := range app.PythonNames() {
-		if !strings.Contains(section, "`"+name+"`") {
-			t.Errorf("%s is missing", name)
 		}
 	}
 }

@@ -13,6 +13,8 @@
 // New also provides a *prometheus.Registry, which GET /metrics serves. If the graph has a prometheus.Registerer or an OpenTelemetry
 // trace.TracerProvider, New uses those; see Telemetry.
 //
+// Package config reads the configuration; the functions ConfigFile, ConfigMap, ConfigDefaults and RegisterSettings add to it.
+//
 // If the application cannot start, for example because of an unknown key, an invalid value or a port in use, it prints one line
 // on standard error and exits with code 1. All faults of a configuration are reported at once, each with its place. The port
 // opens only after everything else has started.

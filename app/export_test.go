@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -14,11 +12,6 @@ import (
 // CloseListener takes the port away under a running server.
 func (s *Server) CloseListener() error { return s.listener.Close() }
 
-// PythonNames are the sections and keys of the Python server that the start refuses with the name of what replaces them.
-func PythonNames() []string {
-	return slices.Concat(slices.Collect(maps.Keys(pythonSections)), slices.Collect(maps.Keys(pythonKeys)))
-}
-
 // What the program's own wiring calls, for the tests of each part.
 type (
 	Health              = health
@@ -26,6 +19,7 @@ type (
 )
 
 var (
+	LoadSettings   = loadSettings
 	NewServer      = newServer
 	NewHealth      = newHealth
 	NewInstruments = newInstruments

@@ -23,6 +23,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 )
 
 // programVariable names, in a process that is this test binary run again, the
@@ -76,7 +77,7 @@ func slowRoute(e *echo.Echo) {
 
 func TestMain(m *testing.M) {
 	if options, isProgram := programs[os.Getenv(programVariable)]; isProgram {
-		app.New(app.ConfigFile(app.ConventionalConfigFile), fx.Options(options...)).Run()
+		app.New(app.ConfigFile(config.ConventionalFile), fx.Options(options...)).Run()
 		os.Exit(0)
 	}
 	os.Exit(m.Run())

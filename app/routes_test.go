@@ -84,13 +84,6 @@ func TestWatchRoutes(t *testing.T) {
 	}
 }
 
-func text(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
-}
-
 func TestWatchRoutesOfAnEchoInUse(t *testing.T) {
 	e := echo.New()
 	hooked := 0

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/knadh/koanf/v2"
+
+	"github.com/picoauth/picoauth/app/config"
 )
 
 // SectionName is the configuration section of Settings.
@@ -76,40 +78,40 @@ func DefaultSettings() Settings {
 	}
 }
 
-// LoadSettings reads the section "app".
-func LoadSettings(k *koanf.Koanf) (Settings, error) {
-	return Section(k, SectionName, DefaultSettings())
+// loadSettings reads the section "app".
+func loadSettings(k *koanf.Koanf) (Settings, error) {
+	return config.Section(k, SectionName, DefaultSettings())
 }
 
 // Validate checks all values. The error names the key of every invalid one.
 func (s Settings) Validate() error {
 	faults := []error{
-		CheckTexts("", s),
-		CheckRange("port", s.Port, 0, 65535),
-		CheckRange("admin_port", s.AdminPort, 0, 65535),
-		CheckRange("read_header_timeout_seconds", s.ReadHeaderTimeoutSeconds, 1, 3600),
-		CheckRange("read_timeout_seconds", s.ReadTimeoutSeconds, 0, 86400),
-		CheckRange("write_timeout_seconds", s.WriteTimeoutSeconds, 0, 86400),
-		CheckRange("idle_timeout_seconds", s.IdleTimeoutSeconds, 1, 86400),
-		CheckRange("shutdown_timeout_seconds", s.ShutdownTimeoutSeconds, 1, 3600),
-		CheckRange("shutdown_delay_seconds", s.ShutdownDelaySeconds, 0, 3600),
-		CheckRange("max_connections", s.MaxConnections, 0, 1_000_000),
-		CheckRange("body_limit_bytes", s.BodyLimitBytes, MaxJSONBody, 1<<40),
-		CheckOneOf("log_format", s.LogFormat, "text", "json"),
-		CheckOneOf("log_level", s.LogLevel, "debug", "info", "warn", "error"),
+		config.CheckTexts("", s),
+		config.CheckRange("port", s.Port, 0, 65535),
+		config.CheckRange("admin_port", s.AdminPort, 0, 65535),
+		config.CheckRange("read_header_timeout_seconds", s.ReadHeaderTimeoutSeconds, 1, 3600),
+		config.CheckRange("read_timeout_seconds", s.ReadTimeoutSeconds, 0, 86400),
+		config.CheckRange("write_timeout_seconds", s.WriteTimeoutSeconds, 0, 86400),
+		config.CheckRange("idle_timeout_seconds", s.IdleTimeoutSeconds, 1, 86400),
+		config.CheckRange("shutdown_timeout_seconds", s.ShutdownTimeoutSeconds, 1, 3600),
+		config.CheckRange("shutdown_delay_seconds", s.ShutdownDelaySeconds, 0, 3600),
+		config.CheckRange("max_connections", s.MaxConnections, 0, 1_000_000),
+		config.CheckRange("body_limit_bytes", s.BodyLimitBytes, MaxJSONBody, 1<<40),
+		config.CheckOneOf("log_format", s.LogFormat, "text", "json"),
+		config.CheckOneOf("log_level", s.LogLevel, "debug", "info", "warn", "error"),
 	}
 	if s.Host == "" || strings.ContainsAny(s.Host, "/[], ") {
-		faults = append(faults, &ConfigError{Key: "host", Reason: `must be an address or a host name ("0.0.0.0" listens everywhere)` + shown(", not ", "host", s.Host)})
+		faults = append(faults, &config.Error{Key: "host", Reason: `must be an address or a host name ("0.0.0.0" listens everywhere)` + config.Shown(", not ", "host", s.Host)})
 	}
 	if s.AdminPort != 0 && s.AdminPort == s.Port {
-		faults = append(faults, &ConfigError{Key: "admin_port", Reason: "must differ from port; with 0, /metrics is served on port"})
+		faults = append(faults, &config.Error{Key: "admin_port", Reason: "must differ from port; with 0, /metrics is served on port"})
 	}
 	_, err := parseProxies(s.TrustedProxies)
 	faults = append(faults, err)
 	for i, origin := range s.CORSOrigins {
 		if !isOrigin(origin) {
 			key := fmt.Sprintf("cors_origins[%d]", i)
-			faults = append(faults, &ConfigError{Key: key, Reason: `must be scheme://host[:port] in lowercase, or "*"` + shown(", not ", key, origin)})
+			faults = append(faults, &config.Error{Key: key, Reason: `must be scheme://host[:port] in lowercase, or "*"` + config.Shown(", not ", key, origin)})
 		}
 	}
 	return errors.Join(faults...)
@@ -150,7 +152,7 @@ func parseProxies(proxies []string) (ranges []netip.Prefix, err error) {
 		}
 		if fault != nil {
 			key := fmt.Sprintf("trusted_proxies[%d]", i)
-			err = errors.Join(err, &ConfigError{Key: key, Reason: "must be an IP address or a CIDR range" + shown(", not ", key, proxy)})
+			err = errors.Join(err, &config.Error{Key: key, Reason: "must be an IP address or a CIDR range" + config.Shown(", not ", key, proxy)})
 			continue
 		}
 		ranges = append(ranges, prefix.Masked())

@@ -9,7 +9,7 @@ import (
 )
 
 func TestDefaultSettings(t *testing.T) {
-	settings, err := app.LoadSettings(load(t, nil, "."))
+	settings, err := app.LoadSettings(load(t, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestSettings(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.key, func(t *testing.T) {
-			_, err := app.LoadSettings(load(t, map[string]any{"app." + test.key: test.value}, "."))
+			_, err := app.LoadSettings(load(t, map[string]any{"app." + test.key: test.value}))
 			if test.want == "" {
 				if err != nil {
 					t.Fatal(err)

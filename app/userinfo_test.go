@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/clientauth"
 	"github.com/picoauth/picoauth/serverauth"
 )
@@ -32,7 +33,7 @@ func TestErrorsShowNoPasswordOfAURL(t *testing.T) {
 			}
 		}
 	}
-	assert.Equal(t, "https://…@host/x", app.WithoutUserinfo("https://a:b@host/x"))
-	assert.Equal(t, "https://host/x", app.WithoutUserinfo("https://host/x"))
-	assert.Equal(t, "a@b", app.WithoutUserinfo("a@b"))
+	assert.Equal(t, "https://…@host/x", config.WithoutUserinfo("https://a:b@host/x"))
+	assert.Equal(t, "https://host/x", config.WithoutUserinfo("https://host/x"))
+	assert.Equal(t, "a@b", config.WithoutUserinfo("a@b"))
 }

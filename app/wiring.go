@@ -15,6 +15,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxevent"
+
+	"github.com/picoauth/picoauth/app/config"
 )
 
 // Options returns the fx options of New, for programs that call fx themselves, for example fx.ValidateApp(app.Options(…)) in a
@@ -27,7 +29,7 @@ func Options(options ...fx.Option) fx.Option {
 		fx.WithLogger(func() fxevent.Logger { return events }),
 		RegisterSettings(SectionName, DefaultSettings()),
 		fx.Provide(
-			provideConfig, LoadSettings, provideLogger, newRegistry, provideEcho, provideHealth, provideMetrics,
+			provideConfig, loadSettings, provideLogger, newRegistry, provideEcho, provideHealth, provideMetrics,
 			providePublicRoutes, provideServer, provideAdminServer, events.modules,
 		),
 		fx.Module("app", fx.Invoke(events.checkGraph, awaitStreams)), // the invokes of a module run before those of the root
@@ -43,20 +45,18 @@ type configParams struct {
 	Steps []configStep `group:"app_config"`
 }
 
-func provideConfig(params configParams) (*koanf.Koanf, configWarnings, error) {
+func provideConfig(params configParams) (*koanf.Koanf, []config.Warning, error) {
 	slices.SortFunc(params.Steps, func(a, b configStep) int { return cmp.Compare(a.order, b.order) })
-	sources := ConfigSources{Environ: os.Environ()}
+	sources := config.Sources{Environ: os.Environ()}
 	for _, step := range params.Steps {
 		step.apply(&sources)
 	}
-	return loadConfig(sources)
+	return config.Load(sources)
 }
 
-type configWarnings []configWarning
-
-func logConfigWarnings(warnings configWarnings, logger *slog.Logger) {
+func logConfigWarnings(warnings []config.Warning, logger *slog.Logger) {
 	for _, warning := range warnings {
-		logger.Warn(warning.message, "name", warning.name, "source", warning.source)
+		logger.Warn(warning.Message, "name", warning.Name, "source", warning.Source)
 	}
 }
 

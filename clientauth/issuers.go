@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/clientauth/verify"
 )
 
@@ -55,7 +56,7 @@ func newIssuers(cfg issuersConfig) (*issuers, error) {
 	var problems []error
 	var err error
 	if cfg.client, err = verify.ClientTrusting(cfg.Settings.CAFile); err != nil {
-		problems = append(problems, &app.ConfigError{Key: SettingsSection + ".ca_file", Reason: err.Error()})
+		problems = append(problems, &config.Error{Key: SettingsSection + ".ca_file", Reason: err.Error()})
 	}
 	if flat := cfg.flat(); cfg.wants(flat) {
 		problems = append(problems, all.add(cfg, flat, ""))
@@ -108,8 +109,8 @@ func (cfg issuersConfig) localised(s IssuerSettings) IssuerSettings {
 func (i *issuers) add(cfg issuersConfig, s IssuerSettings, prefix string) error {
 	s = cfg.localised(s)
 	section := SettingsSection + "." + prefix
-	claims, err := app.FlatTexts(section+"required_claims", s.RequiredClaims)
-	err = errors.Join(err, app.CheckNotEmpty(section+"issuer", s.Issuer), app.CheckNotEmpty(section+"audience", strings.Join(s.Audience, "")))
+	claims, err := config.FlatTexts(section+"required_claims", s.RequiredClaims)
+	err = errors.Join(err, config.CheckNotEmpty(section+"issuer", s.Issuer), config.CheckNotEmpty(section+"audience", strings.Join(s.Audience, "")))
 	if err != nil {
 		return err
 	}

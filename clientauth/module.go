@@ -9,6 +9,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/clientauth/verify"
 )
 
@@ -33,7 +34,7 @@ var Module fx.Option = fx.Module("clientauth",
 )
 
 func provideSettings(k *koanf.Koanf) (Settings, error) {
-	return app.Section(k, SettingsSection, DefaultSettings())
+	return config.Section(k, SettingsSection, DefaultSettings())
 }
 
 func provideInstruments(telemetry app.Telemetry) (*Instruments, error) {

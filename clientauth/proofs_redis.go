@@ -13,7 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/singleflight"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/app/redisclient"
 	"github.com/picoauth/picoauth/clientauth/verify"
 )
@@ -49,7 +49,7 @@ func newRedisProofs(s Settings, log *slog.Logger) (*redisProofs, error) {
 	}
 	options, err := redisclient.Options(s.DPoPStorageURL)
 	if err != nil {
-		return nil, &app.ConfigError{Key: "dpop_storage_url", Reason: err.Error()}
+		return nil, &config.Error{Key: "dpop_storage_url", Reason: err.Error()}
 	}
 	return &redisProofs{options: options, limit: s.DPoPCacheSize, margin: s.Leeway() + time.Second, log: log}, nil
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/clientauth/jose"
 	"github.com/picoauth/picoauth/clientauth/verify"
 )
@@ -67,7 +67,7 @@ type IssuerSettings struct {
 	Tenants []string `koanf:"tenants"`
 	// Audience is the value of the claim aud, or several, one of which has to match. It is required if Issuer is, unless Resource is
 	// set or the issuer runs in the same app.
-	Audience app.TextOrList `koanf:"audience"`
+	Audience config.TextOrList `koanf:"audience"`
 	// AudienceClaim is the claim with the audience: aud (if empty), client_id or azp.
 	AudienceClaim string `koanf:"audience_claim"`
 	// RequiredClaims are claims, by name or path, with the value that each has to have.
@@ -122,26 +122,26 @@ func DefaultSettings() Settings {
 // same app.
 func (s Settings) Validate() error {
 	problems := []error{
-		app.CheckTexts("", s),
-		app.CheckRange("leeway_seconds", s.LeewaySeconds, 0, 600),
-		app.CheckRange("dpop_cache_size", s.DPoPCacheSize, 1, 10_000_000),
+		config.CheckTexts("", s),
+		config.CheckRange("leeway_seconds", s.LeewaySeconds, 0, 600),
+		config.CheckRange("dpop_cache_size", s.DPoPCacheSize, 1, 10_000_000),
 		s.checkProofStorage(),
 		checkPublicURL(s.PublicURL),
 		s.checkResource(),
-		app.CheckRange("token_cache_size", s.TokenCacheSize, 0, 10_000_000),
+		config.CheckRange("token_cache_size", s.TokenCacheSize, 0, 10_000_000),
 		s.checkCAFile(),
 		s.IssuerSettings.validate(""),
 		s.IssuerSettings.checkEndpoints("", s.InsecureAllowHTTP),
 	}
 	for i, alg := range s.DPoPAlgorithms {
-		problems = append(problems, app.CheckOneOf(fmt.Sprintf("dpop_algorithms[%d]", i), alg, jose.Algorithms()...))
+		problems = append(problems, config.CheckOneOf(fmt.Sprintf("dpop_algorithms[%d]", i), alg, jose.Algorithms()...))
 	}
 	listed := map[string]bool{s.Issuer: s.Issuer != ""}
 	for i, issuer := range s.Issuers {
-		problems = append(problems, app.CheckTexts(listKey(i, ""), issuer), issuer.withDefaults().validate(listKey(i, "")),
+		problems = append(problems, config.CheckTexts(listKey(i, ""), issuer), issuer.withDefaults().validate(listKey(i, "")),
 			issuer.checkEndpoints(listKey(i, ""), s.InsecureAllowHTTP))
 		if listed[issuer.Issuer] {
-			problems = append(problems, &app.ConfigError{Key: listKey(i, "issuer"), Reason: fmt.Sprintf("%q is trusted twice", issuer.Issuer)})
+			problems = append(problems, &config.Error{Key: listKey(i, "issuer"), Reason: fmt.Sprintf("%q is trusted twice", issuer.Issuer)})
 		}
 		listed[issuer.Issuer] = issuer.Issuer != ""
 	}
@@ -154,12 +154,12 @@ func checkPublicURL(text string) error {
 	if text == "" || err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == "" {
 		return nil
 	}
-	return &app.ConfigError{Key: "public_url", Reason: "is not a URL such as https://api.example.com"}
+	return &config.Error{Key: "public_url", Reason: "is not a URL such as https://api.example.com"}
 }
 
 func (s Settings) checkCAFile() error {
 	if _, err := verify.ClientTrusting(s.CAFile); err != nil {
-		return &app.ConfigError{Key: "ca_file", Reason: err.Error()}
+		return &config.Error{Key: "ca_file", Reason: err.Error()}
 	}
 	return nil
 }
@@ -196,21 +196,21 @@ func (i IssuerSettings) withDefaults() IssuerSettings {
 func (i IssuerSettings) validate(prefix string) error {
 	problems := []error{
 		i.checkIssuer(prefix),
-		app.CheckOneOf(prefix+"audience_claim", i.AudienceClaim, "", "aud", "client_id", "azp"),
-		app.CheckRange(prefix+"jwks_ttl_seconds", i.JWKSTTLSeconds, 1, 86_400),
-		app.CheckRange(prefix+"revocation_ttl_seconds", i.RevocationTTLSeconds, 1, 3600),
+		config.CheckOneOf(prefix+"audience_claim", i.AudienceClaim, "", "aud", "client_id", "azp"),
+		config.CheckRange(prefix+"jwks_ttl_seconds", i.JWKSTTLSeconds, 1, 86_400),
+		config.CheckRange(prefix+"revocation_ttl_seconds", i.RevocationTTLSeconds, 1, 3600),
 	}
 	for _, audience := range i.Audience {
 		if strings.Contains(audience, ",") {
-			problems = append(problems, &app.ConfigError{Key: prefix + "audience", Reason: fmt.Sprintf(
+			problems = append(problems, &config.Error{Key: prefix + "audience", Reason: fmt.Sprintf(
 				"is one text with commas, so it is one audience: %q; for several audiences, write a list in an entry of auth_client.issuers", audience)})
 		}
 	}
 	for n, alg := range i.AcceptedAlgorithms {
-		problems = append(problems, app.CheckOneOf(fmt.Sprintf("%saccepted_algorithms[%d]", prefix, n), alg, jose.Algorithms()...))
+		problems = append(problems, config.CheckOneOf(fmt.Sprintf("%saccepted_algorithms[%d]", prefix, n), alg, jose.Algorithms()...))
 	}
 	if i.JWKSURL != "" && i.JWKSEndpoint != "" && i.JWKSURL != i.JWKSEndpoint {
-		problems = append(problems, &app.ConfigError{Key: prefix + "jwks_endpoint", Reason: "differs from jwks_url; both names are of the same setting, so set only one of them"})
+		problems = append(problems, &config.Error{Key: prefix + "jwks_endpoint", Reason: "differs from jwks_url; both names are of the same setting, so set only one of them"})
 	}
 	problems = append(problems, i.checkCredentials(prefix))
 	return errors.Join(problems...)
@@ -220,16 +220,16 @@ func (i IssuerSettings) validate(prefix string) error {
 func (i IssuerSettings) checkCredentials(prefix string) error {
 	var problems []error
 	if i.RevocationBearer != "" && i.RevocationSecret != "" {
-		problems = append(problems, &app.ConfigError{Key: prefix + "revocation_secret", Reason: "is set together with revocation_bearer; set only one of them"})
+		problems = append(problems, &config.Error{Key: prefix + "revocation_secret", Reason: "is set together with revocation_bearer; set only one of them"})
 	}
 	if i.RevocationClientID != "" && i.RevocationBearer+i.RevocationSecret != "" {
-		problems = append(problems, &app.ConfigError{Key: prefix + "revocation_client_id", Reason: "is set together with revocation_bearer or revocation_secret; set only one kind of credentials"})
+		problems = append(problems, &config.Error{Key: prefix + "revocation_client_id", Reason: "is set together with revocation_bearer or revocation_secret; set only one kind of credentials"})
 	}
 	switch {
 	case i.RevocationClientID != "" && i.RevocationClientSecret == "":
-		problems = append(problems, &app.ConfigError{Key: prefix + "revocation_client_secret", Reason: "must not be empty if revocation_client_id is set"})
+		problems = append(problems, &config.Error{Key: prefix + "revocation_client_secret", Reason: "must not be empty if revocation_client_id is set"})
 	case i.RevocationClientID == "" && i.RevocationClientSecret != "":
-		problems = append(problems, &app.ConfigError{Key: prefix + "revocation_client_id", Reason: "must not be empty if revocation_client_secret is set"})
+		problems = append(problems, &config.Error{Key: prefix + "revocation_client_id", Reason: "must not be empty if revocation_client_secret is set"})
 	}
 	problems = append(problems, checkHeaderValue(prefix+"revocation_bearer", i.RevocationBearer), checkHeaderValue(prefix+"revocation_secret", i.RevocationSecret),
 		checkHeaderValue(prefix+"revocation_client_id", i.RevocationClientID), checkHeaderValue(prefix+"revocation_client_secret", i.RevocationClientSecret))
@@ -241,20 +241,20 @@ func (i IssuerSettings) checkCredentials(prefix string) error {
 func (i IssuerSettings) checkIssuer(prefix string) error {
 	switch {
 	case len(i.Tenants) > 0 && i.JWKSURL+i.JWKSEndpoint == "":
-		return &app.ConfigError{Key: prefix + "jwks_url", Reason: "must not be empty if tenants is set"}
+		return &config.Error{Key: prefix + "jwks_url", Reason: "must not be empty if tenants is set"}
 	case len(i.Tenants) > 0 && i.Discovery:
-		return &app.ConfigError{Key: prefix + "discovery", Reason: "cannot be used together with tenants"}
+		return &config.Error{Key: prefix + "discovery", Reason: "cannot be used together with tenants"}
 	case i.Discovery && i.JWKSURL+i.JWKSEndpoint != "":
-		return &app.ConfigError{Key: prefix + "jwks_url", Reason: "is set together with discovery; set only one of them"}
+		return &config.Error{Key: prefix + "jwks_url", Reason: "is set together with discovery; set only one of them"}
 	case len(i.Tenants) == 0 && strings.ContainsAny(i.Issuer, "{}"):
-		return &app.ConfigError{Key: prefix + "issuer",
+		return &config.Error{Key: prefix + "issuer",
 			Reason: fmt.Sprintf("%q is a template, which no token has as its issuer; write {tenant} in it and set tenants", i.Issuer)}
 	case len(i.Tenants) > 0: // by the validator's own rules; audience and keys are checked elsewhere
 		if err := (TrustedIssuer{Issuer: i.Issuer, Tenants: i.Tenants, Audience: i.Issuer, Keys: NewKeyMap()}).Validate(); err != nil {
-			return &app.ConfigError{Key: prefix + "issuer", Reason: strings.TrimPrefix(err.Error(), "clientauth: ")}
+			return &config.Error{Key: prefix + "issuer", Reason: strings.TrimPrefix(err.Error(), "clientauth: ")}
 		}
 	}
-	return app.CheckOneValue(prefix+"issuer", i.Issuer)
+	return config.CheckOneValue(prefix+"issuer", i.Issuer)
 }
 
 // checkEndpoints checks the URLs for the keys and the denylist, if there is an Issuer. Issuer itself may be an http URL: the issuer
@@ -266,7 +266,7 @@ func (i IssuerSettings) checkEndpoints(prefix string, insecure bool) error {
 	var problems []error
 	check := func(key string, err error) {
 		if err != nil {
-			problems = append(problems, &app.ConfigError{Key: prefix + key, Reason: strings.TrimPrefix(err.Error(), "clientauth: ")})
+			problems = append(problems, &config.Error{Key: prefix + key, Reason: strings.TrimPrefix(err.Error(), "clientauth: ")})
 		}
 	}
 	switch key := cmp.Or(i.JWKSURL, i.JWKSEndpoint); {
@@ -295,7 +295,7 @@ func (i IssuerSettings) jwksKey() string {
 // checkHeaderValue checks a secret that is sent in a header. The error does not contain it.
 func checkHeaderValue(key, value string) error {
 	if strings.ContainsFunc(value, func(r rune) bool { return r < '!' || r > '~' }) {
-		return &app.ConfigError{Key: key, Reason: "has a character that is not allowed in an HTTP header"}
+		return &config.Error{Key: key, Reason: "has a character that is not allowed in an HTTP header"}
 	}
 	return nil
 }

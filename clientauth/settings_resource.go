@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/clientauth/verify"
 )
 
@@ -12,16 +12,16 @@ import (
 func (s Settings) checkResource() error {
 	if s.Resource == "" {
 		if s.ResourceName != "" || len(s.ScopesSupported) > 0 {
-			return &app.ConfigError{Key: "resource", Reason: "must not be empty if resource_name or scopes_supported is set"}
+			return &config.Error{Key: "resource", Reason: "must not be empty if resource_name or scopes_supported is set"}
 		}
 		return nil
 	}
 	if err := s.resource(nil).Validate(); err != nil {
-		return &app.ConfigError{Key: "resource", Reason: err.Error()}
+		return &config.Error{Key: "resource", Reason: err.Error()}
 	}
 	for _, scope := range s.ScopesSupported {
 		if !isScope(scope) {
-			return &app.ConfigError{Key: "scopes_supported", Reason: fmt.Sprintf("%q is not a scope", scope)}
+			return &config.Error{Key: "scopes_supported", Reason: fmt.Sprintf("%q is not a scope", scope)}
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/clientauth"
 	"github.com/picoauth/picoauth/serverauth/audit"
 	"github.com/picoauth/picoauth/serverauth/claims"
@@ -77,7 +78,7 @@ type clockParam struct {
 }
 
 func provideSettings(k *koanf.Koanf) (ServerAuthSettings, error) {
-	return app.Section(k, SettingsSection, DefaultServerAuthSettings())
+	return config.Section(k, SettingsSection, DefaultServerAuthSettings())
 }
 
 func provideInstruments(telemetry app.Telemetry) (*Instruments, error) {

@@ -7,6 +7,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/serverauth/dpop"
 	"github.com/picoauth/picoauth/serverauth/internal/events"
 	"github.com/picoauth/picoauth/serverauth/internal/password"
@@ -104,7 +105,7 @@ func adminPassword(configured string) (password.Check, error) {
 	case password.IsHash(configured) || len([]rune(configured)) >= minAdminPassword:
 		return check, nil
 	default:
-		return nil, app.CheckSecret("admin_password", configured, minAdminPassword)
+		return nil, config.CheckSecret("admin_password", configured, minAdminPassword)
 	}
-	return nil, &app.ConfigError{Key: "admin_password", Reason: reason}
+	return nil, &config.Error{Key: "admin_password", Reason: reason}
 }

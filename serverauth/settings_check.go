@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/clientauth/jose"
 	"github.com/picoauth/picoauth/serverauth/claims"
 	"github.com/picoauth/picoauth/serverauth/keys"
@@ -20,29 +20,29 @@ import (
 func (s ServerAuthSettings) Validate() error {
 	_, err := s.parse()
 	return errors.Join(
-		app.CheckTexts("", s, "statement"),
-		app.CheckNotEmpty("audience", s.Audience),
-		app.CheckOneValue("audience", s.Audience),
-		app.CheckOneValue("client_id", s.ClientID),
-		app.CheckOneValue("admin_email", s.AdminEmail),
-		app.CheckOneValue("admin_role", s.AdminRole),
+		config.CheckTexts("", s, "statement"),
+		config.CheckNotEmpty("audience", s.Audience),
+		config.CheckOneValue("audience", s.Audience),
+		config.CheckOneValue("client_id", s.ClientID),
+		config.CheckOneValue("admin_email", s.AdminEmail),
+		config.CheckOneValue("admin_role", s.AdminRole),
 		s.validateFleetSecret(),
 		s.validateOperatorRoles(),
-		app.CheckOneOf("algorithm", s.Algorithm, keys.Algorithms()...),
-		app.CheckRange("access_token_expire_minutes", s.AccessTokenExpireMinutes, 1, int(token.LongestSignIn/time.Minute)),
-		app.CheckRange("refresh_token_expire_days", s.RefreshTokenExpireDays, 1, 3650),
-		app.CheckRange("session_max_days", s.SessionMaxDays, 1, 3650),
-		app.CheckRange("refresh_grace_seconds", s.RefreshGraceSeconds, 0, 300),
-		app.CheckRange("challenge_ttl_seconds", s.ChallengeTTLSeconds, 1, 3600),
-		app.CheckRange("message_ttl_seconds", s.MessageTTLSeconds, 1, 3600),
-		app.CheckRange("clock_skew_seconds", s.ClockSkewSeconds, 0, 600),
-		app.CheckRange("key_rotation_days", s.KeyRotationDays, 0, 3650),
-		app.CheckRange("fleet_session_ttl_seconds", s.FleetSessionTTLSeconds, 60, int(token.Longest/time.Second)),
-		app.CheckRange("fleet_max_ttl_seconds", s.FleetMaxTTLSeconds, 60, int(token.Longest/time.Second)),
-		app.CheckRange("mint_audit_min_ttl_seconds", s.MintAuditMinTTLSeconds, 0, int(token.Longest/time.Second)),
-		app.CheckRange("rate_limit_per_minute", s.RateLimitPerMinute, 0, 1_000_000),
-		app.CheckRange("ethereum_calls_per_minute", s.EthereumCallsPerMinute, 1, 1_000_000),
-		app.CheckRange("contract_wallet_recheck_seconds", s.ContractWalletRecheckSeconds, 0, 86400),
+		config.CheckOneOf("algorithm", s.Algorithm, keys.Algorithms()...),
+		config.CheckRange("access_token_expire_minutes", s.AccessTokenExpireMinutes, 1, int(token.LongestSignIn/time.Minute)),
+		config.CheckRange("refresh_token_expire_days", s.RefreshTokenExpireDays, 1, 3650),
+		config.CheckRange("session_max_days", s.SessionMaxDays, 1, 3650),
+		config.CheckRange("refresh_grace_seconds", s.RefreshGraceSeconds, 0, 300),
+		config.CheckRange("challenge_ttl_seconds", s.ChallengeTTLSeconds, 1, 3600),
+		config.CheckRange("message_ttl_seconds", s.MessageTTLSeconds, 1, 3600),
+		config.CheckRange("clock_skew_seconds", s.ClockSkewSeconds, 0, 600),
+		config.CheckRange("key_rotation_days", s.KeyRotationDays, 0, 3650),
+		config.CheckRange("fleet_session_ttl_seconds", s.FleetSessionTTLSeconds, 60, int(token.Longest/time.Second)),
+		config.CheckRange("fleet_max_ttl_seconds", s.FleetMaxTTLSeconds, 60, int(token.Longest/time.Second)),
+		config.CheckRange("mint_audit_min_ttl_seconds", s.MintAuditMinTTLSeconds, 0, int(token.Longest/time.Second)),
+		config.CheckRange("rate_limit_per_minute", s.RateLimitPerMinute, 0, 1_000_000),
+		config.CheckRange("ethereum_calls_per_minute", s.EthereumCallsPerMinute, 1, 1_000_000),
+		config.CheckRange("contract_wallet_recheck_seconds", s.ContractWalletRecheckSeconds, 0, 86400),
 		checkStorageURL("storage_url", s.Storage),
 		checkStorageURL("challenge_storage_url", s.ChallengeStorage),
 		checkStorageURL("session_storage_url", s.SessionStorage),
@@ -65,7 +65,7 @@ func (s ServerAuthSettings) Validate() error {
 func (s ServerAuthSettings) validateProofAlgorithms() error {
 	var all []error
 	for i, algorithm := range s.DPoPAlgorithms {
-		all = append(all, app.CheckOneOf(fmt.Sprintf("dpop_algorithms[%d]", i), algorithm, jose.Algorithms()...))
+		all = append(all, config.CheckOneOf(fmt.Sprintf("dpop_algorithms[%d]", i), algorithm, jose.Algorithms()...))
 	}
 	return errors.Join(all...)
 }
@@ -78,7 +78,7 @@ func (s ServerAuthSettings) validateWalletAlgorithms() error {
 	for i, name := range s.SupportedWalletAlgorithms {
 		for _, scheme := range builtinSchemes() {
 			if known := scheme.Algorithm(); name != known && strings.EqualFold(letters.Replace(name), letters.Replace(known)) {
-				all = append(all, &app.ConfigError{Key: fmt.Sprintf("supported_wallet_algorithms[%d]", i),
+				all = append(all, &config.Error{Key: fmt.Sprintf("supported_wallet_algorithms[%d]", i),
 					Reason: fmt.Sprintf("unsupported wallet algorithm: %q; did you mean %q?", name, known)})
 			}
 		}
@@ -90,7 +90,7 @@ func (s ServerAuthSettings) validateWalletAlgorithms() error {
 func (s ServerAuthSettings) validateFleetRoles() error {
 	for _, role := range s.FleetRoles {
 		if role == s.AdminRole || slices.Contains(s.OperatorRoles, role) {
-			return &app.ConfigError{Key: "fleet_roles", Reason: fmt.Sprintf("%q is also an operator or admin role, which fleet tokens must not have", role)}
+			return &config.Error{Key: "fleet_roles", Reason: fmt.Sprintf("%q is also an operator or admin role, which fleet tokens must not have", role)}
 		}
 	}
 	return nil
@@ -110,9 +110,9 @@ const minFleetSecret = 16
 // validateFleetSecret refuses a secret that cannot be sent in a header, or is shorter than minFleetSecret.
 func (s ServerAuthSettings) validateFleetSecret() error {
 	if strings.ContainsFunc(s.FleetMintSecret, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return &app.ConfigError{Key: "fleet_mint_secret", Reason: "has a character that is not allowed in an HTTP header"}
+		return &config.Error{Key: "fleet_mint_secret", Reason: "has a character that is not allowed in an HTTP header"}
 	}
-	return app.CheckSecret("fleet_mint_secret", s.FleetMintSecret, minFleetSecret)
+	return config.CheckSecret("fleet_mint_secret", s.FleetMintSecret, minFleetSecret)
 }
 
 // validateOperatorRoles refuses the role that every wallet gets by default, as an operator role and as AdminRole.
@@ -120,12 +120,12 @@ func (s ServerAuthSettings) validateOperatorRoles() error {
 	var all error
 	for i, role := range s.OperatorRoles {
 		if role == store.KindWallet {
-			all = errors.Join(all, &app.ConfigError{Key: fmt.Sprintf("operator_roles[%d]", i),
+			all = errors.Join(all, &config.Error{Key: fmt.Sprintf("operator_roles[%d]", i),
 				Reason: fmt.Sprintf("%q is the role that every wallet gets by default", role)})
 		}
 	}
 	if s.AdminRole == store.KindWallet {
-		all = errors.Join(all, &app.ConfigError{Key: "admin_role", Reason: fmt.Sprintf("%q is the role that every wallet gets by default", s.AdminRole)})
+		all = errors.Join(all, &config.Error{Key: "admin_role", Reason: fmt.Sprintf("%q is the role that every wallet gets by default", s.AdminRole)})
 	}
 	return all
 }
@@ -134,7 +134,7 @@ func (s ServerAuthSettings) validateAdmin() error {
 	if !s.AutoCreateAdmin {
 		return nil
 	}
-	return errors.Join(app.CheckNotEmpty("admin_email", s.AdminEmail), app.CheckNotEmpty("admin_role", s.AdminRole))
+	return errors.Join(config.CheckNotEmpty("admin_email", s.AdminEmail), config.CheckNotEmpty("admin_role", s.AdminRole))
 }
 
 // validateStatement checks the statement in a sample message.
@@ -144,7 +144,7 @@ func (s ServerAuthSettings) validateStatement() error {
 		IssuedAt: time.Unix(0, 0).UTC(), Statement: s.Statement,
 	}
 	if sample.Validate() != nil {
-		return &app.ConfigError{Key: "statement", Reason: "must be one line of text without control characters"}
+		return &config.Error{Key: "statement", Reason: "must be one line of text without control characters"}
 	}
 	return nil
 }
@@ -166,7 +166,7 @@ func (s ServerAuthSettings) validateChains() error {
 		}
 		sample.Domain, sample.URI, sample.Chain, sample.Nonce, sample.IssuedAt = "example.org", "https://example.org", chain, "00000000", time.Unix(0, 0).UTC()
 		if err := sample.Validate(); err != nil {
-			all = errors.Join(all, &app.ConfigError{Key: fmt.Sprintf("allowed_chains[%d]", i), Reason: fmt.Sprintf("%q is not a chain that a message can name", text)})
+			all = errors.Join(all, &config.Error{Key: fmt.Sprintf("allowed_chains[%d]", i), Reason: fmt.Sprintf("%q is not a chain that a message can name", text)})
 		}
 	}
 	return all

@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/serverauth/internal/password"
 	"github.com/picoauth/picoauth/serverauth/keys"
 	"github.com/picoauth/picoauth/serverauth/wallet"
@@ -37,7 +37,7 @@ func (s ServerAuthSettings) parse() (p parsedSettings, err error) {
 	})
 	p.domains, faults[3] = parseList("allowed_domains", s.AllowedDomains, func(text string) (wallet.Domain, string) {
 		domain, err := wallet.ParseDomain(text)
-		return domain, unless(err, "%q is not [scheme://]host[:port]", app.WithoutUserinfo(text))
+		return domain, unless(err, "%q is not [scheme://]host[:port]", config.WithoutUserinfo(text))
 	})
 	if s.AllowedDomains == nil && p.issuer != nil {
 		p.domains = []wallet.Domain{siteOf(p.issuer)}
@@ -64,7 +64,7 @@ func parseList[T any](key string, texts []string, read func(text string) (T, str
 	for i, text := range texts {
 		item, wrong := read(text)
 		if wrong != "" {
-			err = errors.Join(err, &app.ConfigError{Key: fmt.Sprintf("%s[%d]", key, i), Reason: wrong})
+			err = errors.Join(err, &config.Error{Key: fmt.Sprintf("%s[%d]", key, i), Reason: wrong})
 			continue
 		}
 		list = append(list, item)
@@ -81,11 +81,11 @@ func parseIssuer(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil ||
 		u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(text, "/") || strings.ContainsAny(text, "{},") {
-		return nil, &app.ConfigError{Key: "issuer", Reason: fmt.Sprintf(
-			"%q is not a single http or https URL without user information, query, fragment, trailing slash, commas and braces", app.WithoutUserinfo(text))}
+		return nil, &config.Error{Key: "issuer", Reason: fmt.Sprintf(
+			"%q is not a single http or https URL without user information, query, fragment, trailing slash, commas and braces", config.WithoutUserinfo(text))}
 	}
 	if _, err := wallet.ParseDomain(u.Scheme + "://" + u.Host); err != nil {
-		return nil, &app.ConfigError{Key: "issuer", Reason: fmt.Sprintf("%q has an invalid host: use an IP address or a DNS name in ASCII (punycode for other letters)", text)}
+		return nil, &config.Error{Key: "issuer", Reason: fmt.Sprintf("%q has an invalid host: use an IP address or a DNS name in ASCII (punycode for other letters)", text)}
 	}
 	return u, nil
 }
@@ -96,7 +96,7 @@ func parseEncryptionKey(text string) (*keys.EncryptionKey, error) {
 	}
 	key, err := keys.ParseEncryptionKey(text)
 	if err != nil {
-		return nil, &app.ConfigError{Key: "key_encryption_key", Reason: "must be 32 bytes as hex or base64"}
+		return nil, &config.Error{Key: "key_encryption_key", Reason: "must be 32 bytes as hex or base64"}
 	}
 	return key, nil
 }

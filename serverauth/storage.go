@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/app/storageurl"
 	"github.com/picoauth/picoauth/serverauth/audit"
 	"github.com/picoauth/picoauth/serverauth/internal/every"
@@ -270,10 +271,10 @@ func checkStorageURL(name, text string) error {
 		return nil
 	}
 	if err := storageurl.Check(text); err != nil {
-		return &app.ConfigError{Key: name, Reason: err.Error()}
+		return &config.Error{Key: name, Reason: err.Error()}
 	}
 	if u, err := url.Parse(text); err != nil || u.Scheme == "" {
-		return &app.ConfigError{Key: name, Reason: "is not a URL such as memory:, sqlite:path, postgres://… or redis://…"}
+		return &config.Error{Key: name, Reason: "is not a URL such as memory:, sqlite:path, postgres://… or redis://…"}
 	}
 	return nil
 }

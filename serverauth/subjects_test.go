@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/testutil"
@@ -182,7 +183,7 @@ func TestEveryFaultOfASubjectIsNamed(t *testing.T) {
 	require.NoError(t, k.Set("server_auth.subjects", entries))
 	path := writeFile(t, filepath.Join(t.TempDir(), "subjects.yaml"), "subjects:"+list)
 	require.NoError(t, k.Set("server_auth.subjects_file", path))
-	_, err := app.Section(k, "server_auth", serverauth.DefaultServerAuthSettings())
+	_, err := config.Section(k, "server_auth", serverauth.DefaultServerAuthSettings())
 	for _, fault := range faults {
 		assert.ErrorContains(t, err, "server_auth.subjects"+fault)
 		assert.ErrorContains(t, err, "server_auth.subjects_file.subjects"+fault)

@@ -27,6 +27,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/clientauth"
 	"github.com/picoauth/picoauth/serverauth"
 )
@@ -59,7 +60,7 @@ type Directory struct {
 
 // NewDirectory reads the section.
 func NewDirectory(k *koanf.Koanf) (*Directory, error) {
-	directory, err := app.Section(k, "directory", Directory{})
+	directory, err := config.Section(k, "directory", Directory{})
 	return &directory, err
 }
 

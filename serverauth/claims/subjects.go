@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/serverauth/internal/subject"
 	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/serverauth/wallet"
@@ -39,7 +39,7 @@ func (e Entry) claims() (Claims, error) {
 // check returns every fault of an entry, each with its key; ofSub is that of its subject.
 func (e Entry) check(key string, ofSub error) (faults []error) {
 	fault := func(field, reason string) {
-		faults = append(faults, &app.ConfigError{Key: key + "." + field, Reason: reason})
+		faults = append(faults, &config.Error{Key: key + "." + field, Reason: reason})
 	}
 	if ofSub != nil {
 		fault("sub", ofSub.Error())
@@ -118,7 +118,7 @@ func newTable(prefix string, entries []Entry, known func(address string) bool) (
 			continue
 		}
 		if earlier, twice := first.add(subs, i); twice {
-			faults = append(faults, &app.ConfigError{Key: key + ".sub", Reason: fmt.Sprintf("is already the subject of %s[%d]", prefix, earlier)})
+			faults = append(faults, &config.Error{Key: key + ".sub", Reason: fmt.Sprintf("is already the subject of %s[%d]", prefix, earlier)})
 			continue
 		}
 		byID[subs[len(subs)-1]] = entry

@@ -15,7 +15,7 @@ import (
 	"github.com/knadh/koanf/v2"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
@@ -126,9 +126,9 @@ func CheckFile(path string) error {
 	if err == nil {
 		_, err = parseFile(content, anyAddress)
 	}
-	var named *app.ConfigError
+	var named *config.Error
 	if err != nil && !errors.As(err, &named) {
-		return &app.ConfigError{Key: "subjects_file", Reason: err.Error()}
+		return &config.Error{Key: "subjects_file", Reason: err.Error()}
 	}
 	return err
 }
@@ -158,7 +158,7 @@ func parseFile(content []byte, known func(address string) bool) (table, error) {
 	if err := k.Load(confmap.Provider(map[string]any{"subjects_file": values}, ""), nil); err != nil {
 		return nil, err
 	}
-	read, err := app.Section(k, "subjects_file", document{})
+	read, err := config.Section(k, "subjects_file", document{})
 	if err != nil {
 		return nil, err
 	}

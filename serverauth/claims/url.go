@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/serverauth/wallet"
 )
@@ -64,7 +65,7 @@ func CheckURL(text, secret string) error {
 	if text == "" {
 		return nil
 	}
-	fault := &app.ConfigError{Key: "claims_url", Reason: "must be an https URL (http for loopback hosts only) without user information or fragment"}
+	fault := &config.Error{Key: "claims_url", Reason: "must be an https URL (http for loopback hosts only) without user information or fragment"}
 	u, err := url.Parse(text)
 	if err != nil || u.User != nil || u.Fragment != "" {
 		return fault
@@ -74,7 +75,7 @@ func CheckURL(text, secret string) error {
 	}
 	if length := utf8.RuneCountInString(secret); length < minSecret {
 		reason := fmt.Sprintf("must have at least %d characters if claims_url is set, and has %d", minSecret, length)
-		return &app.ConfigError{Key: "claims_secret", Reason: reason}
+		return &config.Error{Key: "claims_secret", Reason: reason}
 	}
 	return nil
 }

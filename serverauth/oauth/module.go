@@ -9,6 +9,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/clientauth"
 	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/dpop"
@@ -33,7 +34,7 @@ var Module fx.Option = fx.Module("oauth",
 )
 
 func provideSettings(k *koanf.Koanf) (Settings, error) {
-	return app.Section(k, SettingsSection, DefaultSettings())
+	return config.Section(k, SettingsSection, DefaultSettings())
 }
 
 func provideMetadata(settings Settings, auth serverauth.ServerAuthSettings) serverauth.Metadata {

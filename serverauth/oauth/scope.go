@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/serverauth/oauth/client"
 )
 
@@ -61,11 +61,11 @@ func (s Scopes) validate(key string) error {
 		_, taken := openIDScopes[name]
 		switch {
 		case !isScope(name):
-			return &app.ConfigError{Key: key, Reason: fmt.Sprintf("%q is not a valid name for a scope", name)}
+			return &config.Error{Key: key, Reason: fmt.Sprintf("%q is not a valid name for a scope", name)}
 		case taken:
-			return &app.ConfigError{Key: key, Reason: fmt.Sprintf("%q is a built-in scope; it cannot be defined here", name)}
+			return &config.Error{Key: key, Reason: fmt.Sprintf("%q is a built-in scope; it cannot be defined here", name)}
 		case !isOneLine(description, maxDescription):
-			return &app.ConfigError{Key: key + "." + name, Reason: "must be one line of text, of at most 100 characters"}
+			return &config.Error{Key: key + "." + name, Reason: "must be one line of text, of at most 100 characters"}
 		}
 	}
 	return nil

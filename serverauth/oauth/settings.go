@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/oauth/client"
 	"github.com/picoauth/picoauth/serverauth/oauth/workload"
@@ -73,7 +73,7 @@ func (s Settings) known() client.Known {
 // Validate returns every value that the server cannot run with, each with its key.
 func (s Settings) Validate() error {
 	return errors.Join(
-		app.CheckRange("browser_session_minutes", s.BrowserSessionMinutes, 0, maxBrowserSessionMinutes),
+		config.CheckRange("browser_session_minutes", s.BrowserSessionMinutes, 0, maxBrowserSessionMinutes),
 		s.Scopes.validate("scopes"),
 		s.validateResources(),
 		s.Settings.Validate(s.known()),
@@ -113,7 +113,7 @@ func (s Settings) checkWith(auth serverauth.ServerAuthSettings) error {
 	}
 	for _, role := range slices.Sorted(maps.Keys(s.FleetMayAct)) {
 		if !slices.Contains(auth.FleetRoles, role) {
-			faults = append(faults, &app.ConfigError{Key: section + "fleet_may_act." + role, Reason: "the role is not among server_auth.fleet_roles"})
+			faults = append(faults, &config.Error{Key: section + "fleet_may_act." + role, Reason: "the role is not among server_auth.fleet_roles"})
 		}
 	}
 	return errors.Join(faults...)
@@ -126,13 +126,13 @@ func (s Settings) validateResources() error {
 		key := fmt.Sprintf("resources[%d]", i)
 		switch {
 		case !isResourceURI(resource.URI):
-			faults = append(faults, &app.ConfigError{Key: key + ".uri", Reason: fmt.Sprintf("%q is not an absolute URI without fragment", app.WithoutUserinfo(resource.URI))})
+			faults = append(faults, &config.Error{Key: key + ".uri", Reason: fmt.Sprintf("%q is not an absolute URI without fragment", config.WithoutUserinfo(resource.URI))})
 		case seen[resource.URI]:
-			faults = append(faults, &app.ConfigError{Key: key + ".uri", Reason: fmt.Sprintf("%q is there twice", resource.URI)})
+			faults = append(faults, &config.Error{Key: key + ".uri", Reason: fmt.Sprintf("%q is there twice", resource.URI)})
 		}
 		seen[resource.URI] = true
 		if !isOneLine(resource.Name, maxDescription) {
-			faults = append(faults, &app.ConfigError{Key: key + ".name", Reason: "must be one line of at most 100 characters"})
+			faults = append(faults, &config.Error{Key: key + ".name", Reason: "must be one line of at most 100 characters"})
 		}
 		faults = append(faults, resource.Scopes.validate(key+".scopes"))
 	}

@@ -9,9 +9,10 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/picoauth/picoauth/testutil/services"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/picoauth/picoauth/testutil/services"
 )
 
 // installation is a server of its own folder that can be stopped and started.

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/oauth"
 	"github.com/picoauth/picoauth/serverauth/redisstore"
@@ -34,22 +35,22 @@ func configFlag(c *cobra.Command) *string {
 }
 
 // serverConfig returns the sources of the configuration that serve reads.
-func serverConfig(file string) app.ConfigSources {
+func serverConfig(file string) config.Sources {
 	switch file {
 	case "":
-		file = app.ConventionalConfigFile
-	case app.ConventionalConfigFile:
+		file = config.ConventionalFile
+	case config.ConventionalFile:
 		file = "./" + file // an explicit path, so that the file must exist
 	}
-	sources := app.ConfigSources{Defaults: []map[string]any{serverDefaults()}, Files: []string{file}, Environ: os.Environ()}
+	sources := config.Sources{Defaults: []map[string]any{serverDefaults()}, Files: []string{file}, Environ: os.Environ()}
 	addServerSections(&sources)
 	return sources
 }
 
-func addServerSections(sources *app.ConfigSources) {
-	app.AddSettings(sources, app.SectionName, app.DefaultSettings())
-	app.AddSettings(sources, serverauth.SettingsSection, programSettings{serverauth.DefaultServerAuthSettings()})
-	app.AddSettings(sources, oauth.SettingsSection, oauth.DefaultSettings())
+func addServerSections(sources *config.Sources) {
+	config.AddSettings(sources, app.SectionName, app.DefaultSettings())
+	config.AddSettings(sources, serverauth.SettingsSection, programSettings{serverauth.DefaultServerAuthSettings()})
+	config.AddSettings(sources, oauth.SettingsSection, oauth.DefaultSettings())
 }
 
 // programSettings are the settings of serverauth. Only the program can check some of them: the supported algorithms and
@@ -60,7 +61,7 @@ type programSettings struct{ serverauth.ServerAuthSettings }
 func (s programSettings) Validate() error {
 	all := []error{s.ServerAuthSettings.Validate()}
 	for i, algorithm := range s.SupportedWalletAlgorithms {
-		all = append(all, app.CheckOneOf(fmt.Sprintf("supported_wallet_algorithms[%d]", i), algorithm, walletAlgorithms()...))
+		all = append(all, config.CheckOneOf(fmt.Sprintf("supported_wallet_algorithms[%d]", i), algorithm, walletAlgorithms()...))
 	}
 	schemes := slices.Concat([]string{"memory"}, sqlite.New().Schemes(), postgres.New().Schemes(), redisstore.New().Schemes())
 	storages := map[string]string{
@@ -69,7 +70,7 @@ func (s programSettings) Validate() error {
 	}
 	for _, key := range slices.Sorted(maps.Keys(storages)) {
 		if scheme, _, found := strings.Cut(storages[key], ":"); found && !slices.Contains(schemes, scheme) {
-			all = append(all, &app.ConfigError{Key: key, Reason: fmt.Sprintf("no backend for %q URLs in this program; it has %s", scheme, strings.Join(schemes, ", "))})
+			all = append(all, &config.Error{Key: key, Reason: fmt.Sprintf("no backend for %q URLs in this program; it has %s", scheme, strings.Join(schemes, ", "))})
 		}
 	}
 	return errors.Join(all...)
@@ -83,14 +84,18 @@ func newConfigCheck() *cobra.Command {
 	}
 	file := configFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		_, warnings, err := app.DescribeConfig(serverConfig(*file))
+		_, warnings, err := config.Describe(serverConfig(*file))
 		faults := configFaults(err)
-		result := map[string]any{"faults": faults, "warnings": append([]string{}, warnings...)}
+		noted := []string{}
+		for _, warning := range warnings {
+			noted = append(noted, warning.String())
+		}
+		result := map[string]any{"faults": faults, "warnings": noted}
 		if err := show(c, result, func(w io.Writer) {
 			for _, fault := range faults {
 				fmt.Fprintln(w, printable(fault))
 			}
-			for _, warning := range warnings {
+			for _, warning := range noted {
 				fmt.Fprintln(w, "warning:", printable(warning))
 			}
 			if len(faults) == 0 {
@@ -135,17 +140,17 @@ func newConfigPrint() *cobra.Command {
 	file := configFlag(c)
 	setOnly := c.Flags().Bool("set-only", false, "leave out settings that have their default")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		values, _, err := app.DescribeConfig(serverConfig(*file))
+		values, _, err := config.Describe(serverConfig(*file))
 		if err != nil {
 			return faulty(err)
 		}
-		shown := []app.ConfigValue{}
+		shown := []config.Value{}
 		for _, value := range values {
 			if value.Source != "" || !*setOnly {
 				shown = append(shown, value)
 			}
 		}
-		return showTable(c, shown, []string{"KEY", "VALUE", "SOURCE"}, func(v app.ConfigValue) []string {
+		return showTable(c, shown, []string{"KEY", "VALUE", "SOURCE"}, func(v config.Value) []string {
 			return []string{v.Key, v.Value, cmp.Or(v.Source, "default")}
 		})
 	}
@@ -158,13 +163,13 @@ func newConfigDocs() *cobra.Command {
 		Short:   "Print the table of all settings: key, environment variable, form and default",
 		Example: "  picoauth config docs | grep ttl",
 		RunE: func(c *cobra.Command, _ []string) error {
-			sources := app.ConfigSources{Defaults: []map[string]any{serverDefaults()}}
+			sources := config.Sources{Defaults: []map[string]any{serverDefaults()}}
 			addServerSections(&sources)
-			values, _, err := app.DescribeConfig(sources)
+			values, _, err := config.Describe(sources)
 			if err != nil {
 				return err
 			}
-			return showTable(c, values, []string{"KEY", "ENVIRONMENT", "FORM", "DEFAULT"}, func(v app.ConfigValue) []string {
+			return showTable(c, values, []string{"KEY", "ENVIRONMENT", "FORM", "DEFAULT"}, func(v config.Value) []string {
 				return []string{v.Key, v.Variable, v.Form, v.Value}
 			})
 		},

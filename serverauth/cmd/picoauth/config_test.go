@@ -9,6 +9,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/serverauth"
 )
 
@@ -78,14 +79,14 @@ func TestConfigPrintShowsSourcesAndNoSecret(t *testing.T) {
 	} {
 		assert.Regexp(t, want, text)
 	}
-	set := decode[[]app.ConfigValue](t, c.must("config", "print", "--config", file, "--set-only", "-o", "json"))
+	set := decode[[]config.Value](t, c.must("config", "print", "--config", file, "--set-only", "-o", "json"))
 	assert.Len(t, set, 3)
 }
 
 func TestConfigDocsHasEverySetting(t *testing.T) {
 	t.Setenv("APP__PORT", "9999")
-	got := map[string]app.ConfigValue{}
-	for _, value := range decode[[]app.ConfigValue](t, newConsole(t).must("config", "docs", "-o", "json")) {
+	got := map[string]config.Value{}
+	for _, value := range decode[[]config.Value](t, newConsole(t).must("config", "docs", "-o", "json")) {
 		got[value.Key] = value
 	}
 	for section, settings := range map[string]any{app.SectionName: app.Settings{}, serverauth.SettingsSection: serverauth.ServerAuthSettings{}} {
@@ -95,7 +96,7 @@ func TestConfigDocsHasEverySetting(t *testing.T) {
 			assert.NotEmpty(t, got[key].Form, key)
 		}
 	}
-	assert.Equal(t, app.ConfigValue{Key: "app.port", Variable: "APP__PORT", Form: "whole number", Value: "8100"}, got["app.port"], "the default, whatever is set")
+	assert.Equal(t, config.Value{Key: "app.port", Variable: "APP__PORT", Form: "whole number", Value: "8100"}, got["app.port"], "the default, whatever is set")
 	assert.Equal(t, "whole number of seconds", got["server_auth.challenge_ttl_seconds"].Form)
 	assert.True(t, strings.Contains(newConsole(t).must("config", "docs"), "SERVER_AUTH__ISSUER"))
 }

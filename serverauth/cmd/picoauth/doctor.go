@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 )
 
 // doctorPatience is the time limit of a network request, and of the checks of a storage.
@@ -88,10 +88,10 @@ func newDoctor() *cobra.Command {
 }
 
 // examine makes every check that is possible with the given names.
-func (e *examination) examine(ctx context.Context, config, issuer, clientConfig string) error {
+func (e *examination) examine(ctx context.Context, file, issuer, clientConfig string) error {
 	var server *serverSettings
-	if _, err := os.Stat(app.ConventionalConfigFile); config != "" || !errors.Is(err, fs.ErrNotExist) {
-		if server = e.examineServer(ctx, config); server != nil && issuer == "" {
+	if _, err := os.Stat(config.ConventionalFile); file != "" || !errors.Is(err, fs.ErrNotExist) {
+		if server = e.examineServer(ctx, file); server != nil && issuer == "" {
 			issuer = server.auth.Issuer
 		}
 	}

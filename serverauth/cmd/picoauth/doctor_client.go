@@ -16,7 +16,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/clientauth"
 	"github.com/picoauth/picoauth/serverauth"
 )
@@ -36,15 +36,15 @@ func (e *examination) readClient(path string) (settings clientauth.Settings, ok 
 			e.wrong("client configuration", "name the file that the client reads", "%s cannot be read: %s", path, err)
 			return
 		}
-		sources := app.ConfigSources{Files: []string{path}, Environ: os.Environ()}
-		app.AddSettings(&sources, clientauth.SettingsSection, clientauth.DefaultSettings())
+		sources := config.Sources{Files: []string{path}, Environ: os.Environ()}
+		config.AddSettings(&sources, clientauth.SettingsSection, clientauth.DefaultSettings())
 		for name := range top {
 			section, _, _ := strings.Cut(name, ".")
 			sources.Sections = append(sources.Sections, section)
 		}
-		k, err := app.LoadConfig(sources)
+		k, _, err := config.Load(sources)
 		if err == nil {
-			settings, err = app.Section(k, clientauth.SettingsSection, clientauth.DefaultSettings())
+			settings, err = config.Section(k, clientauth.SettingsSection, clientauth.DefaultSettings())
 		}
 		for _, fault := range configFaults(err) {
 			e.wrong("client configuration", "correct this setting", "%s", fault)

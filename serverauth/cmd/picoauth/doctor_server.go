@@ -14,6 +14,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/serverauth"
 )
 
@@ -24,10 +25,10 @@ type serverSettings struct {
 }
 
 // examineServer checks a configuration and the storage that it names. It returns nil if it cannot read the configuration.
-func (e *examination) examineServer(ctx context.Context, config string) *serverSettings {
+func (e *examination) examineServer(ctx context.Context, file string) *serverSettings {
 	var server *serverSettings
 	e.check("configuration", func() {
-		k, err := app.LoadConfig(serverConfig(config))
+		k, _, err := config.Load(serverConfig(file))
 		for _, fault := range configFaults(err) {
 			e.wrong("configuration", "correct this setting; picoauth config docs lists every setting", "%s", fault)
 		}
@@ -36,9 +37,9 @@ func (e *examination) examineServer(ctx context.Context, config string) *serverS
 		}
 		server = new(serverSettings)
 		var authErr error
-		server.app, err = app.LoadSettings(k)
-		server.auth, authErr = app.Section(k, serverauth.SettingsSection, serverauth.DefaultServerAuthSettings())
-		if err := errors.Join(err, authErr); err != nil { // LoadConfig has checked both
+		server.app, err = config.Section(k, app.SectionName, app.DefaultSettings())
+		server.auth, authErr = config.Section(k, serverauth.SettingsSection, serverauth.DefaultServerAuthSettings())
+		if err := errors.Join(err, authErr); err != nil { // config.Load has checked both
 			e.wrong("configuration", "picoauth config check", "%s", err)
 		}
 	})
@@ -47,7 +48,7 @@ func (e *examination) examineServer(ctx context.Context, config string) *serverS
 	}
 	e.check("proxies", func() { e.examineProxies(server) })
 	e.check("secrets", func() { e.examineSecrets(server.auth) })
-	e.check("storage", func() { e.examineStorage(ctx, config, server.auth) })
+	e.check("storage", func() { e.examineStorage(ctx, file, server.auth) })
 	return server
 }
 

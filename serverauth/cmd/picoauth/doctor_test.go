@@ -17,9 +17,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/picoauth/picoauth/testutil/services"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/picoauth/picoauth/testutil/services"
 )
 
 const fleetSecret = "a-secret-of-the-fleet-0123456789"

@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/clientauth/signin"
 	"github.com/picoauth/picoauth/serverauth/dpop"
 	"github.com/picoauth/picoauth/serverauth/wallet"
@@ -64,7 +64,7 @@ func newInit() *cobra.Command {
 			Issuer: *issuer, DataDir: filepath.Join(folder, "picoauth-data"), KeyFile: filepath.Join(folder, "key-encryption-key"),
 			Email: *email, Operator: *operator,
 		}
-		configuration := filepath.Join(folder, app.ConventionalConfigFile)
+		configuration := filepath.Join(folder, config.ConventionalFile)
 		for _, path := range []string{configuration, s.KeyFile} {
 			if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("%s exists already; look at it with: picoauth config print --config %s", path, configuration)
@@ -131,9 +131,9 @@ func (s start) write(configuration string) (err error) {
 		}
 		made = append(made, file.path)
 	}
-	sources := app.ConfigSources{Files: []string{configuration}}
+	sources := config.Sources{Files: []string{configuration}}
 	addServerSections(&sources)
-	if _, err := app.LoadConfig(sources); err != nil {
+	if _, _, err := config.Load(sources); err != nil {
 		return fmt.Errorf("nothing was written, because the server would refuse this configuration: %w", err)
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/testutil/services"
 )
 
@@ -97,9 +97,9 @@ func TestTheCommentedSettingsExist(t *testing.T) {
 		all := commentedOut.ReplaceAllString(text.String(), "$1$2")
 		assert.GreaterOrEqual(t, strings.Count(text.String(), "#")-strings.Count(all, "#"), 12)
 		all = strings.ReplaceAll(all, "/run/secrets/fleet", write(t, randomSecret()))
-		sources := app.ConfigSources{Files: []string{write(t, all)}}
+		sources := config.Sources{Files: []string{write(t, all)}}
 		addServerSections(&sources)
-		_, err := app.LoadConfig(sources)
+		_, _, err := config.Load(sources)
 		for _, fault := range configFaults(err) {
 			assert.Contains(t, fault, "admin_password", "only the hash is no hash")
 		}

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/audit"
 	"github.com/picoauth/picoauth/serverauth/keys"
@@ -27,12 +28,12 @@ type offline struct {
 }
 
 // settingsOf reads a server's configuration.
-func settingsOf(config string) (s serverauth.ServerAuthSettings, err error) {
-	k, err := app.LoadConfig(serverConfig(config))
+func settingsOf(file string) (s serverauth.ServerAuthSettings, err error) {
+	k, _, err := config.Load(serverConfig(file))
 	if err != nil {
 		return s, faulty(err)
 	}
-	return app.Section(k, serverauth.SettingsSection, serverauth.DefaultServerAuthSettings())
+	return config.Section(k, serverauth.SettingsSection, serverauth.DefaultServerAuthSettings())
 }
 
 // withStorage calls work with the storage of a server, which must exist.

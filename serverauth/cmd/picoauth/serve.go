@@ -5,6 +5,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/console"
 	"github.com/picoauth/picoauth/serverauth/oauth"
@@ -33,13 +34,13 @@ func newServe() *cobra.Command {
 }
 
 // server returns the server that the program runs, with a configuration file.
-func server(config string) fx.Option {
-	if _, _, err := app.DescribeConfig(serverConfig(config)); err != nil {
+func server(file string) fx.Option {
+	if _, _, err := config.Describe(serverConfig(file)); err != nil {
 		return fx.Error(err) // includes the checks of programSettings, before anything is built
 	}
 	return fx.Options(
 		app.ConfigDefaults(serverDefaults()),
-		app.ConfigFlag(config),
+		app.ConfigFlag(file),
 		serverauth.Module, oauth.Module, console.Module,
 		sqlite.Module, postgres.Module, redisstore.Module, // the storages that storage_url can name
 	)

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/serverauth/internal/events"
 )
 
@@ -81,7 +82,7 @@ func (a *Admin) Create(c echo.Context) error {
 	}
 	ctx := c.Request().Context()
 	secret, err := a.Registry.Add(ctx, asked)
-	var faulty *app.ConfigError
+	var faulty *config.Error
 	switch {
 	case errors.Is(err, ErrTaken):
 		return app.NewProblem(http.StatusConflict, "client_exists", "there is a client with this id")

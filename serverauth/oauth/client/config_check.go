@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/serverauth/internal/password"
 )
 
@@ -29,7 +29,7 @@ type Known struct {
 	Audience  string   // the server's own; empty: not known yet
 }
 
-// checkAll returns the faults of a list of clients: each is an *app.ConfigError whose key begins with key, such as
+// checkAll returns the faults of a list of clients: each is an *config.Error whose key begins with key, such as
 // clients[2].redirect_uris[0]. It contains no secret.
 func checkAll(key string, clients []Config, known Known) error {
 	var faults []error
@@ -38,7 +38,7 @@ func checkAll(key string, clients []Config, known Known) error {
 		prefix := fmt.Sprintf("%s[%d].", key, i)
 		faults = append(faults, one.Check(prefix, known))
 		if earlier, taken := first[one.ID]; taken && one.ID != "" {
-			faults = append(faults, &app.ConfigError{Key: prefix + "id", Reason: fmt.Sprintf("%q is also the id of %s[%d]", one.ID, key, earlier)})
+			faults = append(faults, &config.Error{Key: prefix + "id", Reason: fmt.Sprintf("%q is also the id of %s[%d]", one.ID, key, earlier)})
 			continue
 		}
 		first[one.ID] = i
@@ -49,7 +49,7 @@ func checkAll(key string, clients []Config, known Known) error {
 // Check returns the faults of one client, like Settings.Validate. Every key begins with prefix.
 func (c Config) Check(prefix string, known Known) error {
 	return errors.Join(
-		app.CheckTexts(prefix, c),
+		config.CheckTexts(prefix, c),
 		prefixed(prefix, c.checkID(), checkName(c.Name)),
 		checkURIs(prefix, "redirect_uris", c.RedirectURIs),
 		checkURIs(prefix, "post_logout_redirect_uris", c.PostLogoutRedirectURIs),
@@ -63,30 +63,30 @@ func (c Config) Check(prefix string, known Known) error {
 }
 
 // fault returns the error for a key of a client. The checks return nil for a key without a fault.
-func fault(key, reason string, args ...any) *app.ConfigError {
-	return &app.ConfigError{Key: key, Reason: fmt.Sprintf(reason, args...)}
+func fault(key, reason string, args ...any) *config.Error {
+	return &config.Error{Key: key, Reason: fmt.Sprintf(reason, args...)}
 }
 
-func prefixed(prefix string, faults ...*app.ConfigError) error {
+func prefixed(prefix string, faults ...*config.Error) error {
 	var all []error
 	for _, one := range faults {
 		if one != nil {
-			all = append(all, &app.ConfigError{Key: prefix + one.Key, Reason: one.Reason})
+			all = append(all, &config.Error{Key: prefix + one.Key, Reason: one.Reason})
 		}
 	}
 	return errors.Join(all...)
 }
 
-// CheckID returns an *app.ConfigError if a text cannot be a client_id.
+// CheckID returns an *config.Error if a text cannot be a client_id.
 func CheckID(key, id string) error {
 	if found := (Config{ID: id}).checkID(); found != nil {
-		return &app.ConfigError{Key: key, Reason: found.Reason}
+		return &config.Error{Key: key, Reason: found.Reason}
 	}
 	return nil
 }
 
 // checkID allows the characters of RFC 6749, appendix A.1, up to maxID bytes.
-func (c Config) checkID() *app.ConfigError {
+func (c Config) checkID() *config.Error {
 	switch {
 	case c.ID == "":
 		return fault("id", "must not be empty")
@@ -100,7 +100,7 @@ func (c Config) checkID() *app.ConfigError {
 }
 
 // checkName refuses invisible characters, which could make a page or a wallet's message show something else than the name.
-func checkName(name string) *app.ConfigError {
+func checkName(name string) *config.Error {
 	switch {
 	case len([]rune(name)) > maxName:
 		return fault("name", "is longer than %d characters", maxName)
@@ -118,13 +118,13 @@ func checkURIs(prefix, key string, uris []string) error {
 	var all []error
 	for i, uri := range uris {
 		if err := checkRedirectURI(uri); err != nil {
-			all = append(all, prefixed(prefix, fault(fmt.Sprintf("%s[%d]", key, i), "%s: %q", err, app.WithoutUserinfo(uri))))
+			all = append(all, prefixed(prefix, fault(fmt.Sprintf("%s[%d]", key, i), "%s: %q", err, config.WithoutUserinfo(uri))))
 		}
 	}
 	return errors.Join(all...)
 }
 
-func (c Config) checkAuth() *app.ConfigError {
+func (c Config) checkAuth() *config.Error {
 	method := c.authMethod()
 	switch {
 	case !slices.Contains(AuthMethods(), method):
@@ -142,7 +142,7 @@ func (c Config) checkAuth() *app.ConfigError {
 	}
 }
 
-func (c Config) checkSecret() *app.ConfigError {
+func (c Config) checkSecret() *config.Error {
 	_, err := password.New(c.Secret)
 	switch {
 	case c.Secret == "":
@@ -159,14 +159,14 @@ func (c Config) checkSecret() *app.ConfigError {
 }
 
 // checkJWKSURI allows http on a loopback host, because the operator chose it.
-func (c Config) checkJWKSURI() *app.ConfigError {
+func (c Config) checkJWKSURI() *config.Error {
 	if c.JWKSURI == "" {
 		return nil
 	}
 	u, err := url.Parse(c.JWKSURI)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || strings.Contains(c.JWKSURI, "#"):
-		return fault("jwks_uri", "%q must be a URL without a user name and a fragment", app.WithoutUserinfo(c.JWKSURI))
+		return fault("jwks_uri", "%q must be a URL without a user name and a fragment", config.WithoutUserinfo(c.JWKSURI))
 	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
 		return fault("jwks_uri", "%q must be https; http is allowed only for loopback hosts", c.JWKSURI)
 	default:
@@ -179,7 +179,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func (c Config) checkRedirects() *app.ConfigError {
+func (c Config) checkRedirects() *config.Error {
 	switch asks := c.asksPeople(); {
 	case asks && len(c.RedirectURIs) == 0:
 		return fault("redirect_uris", "must not be empty with the grant %s", GrantCode)
@@ -207,7 +207,7 @@ func (c Config) checkServices(prefix string) error {
 	return errors.Join(all...)
 }
 
-func (c Config) checkConsent() *app.ConfigError {
+func (c Config) checkConsent() *config.Error {
 	if c.Consent == "" || c.Consent == ConsentAsk || c.Consent == ConsentImplied {
 		return nil
 	}
@@ -220,7 +220,7 @@ func (c Config) checkGrants(prefix string) error {
 		key := fmt.Sprintf("grants[%d]", i)
 		switch {
 		case !slices.Contains(Grants(), grant):
-			all = append(all, app.CheckOneOf(prefix+key, grant, Grants()...))
+			all = append(all, config.CheckOneOf(prefix+key, grant, Grants()...))
 		case grant == GrantClientCredentials && c.authMethod() == AuthNone:
 			all = append(all, prefixed(prefix, fault(key, "%s needs a client with a secret or a key", grant)))
 		case grant == GrantRefresh && !slices.Contains(c.Grants, GrantCode) && !slices.Contains(c.Grants, GrantDevice):

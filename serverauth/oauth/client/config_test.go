@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/serverauth/oauth/client"
 )
 
@@ -34,13 +34,13 @@ func load(t *testing.T, text string) ([]client.Config, error) {
 	var values map[string]any
 	require.NoError(t, yaml.Unmarshal([]byte(text), &values))
 	require.NoError(t, k.Load(confmap.Provider(values, "."), nil))
-	s, err := app.Section(k, "oauth", section{client.DefaultSettings()})
+	s, err := config.Section(k, "oauth", section{client.DefaultSettings()})
 	return s.Clients, err
 }
 
 // faultsOf returns the keys of all faults.
 func faultsOf(err error) (keys []string) {
-	var one *app.ConfigError
+	var one *config.Error
 	var many interface{ Unwrap() []error }
 	switch {
 	case errors.As(err, &many):

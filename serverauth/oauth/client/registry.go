@@ -9,6 +9,7 @@ import (
 	"log/slog"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/clientauth/verify"
 	"github.com/picoauth/picoauth/serverauth/internal/events"
 	"github.com/picoauth/picoauth/serverauth/internal/mac"
@@ -67,7 +68,7 @@ func NewRegistry(c RegistryConfig) (*Registry, error) {
 		made := one.client(Configured)
 		var err error
 		if made.keys, err = r.keysOf(made, nil); err != nil {
-			return nil, &app.ConfigError{Key: fmt.Sprintf("clients[%d].jwks_uri", i), Reason: err.Error()}
+			return nil, &config.Error{Key: fmt.Sprintf("clients[%d].jwks_uri", i), Reason: err.Error()}
 		}
 		r.configured[one.ID] = made
 	}
@@ -114,7 +115,7 @@ func (r *Registry) forged(ctx context.Context, id string) error {
 }
 
 // Add stores a client. If it authenticates with a secret, the server makes one of 256 random bits and returns it, only here: the
-// store has its SHA-256. The error is ErrTaken, an *app.ConfigError for a fault of the configuration, or that of the store.
+// store has its SHA-256. The error is ErrTaken, an *config.Error for a fault of the configuration, or that of the store.
 func (r *Registry) Add(ctx context.Context, c Config) (secret string, err error) {
 	if c.AuthMethod == "" {
 		c.AuthMethod = AuthSecretBasic

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 )
 
 // Values of the settings for clients that describe themselves.
@@ -47,15 +47,15 @@ func (s Settings) Validate(known Known) error {
 	var token error
 	switch {
 	case s.DynamicRegistration == RegistrationToken:
-		token = errors.Join(app.CheckNotEmpty("registration_token", s.RegistrationToken), app.CheckSecret("registration_token", s.RegistrationToken, minRegistrationToken))
+		token = errors.Join(config.CheckNotEmpty("registration_token", s.RegistrationToken), config.CheckSecret("registration_token", s.RegistrationToken, minRegistrationToken))
 	case s.RegistrationToken != "":
 		token = fault("registration_token", "needs dynamic_registration: token")
 	}
 	return errors.Join(
 		checkAll("clients", s.Clients, known),
-		app.CheckTexts("", s),
-		app.CheckOneOf("client_metadata_documents", s.ClientMetadataDocuments, DocumentsOff, DocumentsOn),
-		app.CheckOneOf("dynamic_registration", s.DynamicRegistration, RegistrationOff, RegistrationOpen, RegistrationToken),
+		config.CheckTexts("", s),
+		config.CheckOneOf("client_metadata_documents", s.ClientMetadataDocuments, DocumentsOff, DocumentsOn),
+		config.CheckOneOf("dynamic_registration", s.DynamicRegistration, RegistrationOff, RegistrationOpen, RegistrationToken),
 		token,
 		s.checkInsecureHosts(),
 	)
@@ -71,7 +71,7 @@ func (s Settings) checkInsecureHosts() error {
 		}
 		n, notNumber := strconv.ParseUint(port, 10, 16)
 		if host == "" || n == 0 || notNumber != nil || strings.ContainsAny(host, "/*@?# ") || strings.Contains(host, ":") && net.ParseIP(host) == nil {
-			all = append(all, fault(fmt.Sprintf("insecure_client_hosts[%d]", i), "%q is not host or host:port", app.WithoutUserinfo(text)))
+			all = append(all, fault(fmt.Sprintf("insecure_client_hosts[%d]", i), "%q is not host or host:port", config.WithoutUserinfo(text)))
 		}
 	}
 	return errors.Join(all...)

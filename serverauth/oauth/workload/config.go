@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/clientauth/verify"
 	"github.com/picoauth/picoauth/serverauth/oauth/client"
 )
@@ -22,7 +22,7 @@ type Config struct {
 	// CAFile has certificate authorities (PEM) to trust in addition to the system's when the keys are fetched.
 	CAFile string `koanf:"ca_file"`
 	// Audience has the values that the claim aud may have, and no others.
-	Audience app.TextOrList `koanf:"audience"`
+	Audience config.TextOrList `koanf:"audience"`
 	// Subject is the claim sub. "*" in it stands for any text, including ":" and "/".
 	Subject string `koanf:"subject"`
 	// Claims are required too: each by its name or path (kubernetes.io.namespace), with the value that it must have.
@@ -34,7 +34,7 @@ type Config struct {
 	Sub  string `koanf:"sub"`
 	Role string `koanf:"role"` // empty: service
 	// Scope is what it may ask for, and what it gets if a request has no scope.
-	Scope app.TextOrList `koanf:"scope"`
+	Scope config.TextOrList `koanf:"scope"`
 	// Resources are those that it may ask for in addition to the ones that are open to all.
 	Resources []string `koanf:"resources"`
 }
@@ -45,22 +45,22 @@ const maxWorkloads = 1000
 // scopes returns the names in Scope.
 func (c Config) scopes() []string { return strings.Fields(strings.Join(c.Scope, " ")) }
 
-// Check returns the faults of a list of workloads: each is an *app.ConfigError whose key begins with key. It opens no file and
+// Check returns the faults of a list of workloads: each is an *config.Error whose key begins with key. It opens no file and
 // makes no request. resources are the server's. scopes returns the server's scopes that can be requested by a workload with these
 // resources.
 func Check(key string, all []Config, resources []string, scopes func(resources []string) []string) error {
 	var faults []error
 	if len(all) > maxWorkloads {
-		faults = append(faults, &app.ConfigError{Key: key, Reason: fmt.Sprintf("has more than %d items", maxWorkloads)})
+		faults = append(faults, &config.Error{Key: key, Reason: fmt.Sprintf("has more than %d items", maxWorkloads)})
 	}
 	for i, one := range all {
 		prefix := fmt.Sprintf("%s[%d].", key, i)
-		_, claims := app.FlatTexts(prefix+"claims", one.Claims)
+		_, claims := config.FlatTexts(prefix+"claims", one.Claims)
 		faults = append(faults,
-			app.CheckTexts(prefix, one),
+			config.CheckTexts(prefix, one),
 			one.checkIssuer(prefix),
 			one.checkAudience(prefix),
-			app.CheckNotEmpty(prefix+"subject", one.Subject),
+			config.CheckNotEmpty(prefix+"subject", one.Subject),
 			claims,
 			client.CheckID(prefix+"client", one.Client),
 			one.checkResources(prefix, resources),
@@ -77,20 +77,20 @@ func Check(key string, all []Config, resources []string, scopes func(resources [
 func (c Config) checkIssuer(prefix string) error {
 	switch {
 	case c.Issuer == "":
-		return app.CheckNotEmpty(prefix+"issuer", "")
+		return config.CheckNotEmpty(prefix+"issuer", "")
 	case strings.ContainsFunc(c.Issuer, unicode.IsSpace): // in the sub of tokens, a space ends the issuer
-		return &app.ConfigError{Key: prefix + "issuer", Reason: "has white space in it"}
+		return &config.Error{Key: prefix + "issuer", Reason: "has white space in it"}
 	case c.Discovery && c.JWKSURL != "":
-		return &app.ConfigError{Key: prefix + "jwks_url", Reason: "is set together with discovery; set only one of them"}
+		return &config.Error{Key: prefix + "jwks_url", Reason: "is set together with discovery; set only one of them"}
 	}
 	_, err := verify.NewRemoteKeySet(c.keySet())
 	switch {
 	case err == nil:
 		return nil
 	case c.JWKSURL != "":
-		return &app.ConfigError{Key: prefix + "jwks_url", Reason: err.Error()}
+		return &config.Error{Key: prefix + "jwks_url", Reason: err.Error()}
 	default:
-		return &app.ConfigError{Key: prefix + "issuer", Reason: err.Error() + "; if the issuer is not a URL, set jwks_url"}
+		return &config.Error{Key: prefix + "issuer", Reason: err.Error() + "; if the issuer is not a URL, set jwks_url"}
 	}
 }
 
@@ -104,7 +104,7 @@ func (c Config) keySet() verify.RemoteKeySetConfig {
 
 func (c Config) checkAudience(prefix string) error {
 	if len(c.Audience) == 0 || slices.Contains(c.Audience, "") {
-		return app.CheckNotEmpty(prefix+"audience", "")
+		return config.CheckNotEmpty(prefix+"audience", "")
 	}
 	return nil
 }
@@ -121,7 +121,7 @@ func (c Config) checkResources(prefix string, known []string) error {
 		default:
 			continue
 		}
-		faults = append(faults, &app.ConfigError{Key: fmt.Sprintf("%sresources[%d]", prefix, i), Reason: fmt.Sprintf("%q %s", app.WithoutUserinfo(uri), reason)})
+		faults = append(faults, &config.Error{Key: fmt.Sprintf("%sresources[%d]", prefix, i), Reason: fmt.Sprintf("%q %s", config.WithoutUserinfo(uri), reason)})
 	}
 	return errors.Join(faults...)
 }
@@ -141,7 +141,7 @@ func (c Config) checkScope(prefix string, known []string) error {
 		default:
 			continue
 		}
-		faults = append(faults, &app.ConfigError{Key: prefix + "scope", Reason: fmt.Sprintf("%q %s", scope, reason)})
+		faults = append(faults, &config.Error{Key: prefix + "scope", Reason: fmt.Sprintf("%q %s", scope, reason)})
 	}
 	return errors.Join(faults...)
 }
@@ -154,9 +154,9 @@ func (c Config) checkBeside(prefix, at string, earlier Config) error {
 	case c.Issuer == "":
 		return nil
 	case c.JWKSURL != earlier.JWKSURL:
-		return &app.ConfigError{Key: prefix + "jwks_url", Reason: fmt.Sprintf(reason, at)}
+		return &config.Error{Key: prefix + "jwks_url", Reason: fmt.Sprintf(reason, at)}
 	case c.CAFile != earlier.CAFile:
-		return &app.ConfigError{Key: prefix + "ca_file", Reason: fmt.Sprintf(reason, at)}
+		return &config.Error{Key: prefix + "ca_file", Reason: fmt.Sprintf(reason, at)}
 	default:
 		return nil
 	}

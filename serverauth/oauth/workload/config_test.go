@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/serverauth/oauth/workload"
 )
 
@@ -42,7 +42,7 @@ func load(t testing.TB, items ...object) ([]workload.Config, error) {
 		list[i] = item
 	}
 	require.NoError(t, k.Load(confmap.Provider(object{"oauth": object{"workloads": list}}, ""), nil))
-	s, err := app.Section(k, "oauth", section{})
+	s, err := config.Section(k, "oauth", section{})
 	return s.Workloads, err
 }
 
@@ -56,7 +56,7 @@ func item(changes object) object {
 
 // faults returns the keys of all faults.
 func faults(err error) (keys []string) {
-	var one *app.ConfigError
+	var one *config.Error
 	var many interface{ Unwrap() []error }
 	switch {
 	case errors.As(err, &many):

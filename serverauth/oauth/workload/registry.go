@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/clientauth/jose"
 	"github.com/picoauth/picoauth/clientauth/verify"
 	"github.com/picoauth/picoauth/serverauth/oauth/client"
@@ -67,13 +68,13 @@ type Identity struct {
 	id []string // identifies the assertion in the store
 }
 
-// NewRegistry returns a registry. It makes no request. The error is an *app.ConfigError with a key of the list.
+// NewRegistry returns a registry. It makes no request. The error is an *config.Error with a key of the list.
 func NewRegistry(c RegistryConfig) (*Registry, error) {
 	r := &Registry{issuers: make(map[string][]*rule), uses: assertion.NewUses(c.Used, c.ClockSkew, c.Clock)}
 	sets := make(map[string]verify.KeySet)
 	for i, one := range c.Workloads {
 		at := func(key string, err error) error {
-			return &app.ConfigError{Key: fmt.Sprintf("%s[%d].%s", c.Key, i, key), Reason: err.Error()}
+			return &config.Error{Key: fmt.Sprintf("%s[%d].%s", c.Key, i, key), Reason: err.Error()}
 		}
 		if one.Issuer == c.Own {
 			return nil, at("issuer", errors.New("is this server; for its own tokens use token exchange"))
@@ -99,7 +100,7 @@ func NewRegistry(c RegistryConfig) (*Registry, error) {
 }
 
 func (r *Registry) rule(c Config, keys verify.KeySet, skew time.Duration) (*rule, error) {
-	claims, err := app.FlatTexts("claims", c.Claims)
+	claims, err := config.FlatTexts("claims", c.Claims)
 	if err != nil {
 		return nil, err
 	}

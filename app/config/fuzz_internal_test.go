@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"strings"
@@ -35,19 +35,23 @@ func FuzzExpandText(f *testing.F) {
 	})
 }
 
-// FuzzConfigEnvironment reads anything as the environment: faults, never a panic, and each with its place.
-func FuzzConfigEnvironment(f *testing.F) {
+// FuzzEnvironment reads anything as the environment: faults, never a panic, and each with its place.
+func FuzzEnvironment(f *testing.F) {
 	f.Add("APP__PORT=1\nAPP__PORT_FILE=/none\nAPP_PORT=2\nAPP__CORS_ORIGINS=${ENV:APP_PORT}")
 	f.Add("APP__=\n__=\nAPP__A____B=x\n=\nAPP__LOG__LEVEL=y")
 	f.Fuzz(func(t *testing.T, lines string) {
 		if strings.Contains(lines, "_FILE=") {
 			return // no file of the machine is read
 		}
-		sources := ConfigSources{Environ: strings.Split(lines, "\n"), Sections: []string{SectionName}}
-		sources.settings = append(sources.settings, settingsOf(SectionName, DefaultSettings()))
-		_, _, err := loadConfig(sources)
-		for _, fault := range flatten(err) {
-			if config, ok := fault.(*ConfigError); !ok || config.Source == "" { //nolint:errorlint // faults are not wrapped
+		sources := Sources{Environ: strings.Split(lines, "\n")}
+		AddSettings(&sources, "app", struct {
+			Port    int      `koanf:"port"`
+			Level   string   `koanf:"log_level"`
+			Origins []string `koanf:"cors_origins"`
+		}{})
+		_, _, err := Load(sources)
+		for _, fault := range Faults(err) {
+			if config, ok := fault.(*Error); !ok || config.Source == "" { //nolint:errorlint // faults are not wrapped
 				t.Errorf("a fault without its place: %v", fault)
 			}
 		}

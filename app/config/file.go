@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ var (
 	yamlDuplicate = regexp.MustCompile(`line \d+: mapping key "([^"]+)" already defined`)
 )
 
-func (l *configLoader) addFile(path string) {
+func (l *loader) addFile(path string) {
 	values, lines, err := readYAML(path)
 	if err != nil {
 		l.broken = true
@@ -40,7 +40,7 @@ func (l *configLoader) addFile(path string) {
 
 // takeValueFiles replaces each SECTION.KEY_file of the file at path by SECTION.KEY with the content of the named file, as
 // SECTION__KEY_FILE does in the environment.
-func (l *configLoader) takeValueFiles(path string) {
+func (l *loader) takeValueFiles(path string) {
 	for _, settings := range l.settings {
 		for _, key := range settings.keys {
 			key = settings.name + keyDelimiter + key
@@ -60,7 +60,7 @@ func (l *configLoader) takeValueFiles(path string) {
 }
 
 // addNamedFile reads the value of key from the file that value names.
-func (l *configLoader) addNamedFile(key string, value any, source string) {
+func (l *loader) addNamedFile(key string, value any, source string) {
 	text, isText := value.(string)
 	if !isText {
 		l.fault(key+fileSuffix, "must be the path of a file", source)
@@ -85,7 +85,7 @@ func (l *configLoader) addNamedFile(key string, value any, source string) {
 func readYAML(path string) (values map[string]any, lines map[string]int, err error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
-		if path == ConventionalConfigFile && errors.Is(err, fs.ErrNotExist) {
+		if path == ConventionalFile && errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, nil
 		}
 		return nil, nil, pathCause(err)

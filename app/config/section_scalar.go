@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"math"
@@ -9,7 +9,7 @@ import (
 
 // wrongType is the error for a value that does not fit its key.
 func wrongType(key, reason string, value any) error {
-	return &ConfigError{Key: key, Reason: reason + shown(", not ", key, value)}
+	return &Error{Key: key, Reason: reason + Shown(", not ", key, value)}
 }
 
 func decodeString(dst reflect.Value, value any, key string) error {

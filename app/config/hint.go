@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"fmt"
@@ -31,9 +31,9 @@ var (
 // unknownKey returns the error for a key with the given name in a section that has only the known keys.
 func unknownKey(key, name string, known []string) error {
 	if now, moved := pythonKeys[key]; moved {
-		return &ConfigError{Key: key, Reason: "unknown key; " + now}
+		return &Error{Key: key, Reason: "unknown key; " + now}
 	}
-	return &ConfigError{Key: key, Reason: "unknown key" + didYouMean(name, known)}
+	return &Error{Key: key, Reason: "unknown key" + didYouMean(name, known)}
 }
 
 // didYouMean suggests the known name that is most similar to the given one, if one is similar enough.

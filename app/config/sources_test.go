@@ -1,27 +1,17 @@
-package app_test
+package config_test
 
 import (
 	"maps"
 	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 )
 
-func writeFile(t *testing.T, content string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func TestLoadConfigOrder(t *testing.T) {
-	sources := app.ConfigSources{
+func TestLoadOrder(t *testing.T) {
+	sources := config.Sources{
 		Sections: []string{"store", "app", "store"},
 		Defaults: []map[string]any{
 			{"store.a": "defaults", "store.b": "defaults", "store.c": "defaults", "store.d": "defaults", "store.e": "defaults"},
@@ -34,7 +24,7 @@ func TestLoadConfigOrder(t *testing.T) {
 		Environ: []string{"STORE__E=environment", "STORE__F=environment", "STORE__LIST=", "STORE__INNER__MORE=a=b"},
 		Maps:    []map[string]any{{"store.f": "map"}, {"store": map[string]string{"g": "map 2"}}},
 	}
-	k, err := app.LoadConfig(sources)
+	k, _, err := config.Load(sources)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,8 +38,8 @@ func TestLoadConfigOrder(t *testing.T) {
 	}
 }
 
-func TestLoadConfigEnvironmentThatIsNotOurs(t *testing.T) {
-	k, err := app.LoadConfig(app.ConfigSources{
+func TestLoadEnvironmentThatIsNotOurs(t *testing.T) {
+	k, _, err := config.Load(config.Sources{
 		Sections: []string{"app", "server_auth"},
 		Environ: []string{
 			"PATH=/bin", "APP=x", "APP_PORT=tcp://10.0.0.1:80", "SERVER__AUTH=x", "OTHER__KEY=x", "app__port=1", "App__Port=1",
@@ -64,7 +54,7 @@ func TestLoadConfigEnvironmentThatIsNotOurs(t *testing.T) {
 	}
 }
 
-func TestLoadConfigFiles(t *testing.T) {
+func TestLoadFiles(t *testing.T) {
 	tests := map[string]struct {
 		content string
 		want    string // of the error, after the path
@@ -98,7 +88,7 @@ func TestLoadConfigFiles(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			path := writeFile(t, test.content)
-			_, err := app.LoadConfig(app.ConfigSources{Sections: []string{"store", "app"}, Files: []string{path}})
+			_, _, err := config.Load(config.Sources{Sections: []string{"store", "app"}, Files: []string{path}})
 			if test.want == "" {
 				if err != nil {
 					t.Fatal(err)
@@ -126,13 +116,13 @@ func aliasBomb() string {
 	return text.String()
 }
 
-func TestLoadConfigFileThatIsAbsent(t *testing.T) {
+func TestLoadFileThatIsAbsent(t *testing.T) {
 	t.Chdir(t.TempDir())
-	if _, err := app.LoadConfig(app.ConfigSources{Files: []string{"application.yaml"}}); err != nil {
+	if _, _, err := config.Load(config.Sources{Files: []string{"application.yaml"}}); err != nil {
 		t.Errorf("the conventional file may be absent: %v", err)
 	}
 	for _, path := range []string{"./application.yaml", "other.yaml", "/nowhere/application.yaml"} {
-		_, err := app.LoadConfig(app.ConfigSources{Files: []string{path}})
+		_, _, err := config.Load(config.Sources{Files: []string{path}})
 		if want := `config file "` + path + `": no such file or directory`; err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
@@ -140,63 +130,49 @@ func TestLoadConfigFileThatIsAbsent(t *testing.T) {
 	if err := os.Mkdir("application.yaml", 0o700); err != nil {
 		t.Fatal(err)
 	}
-	_, err := app.LoadConfig(app.ConfigSources{Files: []string{"application.yaml"}})
+	_, _, err := config.Load(config.Sources{Files: []string{"application.yaml"}})
 	if want := `config file "application.yaml": is a directory`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
-// A file that somebody asked for must exist, whatever it is called.
-func TestConfigFlag(t *testing.T) {
-	t.Chdir(t.TempDir())
-	for flag, want := range map[string]string{
-		"":                 "",
-		"application.yaml": `config file "./application.yaml": no such file or directory`,
-		"other.yaml":       `config file "other.yaml": no such file or directory`,
-	} {
-		if got := text(app.New(app.ConfigFlag(flag)).Err()); got != want {
-			t.Errorf("--config %q: got %q, want %q", flag, got, want)
-		}
-	}
-}
-
-func TestLoadConfigOtherMistakes(t *testing.T) {
+func TestLoadOtherMistakes(t *testing.T) {
 	tests := map[string]struct {
-		sources app.ConfigSources
+		sources config.Sources
 		want    string
 	}{
-		"variable without a key": {app.ConfigSources{Environ: []string{"APP__=x"}},
+		"variable without a key": {config.Sources{Environ: []string{"APP__=x"}},
 			"app.: a part of the key is empty (environment variable APP__)"},
-		"variable with an empty part": {app.ConfigSources{Environ: []string{"APP__A____B=x"}},
+		"variable with an empty part": {config.Sources{Environ: []string{"APP__A____B=x"}},
 			"app.a.: a part of the key is empty (environment variable APP__A____B)"},
-		"section in ConfigMap": {app.ConfigSources{Maps: []map[string]any{{"ap.port": 1}}},
+		"section in ConfigMap": {config.Sources{Maps: []map[string]any{{"ap.port": 1}}},
 			`ap: unknown section "ap"; did you mean "app"? (known: app) (ConfigMap)`},
-		"section in ConfigDefaults": {app.ConfigSources{Defaults: []map[string]any{{"ap": map[string]any{}}}},
+		"section in ConfigDefaults": {config.Sources{Defaults: []map[string]any{{"ap": map[string]any{}}}},
 			`ap: unknown section "ap"; did you mean "app"? (known: app) (ConfigDefaults)`},
-		"section name in capitals": {app.ConfigSources{Sections: []string{"App"}},
+		"section name in capitals": {config.Sources{Sections: []string{"App"}},
 			`section name "App" is not lowercase letters, digits and single underscores`},
-		"section name with two underscores": {app.ConfigSources{Sections: []string{"a__b"}},
+		"section name with two underscores": {config.Sources{Sections: []string{"a__b"}},
 			`section name "a__b" is not lowercase letters, digits and single underscores`},
-		"section name with a dot": {app.ConfigSources{Sections: []string{"a.b"}},
+		"section name with a dot": {config.Sources{Sections: []string{"a.b"}},
 			`section name "a.b" is not lowercase letters, digits and single underscores`},
-		"section name that is empty": {app.ConfigSources{Sections: []string{""}},
+		"section name that is empty": {config.Sources{Sections: []string{""}},
 			`section name "" is not lowercase letters, digits and single underscores`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			test.sources.Sections = append([]string{"app"}, test.sources.Sections...)
-			if _, err := app.LoadConfig(test.sources); err == nil || err.Error() != test.want {
+			if _, _, err := config.Load(test.sources); err == nil || err.Error() != test.want {
 				t.Errorf("got %v\nwant %s", err, test.want)
 			}
 		})
 	}
 }
 
-func TestLoadConfigLeavesItsSourcesAlone(t *testing.T) {
+func TestLoadLeavesItsSourcesAlone(t *testing.T) {
 	inner := map[string]any{"port": 1}
 	values := map[string]any{"app": inner}
-	sources := app.ConfigSources{Sections: []string{"app"}, Defaults: []map[string]any{values}, Environ: []string{"APP__PORT=2"}}
-	if _, err := app.LoadConfig(sources); err != nil {
+	sources := config.Sources{Sections: []string{"app"}, Defaults: []map[string]any{values}, Environ: []string{"APP__PORT=2"}}
+	if _, _, err := config.Load(sources); err != nil {
 		t.Fatal(err)
 	}
 	if inner["port"] != 1 || len(inner) != 1 {

@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"cmp"
@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// ConfigValue describes one setting of a configuration for people.
-type ConfigValue struct {
+// Value describes one setting of a configuration for people.
+type Value struct {
 	// Key is the full key, such as "server_auth.subjects[0].role".
 	Key string `json:"key"`
 	// Variable is the environment variable that sets it; empty for an item of a list or of a map.
@@ -24,36 +24,33 @@ type ConfigValue struct {
 
 const hiddenValue = "(hidden)"
 
-// AddSettings adds a section to the sources, as RegisterSettings does to an application.
-func AddSettings[T any](sources *ConfigSources, name string, defaults T) {
+// AddSettings adds a section to the sources, as app.RegisterSettings does.
+func AddSettings[T any](sources *Sources, name string, defaults T) {
 	sources.Sections = append(sources.Sections, name)
 	sources.settings = append(sources.settings, settingsOf(name, defaults))
 }
 
-// DescribeConfig returns every setting of the sections that were added by AddSettings, in the order of their fields. warnings are
-// about settings without effect. The error joins all faults, like that of LoadConfig.
-func DescribeConfig(sources ConfigSources) (values []ConfigValue, warnings []string, err error) {
-	loader := newConfigLoader(sources)
-	err = loader.load(sources)
-	for _, w := range loader.warnings {
-		warnings = append(warnings, fmt.Sprintf("%s: %s (%s)", w.name, w.message, w.source))
-	}
+// Describe returns every setting of the sections that were added by AddSettings, in the order of their fields. warnings are
+// about settings without effect. The error joins all faults, like that of Load.
+func Describe(sources Sources) (values []Value, warnings []Warning, err error) {
+	l := newLoader(sources)
+	err = l.load(sources)
 	if err != nil {
-		return nil, warnings, err
+		return nil, l.warnings, err
 	}
-	for _, settings := range loader.settings {
-		decoded, fault := settings.decode(loader.koanf, false)
+	for _, settings := range l.settings {
+		decoded, fault := settings.decode(l.koanf, false)
 		err = errors.Join(err, fault)
-		d := describer{loader: loader}
+		d := describer{loader: l}
 		d.describe(settings.name, reflect.ValueOf(decoded), true)
 		values = append(values, d.values...)
 	}
-	return values, warnings, err
+	return values, l.warnings, err
 }
 
 type describer struct {
-	loader *configLoader
-	values []ConfigValue
+	loader *loader
+	values []Value
 }
 
 // describe adds the settings below key. variable says whether they have environment variables.
@@ -83,7 +80,7 @@ func (d *describer) describe(key string, value reflect.Value, variable bool) {
 }
 
 func (d *describer) add(key, text, form string, variable bool) {
-	described := ConfigValue{Key: key, Form: form, Value: text, Source: d.loader.originOf(key).source}
+	described := Value{Key: key, Form: form, Value: text, Source: d.loader.originOf(key).source}
 	if described.Source == defaultsSource {
 		described.Source = ""
 	}

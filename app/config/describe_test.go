@@ -1,4 +1,4 @@
-package app_test
+package config_test
 
 import (
 	"os"
@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 )
 
 type shelfSettings struct {
@@ -25,19 +25,19 @@ type shelfSettings struct {
 	} `koanf:"peers"`
 }
 
-func describe(t *testing.T, text string, environ ...string) (map[string]app.ConfigValue, error) {
+func describe(t *testing.T, text string, environ ...string) (map[string]config.Value, error) {
 	t.Helper()
-	sources := app.ConfigSources{Files: []string{writeFile(t, text)}, Environ: environ}
-	app.AddSettings(&sources, "store", shelfSettings{Seconds: 60, Roles: []string{"a", "b"}})
-	values, _, err := app.DescribeConfig(sources)
-	byKey := make(map[string]app.ConfigValue)
+	sources := config.Sources{Files: []string{writeFile(t, text)}, Environ: environ}
+	config.AddSettings(&sources, "store", shelfSettings{Seconds: 60, Roles: []string{"a", "b"}})
+	values, _, err := config.Describe(sources)
+	byKey := make(map[string]config.Value)
 	for _, value := range values {
 		byKey[value.Key] = value
 	}
 	return byKey, err
 }
 
-func TestDescribeConfigHasEverySettingWithItsSource(t *testing.T) {
+func TestDescribeHasEverySettingWithItsSource(t *testing.T) {
 	values, err := describe(t, "store:\n  name: first\n  token: do-not-show\n  storage_url: postgres://u:do-not-show@h/db\n"+
 		"  labels: {zone: east}\n  peers:\n    - name: one\n      password: do-not-show\n", "STORE__OPEN=true")
 	require.NoError(t, err)
@@ -57,7 +57,7 @@ func TestDescribeConfigHasEverySettingWithItsSource(t *testing.T) {
 	assert.Empty(t, values["store.peers[0].name"].Variable)
 }
 
-func TestDescribeConfigReportsTheFaults(t *testing.T) {
+func TestDescribeReportsTheFaults(t *testing.T) {
 	_, err := describe(t, "store:\n  nam: x\n  ttl_seconds: soon\n")
 	assert.ErrorContains(t, err, "store.nam: unknown key")
 	assert.ErrorContains(t, err, "store.ttl_seconds: must be a whole number")
@@ -81,9 +81,9 @@ func TestAFileNamesTheFileOfAValue(t *testing.T) {
 		"a variable is missing": {text: "store:\n  token_file: ${ENV:NOWHERE}\n", want: "store.token_file: the environment variable of ${ENV:NOWHERE} is not set"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sources := app.ConfigSources{Files: []string{writeFile(t, test.text)}, Environ: test.environ}
-			app.AddSettings(&sources, "store", shelfSettings{})
-			k, err := app.LoadConfig(sources)
+			sources := config.Sources{Files: []string{writeFile(t, test.text)}, Environ: test.environ}
+			config.AddSettings(&sources, "store", shelfSettings{})
+			k, _, err := config.Load(sources)
 			if test.want != "" {
 				assert.ErrorContains(t, err, test.want)
 				return

@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"cmp"
@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// ConfigError is a fault of one configuration key. Its text never contains the value of a secret.
-type ConfigError struct {
+// Error is a fault of one configuration key. Its text never contains the value of a secret.
+type Error struct {
 	// Key is the full key, such as "server_auth.challenge_ttl_seconds". A section's Validate sets the part after the section;
 	// Section adds the rest.
 	Key string
@@ -23,7 +23,7 @@ type ConfigError struct {
 }
 
 // Error implements error: "server_auth.issuer: must not be empty (application.yaml:3)".
-func (e *ConfigError) Error() string {
+func (e *Error) Error() string {
 	text := e.Key + ": " + e.Reason
 	if e.Source != "" {
 		text += " (" + e.Source + ")"
@@ -31,48 +31,48 @@ func (e *ConfigError) Error() string {
 	return text
 }
 
-// CheckRange returns a *ConfigError unless least <= value <= most. The error contains the value, so do not use it for secrets.
+// CheckRange returns an *Error unless least <= value <= most. The error contains the value, so do not use it for secrets.
 func CheckRange[N cmp.Ordered](key string, value, least, most N) error {
 	if value >= least && value <= most {
 		return nil
 	}
-	return &ConfigError{Key: key, Reason: fmt.Sprintf("%v is not within %v to %v%s", value, least, most, unitOf(key, " "))}
+	return &Error{Key: key, Reason: fmt.Sprintf("%v is not within %v to %v%s", value, least, most, unitOf(key, " "))}
 }
 
-// CheckOneOf returns a *ConfigError unless value is one of allowed. The error contains the value, so do not use it for secrets.
+// CheckOneOf returns an *Error unless value is one of allowed. The error contains the value, so do not use it for secrets.
 func CheckOneOf(key, value string, allowed ...string) error {
 	if slices.Contains(allowed, value) {
 		return nil
 	}
-	return &ConfigError{Key: key, Reason: fmt.Sprintf("%q is not one of %s%s", value, strings.Join(allowed, ", "), didYouMean(value, allowed))}
+	return &Error{Key: key, Reason: fmt.Sprintf("%q is not one of %s%s", value, strings.Join(allowed, ", "), didYouMean(value, allowed))}
 }
 
-// CheckNotEmpty returns a *ConfigError if value is empty.
+// CheckNotEmpty returns an *Error if value is empty.
 func CheckNotEmpty(key, value string) error {
 	if value != "" {
 		return nil
 	}
-	return &ConfigError{Key: key, Reason: "must not be empty"}
+	return &Error{Key: key, Reason: "must not be empty"}
 }
 
-// CheckOneValue returns a *ConfigError if value contains a comma: a list in a key for one text would match nothing.
+// CheckOneValue returns an *Error if value contains a comma: a list in a key for one text would match nothing.
 func CheckOneValue(key, value string) error {
 	if !strings.Contains(value, ",") {
 		return nil
 	}
-	return &ConfigError{Key: key, Reason: fmt.Sprintf("%q is a list; this key takes one value", value)}
+	return &Error{Key: key, Reason: fmt.Sprintf("%q is a list; this key takes one value", value)}
 }
 
-// CheckSecret returns a *ConfigError for a secret that is set and has fewer than least characters. The error does not contain the
+// CheckSecret returns an *Error for a secret that is set and has fewer than least characters. The error does not contain the
 // secret.
 func CheckSecret(key, value string, least int) error {
 	if length := len([]rune(value)); length > 0 && length < least {
-		return &ConfigError{Key: key, Reason: fmt.Sprintf("is too short to be a secret: it has %d characters and needs at least %d", length, least)}
+		return &Error{Key: key, Reason: fmt.Sprintf("is too short to be a secret: it has %d characters and needs at least %d", length, least)}
 	}
 	return nil
 }
 
-// CheckTexts returns a *ConfigError for each text in settings, a struct with koanf tags, that has white space or quotes around it
+// CheckTexts returns an *Error for each text in settings, a struct with koanf tags, that has white space or quotes around it
 // or contains a control character. Such a text matches nothing, and comes from a mistake in a file or a shell. The errors name
 // the keys with the prefix. The keys in except are not checked.
 func CheckTexts(prefix string, settings any, except ...string) error {
@@ -106,14 +106,14 @@ func checkText(key, text string) error {
 	default:
 		return nil
 	}
-	return &ConfigError{Key: key, Reason: reason + shown(": ", key, text)}
+	return &Error{Key: key, Reason: reason + Shown(": ", key, text)}
 }
 
 // longestShownValue is the maximum length, in bytes, of a value in an error.
 const longestShownValue = 64
 
-// shown returns the separator and the value for an error, or "" if the value may be a secret or is no text, number or boolean.
-func shown(separator, key string, value any) string {
+// Shown returns the separator and the value for an error, or "" if the value may be a secret or is no text, number or boolean.
+func Shown(separator, key string, value any) string {
 	source := reflect.ValueOf(value)
 	switch {
 	case isSecretKey(key):
@@ -165,10 +165,10 @@ func unitOf(key, separator string) string {
 
 // qualify adds the section's name to the key of err, or of each error joined in it, and to the text of any other error.
 func qualify(section string, err error) error {
-	all := flatten(err)
+	all := Faults(err)
 	for i, one := range all {
-		if config, ok := one.(*ConfigError); ok { //nolint:errorlint // each part of a joined error is looked at on its own
-			all[i] = &ConfigError{Key: section + keyDelimiter + config.Key, Reason: config.Reason, Source: config.Source}
+		if config, ok := one.(*Error); ok { //nolint:errorlint // each part of a joined error is looked at on its own
+			all[i] = &Error{Key: section + keyDelimiter + config.Key, Reason: config.Reason, Source: config.Source}
 		} else {
 			all[i] = fmt.Errorf("%s: %w", section, one)
 		}

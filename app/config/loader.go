@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"errors"
@@ -30,7 +30,7 @@ func at(source string) func(key string) origin {
 	return func(string) origin { return origin{source: source} }
 }
 
-type configLoader struct {
+type loader struct {
 	koanf    *koanf.Koanf
 	sections map[string]bool
 	settings []sectionSettings
@@ -39,11 +39,11 @@ type configLoader struct {
 	origins  map[string]origin // by key, and by key[i] for the items of a list
 	broken   bool              // a whole file could not be read
 	faults   []error
-	warnings []configWarning
+	warnings []Warning
 }
 
-func newConfigLoader(sources ConfigSources) *configLoader {
-	l := &configLoader{
+func newLoader(sources Sources) *loader {
+	l := &loader{
 		koanf: koanf.New(keyDelimiter), sections: make(map[string]bool), environ: make(map[string]string), used: make(map[string]bool),
 		origins: make(map[string]origin),
 	}
@@ -65,12 +65,12 @@ func newConfigLoader(sources ConfigSources) *configLoader {
 	return l
 }
 
-func (l *configLoader) fault(key, reason, source string) {
-	l.faults = append(l.faults, &ConfigError{Key: key, Reason: reason, Source: source})
+func (l *loader) fault(key, reason, source string) {
+	l.faults = append(l.faults, &Error{Key: key, Reason: reason, Source: source})
 }
 
 // add merges values; where returns the origin of each.
-func (l *configLoader) add(values map[string]any, where func(key string) origin) {
+func (l *loader) add(values map[string]any, where func(key string) origin) {
 	nested := make(map[string]any)
 	tree := keyTree{fault: func(key, reason string) { l.fault(key, reason, where(key).source) }}
 	tree.nest(nested, values, "")
@@ -93,9 +93,9 @@ func (l *configLoader) add(values map[string]any, where func(key string) origin)
 	}
 }
 
-func (l *configLoader) unknownSection(name, source string) {
+func (l *loader) unknownSection(name, source string) {
 	if slices.Contains(moduleSections, name) {
-		l.warnings = append(l.warnings, configWarning{"a section of the configuration has no effect: this program does not contain its module", name, source})
+		l.warnings = append(l.warnings, Warning{"a section of the configuration has no effect: this program does not contain its module", name, source})
 		return
 	}
 	known := slices.Sorted(maps.Keys(l.sections))
@@ -107,7 +107,7 @@ func (l *configLoader) unknownSection(name, source string) {
 }
 
 // remember records the origin of each value, and of each item of a list.
-func (l *configLoader) remember(value any, key string, where func(string) origin) {
+func (l *loader) remember(value any, key string, where func(string) origin) {
 	if inner, isMap := value.(map[string]any); isMap && (len(inner) > 0 || key == "") {
 		for name, child := range inner {
 			l.remember(child, joinKey(key, name), where)
@@ -130,7 +130,7 @@ func (l *configLoader) remember(value any, key string, where func(string) origin
 
 // originOf returns the origin of a key, of a key that contains it, or of a part of it. (An environment variable with a dot in its
 // name sets a nested key.)
-func (l *configLoader) originOf(key string) origin {
+func (l *loader) originOf(key string) origin {
 	for whole := key; whole != ""; whole = whole[:max(strings.LastIndexAny(whole, keyDelimiter+"["), 0)] {
 		if found, ok := l.origins[whole]; ok {
 			return found
@@ -146,11 +146,11 @@ func (l *configLoader) originOf(key string) origin {
 
 // check decodes every section that has settings, so that all faults are found at once. If a whole file could not be read, it leaves
 // out the faults that Validate finds, because that may be their cause.
-func (l *configLoader) check() {
+func (l *loader) check() {
 	for _, settings := range l.settings {
 		_, err := settings.decode(l.koanf, !l.broken)
-		for _, fault := range flatten(err) {
-			if config := (*ConfigError)(nil); errors.As(fault, &config) && config.Source == "" {
+		for _, fault := range Faults(err) {
+			if config := (*Error)(nil); errors.As(fault, &config) && config.Source == "" {
 				config.Source = l.originOf(config.Key).source
 			}
 			if !l.isFault(fault) {
@@ -161,16 +161,16 @@ func (l *configLoader) check() {
 }
 
 // isFault reports whether there is a fault of the same key already.
-func (l *configLoader) isFault(fault error) bool {
-	config := (*ConfigError)(nil)
+func (l *loader) isFault(fault error) bool {
+	config := (*Error)(nil)
 	return errors.As(fault, &config) && slices.ContainsFunc(l.faults, func(known error) bool {
-		earlier := (*ConfigError)(nil)
+		earlier := (*Error)(nil)
 		return errors.As(known, &earlier) && earlier.Key == config.Key
 	})
 }
 
-// flatten returns the errors that were joined by errors.Join.
-func flatten(err error) []error {
+// Faults returns the errors that were joined by errors.Join.
+func Faults(err error) []error {
 	if err == nil {
 		return nil
 	}
@@ -180,7 +180,7 @@ func flatten(err error) []error {
 	}
 	var all []error
 	for _, one := range joined.Unwrap() {
-		all = append(all, flatten(one)...)
+		all = append(all, Faults(one)...)
 	}
 	return all
 }

@@ -1,4 +1,4 @@
-package app_test
+package config_test
 
 import (
 	"errors"
@@ -8,10 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/knadh/koanf/providers/confmap"
 	"github.com/knadh/koanf/v2"
 
-	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 )
 
 type storeSettings struct {
@@ -36,22 +35,13 @@ type tlsSettings struct {
 
 func (s *storeSettings) Validate() error {
 	return errors.Join(
-		app.CheckRange("ttl_seconds", s.TTL, 1, 3600),
-		app.CheckNotEmpty("url", s.URL),
+		config.CheckRange("ttl_seconds", s.TTL, 1, 3600),
+		config.CheckNotEmpty("url", s.URL),
 	)
 }
 
 func defaultStore() storeSettings {
 	return storeSettings{URL: "memory:", TTL: 60, Roles: []string{"operator", "admin"}}
-}
-
-func load(t *testing.T, values map[string]any, delim string) *koanf.Koanf {
-	t.Helper()
-	k := koanf.New(delim)
-	if err := k.Load(confmap.Provider(values, delim), nil); err != nil {
-		t.Fatal(err)
-	}
-	return k
 }
 
 func TestSectionDecodes(t *testing.T) {
@@ -94,7 +84,7 @@ func TestSectionDecodes(t *testing.T) {
 					values["store"+delim+strings.ReplaceAll(key, ".", delim)] = value
 				}
 				values["storefront"+delim+"url"] = "another section"
-				got, err := app.Section(load(t, values, delim), "store", defaultStore())
+				got, err := config.Section(load(t, values, delim), "store", defaultStore())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -158,13 +148,13 @@ func TestSectionRefuses(t *testing.T) {
 			for key, value := range test.values {
 				values["store."+key] = value
 			}
-			got, err := app.Section(load(t, values, "."), "store", defaultStore())
+			got, err := config.Section(load(t, values, "."), "store", defaultStore())
 			if err == nil || err.Error() != test.want {
 				t.Fatalf("got %v, want %s", err, test.want)
 			}
-			var config *app.ConfigError
+			var config *config.Error
 			if !errors.As(err, &config) || !strings.HasPrefix(config.Key, "store.") {
-				t.Errorf("not a ConfigError with its full key: %#v", err)
+				t.Errorf("not a Error with its full key: %#v", err)
 			}
 			if !reflect.DeepEqual(got, defaultStore()) {
 				t.Errorf("half decoded: %+v", got)
@@ -176,7 +166,7 @@ func TestSectionRefuses(t *testing.T) {
 func TestSectionThatIsNone(t *testing.T) {
 	for name, value := range map[string]any{"text": "hunter2", "list": []any{"hunter2"}, "number": 5} {
 		t.Run(name, func(t *testing.T) {
-			_, err := app.Section(load(t, map[string]any{"store": value}, "."), "store", defaultStore())
+			_, err := config.Section(load(t, map[string]any{"store": value}, "."), "store", defaultStore())
 			if err == nil || err.Error() != "store: must be a section of keys" {
 				t.Error(err)
 			}
@@ -184,7 +174,7 @@ func TestSectionThatIsNone(t *testing.T) {
 	}
 	for name, value := range map[string]any{"null": nil, "empty": map[string]any{}} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := app.Section(load(t, map[string]any{"store": value}, "."), "store", defaultStore()); err != nil {
+			if _, err := config.Section(load(t, map[string]any{"store": value}, "."), "store", defaultStore()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -193,13 +183,13 @@ func TestSectionThatIsNone(t *testing.T) {
 
 func TestSectionProgramMistakes(t *testing.T) {
 	k := load(t, map[string]any{"store.key": "hunter2"}, ".")
-	if _, err := app.Section(k, "store", 7); err == nil {
+	if _, err := config.Section(k, "store", 7); err == nil {
 		t.Error("settings that are no struct")
 	}
 	type unsupported struct {
 		Key *string `koanf:"key"`
 	}
-	_, err := app.Section(k, "store", unsupported{})
+	_, err := config.Section(k, "store", unsupported{})
 	if err == nil || err.Error() != "store.key: settings of type *string are not supported" {
 		t.Error(err)
 	}
@@ -212,7 +202,7 @@ func (f failing) Validate() error { return f.err }
 func TestSectionValidateKeepsItsError(t *testing.T) {
 	sentinel := errors.New("the moon is full")
 	for _, given := range []error{fmt.Errorf("not now: %w", sentinel), fmt.Errorf("not %w: %w", errors.New("now"), sentinel)} {
-		_, err := app.Section(koanf.New("."), "store", failing{given})
+		_, err := config.Section(koanf.New("."), "store", failing{given})
 		if !errors.Is(err, sentinel) || err.Error() != "store: "+given.Error() {
 			t.Error(err)
 		}
@@ -220,10 +210,10 @@ func TestSectionValidateKeepsItsError(t *testing.T) {
 }
 
 func TestCheckOneOf(t *testing.T) {
-	if err := app.CheckOneOf("level", "info", "info", "warn"); err != nil {
+	if err := config.CheckOneOf("level", "info", "info", "warn"); err != nil {
 		t.Error(err)
 	}
-	err := app.CheckOneOf("level", "x\n", "info", "warn")
+	err := config.CheckOneOf("level", "x\n", "info", "warn")
 	if err == nil || err.Error() != `level: "x\n" is not one of info, warn` {
 		t.Error(err)
 	}
@@ -240,11 +230,11 @@ func TestAnEmbeddedStructsKeysAreTheSections(t *testing.T) {
 		Parts []PartSettings `koanf:"parts"`
 	}
 	values := map[string]any{"store.url": "a", "store.parts": []any{map[string]any{"url": "b"}}}
-	got, err := app.Section(load(t, values, "."), "store", whole{})
+	got, err := config.Section(load(t, values, "."), "store", whole{})
 	if want := (whole{PartSettings{"a"}, []PartSettings{{"b"}}}); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if err := app.CheckTexts("", whole{PartSettings: PartSettings{" a"}}); err == nil || !strings.HasPrefix(err.Error(), "url: ") {
+	if err := config.CheckTexts("", whole{PartSettings: PartSettings{" a"}}); err == nil || !strings.HasPrefix(err.Error(), "url: ") {
 		t.Error(err)
 	}
 }

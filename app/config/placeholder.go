@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ const (
 var errPlaceholder = errors.New("holds a ${ that is not ${ENV:NAME} or ${ENV:NAME:default}")
 
 // expand replaces the placeholders in the effective values. Values that a later source overrode are not expanded.
-func (l *configLoader) expand() {
+func (l *loader) expand() {
 	for key, value := range l.koanf.All() {
 		if l.originOf(key).literal {
 			continue
@@ -31,7 +31,7 @@ func (l *configLoader) expand() {
 
 // expandValue returns a value with its placeholders replaced. It does not change lists and maps in place, because they may belong
 // to the caller.
-func (l *configLoader) expandValue(key string, value any) (expanded any, changed bool) {
+func (l *loader) expandValue(key string, value any) (expanded any, changed bool) {
 	switch value := value.(type) {
 	case string:
 		text, err := expandText(value, l.lookup)
@@ -57,7 +57,7 @@ func (l *configLoader) expandValue(key string, value any) (expanded any, changed
 	return value, false
 }
 
-func expandList[T any](l *configLoader, key string, list []T) (expanded []T, changed bool) {
+func expandList[T any](l *loader, key string, list []T) (expanded []T, changed bool) {
 	expanded = make([]T, len(list))
 	for i, item := range list {
 		replaced, itemChanged := l.expandValue(fmt.Sprintf("%s[%d]", key, i), item)
@@ -66,7 +66,7 @@ func expandList[T any](l *configLoader, key string, list []T) (expanded []T, cha
 	return expanded, changed
 }
 
-func (l *configLoader) lookup(name string) (value string, set bool) {
+func (l *loader) lookup(name string) (value string, set bool) {
 	l.used[name] = true
 	value, set = l.environ[name]
 	return value, set

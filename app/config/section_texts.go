@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 )
 
 // FlatTexts returns the values of a section as texts, by name. The names can be any. A name may have dots, which a configuration
-// reads as levels: {"a": {"b": 1}} is "a.b" with "1". Each value that is no text, number or boolean is a *ConfigError, whose key
+// reads as levels: {"a": {"b": 1}} is "a.b" with "1". Each value that is no text, number or boolean is an *Error, whose key
 // is that of the section, a dot and the name.
 func FlatTexts(key string, section map[string]any) (map[string]string, error) {
 	all := make(map[string]string, len(section))
@@ -25,7 +25,7 @@ func flattenTexts(into map[string]string, key, before string, level map[string]a
 		case string, bool, int, int64, uint64, float64:
 			into[before+name] = fmt.Sprint(value)
 		default:
-			faults = append(faults, &ConfigError{Key: key + "." + before + name, Reason: "must be a text, a number, true or false"})
+			faults = append(faults, &Error{Key: key + "." + before + name, Reason: "must be a text, a number, true or false"})
 		}
 	}
 	return errors.Join(faults...)

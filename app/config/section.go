@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"errors"
@@ -20,7 +20,7 @@ import (
 // converted to a number or a boolean, and to a list if its items are separated by commas. A number without a fraction (60.0) is a
 // valid integer. An empty text sets a string or a list to empty, and is an error for all other types.
 //
-// The error joins all faults, each a *ConfigError if it concerns one key. It contains the full key, and the value unless it is a
+// The error joins all faults, each an *Error if it concerns one key. It contains the full key, and the value unless it is a
 // secret.
 //
 // Section works with any koanf, not only with that of New.
@@ -49,8 +49,8 @@ func decodeSection[T any](k *koanf.Koanf, name string, defaults T, validate bool
 func joinFaults(decoding, validation error) error {
 	var all []error
 	seen := make(map[string]bool)
-	for _, fault := range append(flatten(decoding), flatten(validation)...) {
-		config := (*ConfigError)(nil)
+	for _, fault := range append(Faults(decoding), Faults(validation)...) {
+		config := (*Error)(nil)
 		if !errors.As(fault, &config) {
 			all = append(all, fault)
 		} else if !seen[config.Key] {
@@ -73,7 +73,7 @@ func sectionValues(k *koanf.Koanf, name string) (map[string]any, error) {
 			continue
 		}
 		if inner, isMap := value.(map[string]any); value != nil && (!isMap || len(inner) > 0) {
-			return nil, &ConfigError{Key: name, Reason: "must be a section of keys"}
+			return nil, &Error{Key: name, Reason: "must be a section of keys"}
 		}
 	}
 	return maps.Unflatten(flat, k.Delim()), nil
@@ -113,7 +113,7 @@ func settingsFields(t reflect.Type) iter.Seq2[string, reflect.StructField] {
 
 func decodeValue(dst reflect.Value, value any, key string) error {
 	if value == nil {
-		return &ConfigError{Key: key, Reason: `has no value; write "" or [] for an empty one`}
+		return &Error{Key: key, Reason: `has no value; write "" or [] for an empty one`}
 	}
 	switch dst.Kind() {
 	case reflect.String:

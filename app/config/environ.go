@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"errors"
@@ -16,7 +16,7 @@ const maxValueFile = 64 << 10
 const fileSuffix = "_file"
 
 // addEnvironment reads SECTION__KEY, and SECTION__KEY_FILE if the section has a setting for the key and none with the longer name.
-func (l *configLoader) addEnvironment(environ []string) {
+func (l *loader) addEnvironment(environ []string) {
 	for _, line := range environ {
 		name, value, _ := strings.Cut(line, "=")
 		prefix, rest, hasKey := strings.Cut(name, "__")
@@ -35,7 +35,7 @@ func (l *configLoader) addEnvironment(environ []string) {
 }
 
 // keyOfFile reports whether a key names a file with the value of another key.
-func (l *configLoader) keyOfFile(section, key string) (plain string, isFile bool) {
+func (l *loader) keyOfFile(section, key string) (plain string, isFile bool) {
 	plain, isFile = strings.CutSuffix(key, fileSuffix)
 	if !isFile {
 		return "", false
@@ -50,7 +50,7 @@ func (l *configLoader) keyOfFile(section, key string) (plain string, isFile bool
 	return "", false
 }
 
-func (l *configLoader) addValueFile(key, variable, path string) {
+func (l *loader) addValueFile(key, variable, path string) {
 	source := fmt.Sprintf("environment variable %s, file %q", variable, path)
 	if _, twice := l.environ[strings.TrimSuffix(variable, strings.ToUpper(fileSuffix))]; twice {
 		l.fault(key, "is given twice, with and without _FILE", source)
@@ -91,7 +91,7 @@ func pathCause(err error) error {
 }
 
 // variables returns the environment variables of all settings, by their name with single underscores.
-func (l *configLoader) variables() map[string]string {
+func (l *loader) variables() map[string]string {
 	known := make(map[string]string)
 	for _, settings := range l.settings {
 		for _, key := range settings.keys {
@@ -111,7 +111,7 @@ func variableOf(key string) string {
 
 // warnOfVariables warns of environment variables without effect: those whose name differs from a known one only by single or double
 // underscores, and those of a module that the program does not contain.
-func (l *configLoader) warnOfVariables(environ []string) {
+func (l *loader) warnOfVariables(environ []string) {
 	known := l.variables()
 	for _, line := range environ {
 		name, value, _ := strings.Cut(line, "=")
@@ -129,8 +129,8 @@ func (l *configLoader) warnOfVariables(environ []string) {
 	}
 }
 
-func (l *configLoader) warn(message, name, variable string) {
-	l.warnings = append(l.warnings, configWarning{message, name, "environment variable " + variable})
+func (l *loader) warn(message, name, variable string) {
+	l.warnings = append(l.warnings, Warning{message, name, "environment variable " + variable})
 }
 
 // isServiceLink reports whether a value is one that Kubernetes sets in variables such as APP_PORT if there is a service called app.

@@ -1,31 +1,32 @@
-package app
+package config
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 
 	"github.com/knadh/koanf/v2"
 )
 
-// ConventionalConfigFile is the path of the default configuration file, the only one that may be absent.
-const ConventionalConfigFile = "application.yaml"
+// ConventionalFile is the path of the default configuration file, the only one that may be absent.
+const ConventionalFile = "application.yaml"
 
 const keyDelimiter = "."
 
-// ConfigSources are the sources of a configuration. Within each list a later entry overrides an earlier one, and each list
+// Sources are the sources of a configuration. Within each list a later entry overrides an earlier one, and each list
 // overrides the one before it.
 //
 // The keys of the maps are nested ("server_auth": {"issuer": …}) or joined by dots ("server_auth.issuer": …).
 //
 // A text value may contain ${ENV:NAME} or ${ENV:NAME:default}, which is replaced by the value in Environ. A variable that is set
 // and empty counts as set. A variable that is not set and has no default is an error, and so is any other "${".
-type ConfigSources struct {
+type Sources struct {
 	// Sections are the names of the sections. Another section in a file or a map is an error, or without effect if it belongs to a
 	// module of this project. Environment variables of other sections are ignored.
 	Sections []string
 	// Defaults override the defaults in the code. All other sources override them.
 	Defaults []map[string]any
-	// Files are paths of YAML files. Only ConventionalConfigFile may be absent. KEY_file in them names a file with the value of KEY,
+	// Files are paths of YAML files. Only ConventionalFile may be absent. KEY_file in them names a file with the value of KEY,
 	// as below.
 	Files []string
 	// Environ are NAME=value lines as os.Environ returns them. SECTION__KEY sets section.key; an empty value counts. SECTION__KEY_FILE
@@ -37,7 +38,7 @@ type ConfigSources struct {
 	settings []sectionSettings
 }
 
-// sectionSettings describes a section of RegisterSettings.
+// sectionSettings describes a section of AddSettings.
 type sectionSettings struct {
 	name string
 	keys []string // below the section, joined by dots
@@ -55,24 +56,18 @@ func settingsOf[T any](name string, defaults T) sectionSettings {
 	}
 }
 
-// LoadConfig reads the sources into one koanf. The error joins all faults that were found, each a *ConfigError if it concerns one
-// key. No fault contains the value of a secret.
-func LoadConfig(sources ConfigSources) (*koanf.Koanf, error) {
-	k, _, err := loadConfig(sources)
-	return k, err
-}
-
-// loadConfig is LoadConfig with the warnings about settings without effect.
-func loadConfig(sources ConfigSources) (*koanf.Koanf, configWarnings, error) {
-	loader := newConfigLoader(sources)
-	if err := loader.load(sources); err != nil {
-		return nil, loader.warnings, err
+// Load reads the sources into one koanf, and returns warnings about settings without effect. The error joins all faults that were
+// found, each an *Error if it concerns one key. No fault contains the value of a secret.
+func Load(sources Sources) (*koanf.Koanf, []Warning, error) {
+	l := newLoader(sources)
+	if err := l.load(sources); err != nil {
+		return nil, l.warnings, err
 	}
-	return loader.koanf, loader.warnings, nil
+	return l.koanf, l.warnings, nil
 }
 
 // load reads all sources and checks the result.
-func (l *configLoader) load(sources ConfigSources) error {
+func (l *loader) load(sources Sources) error {
 	for _, values := range sources.Defaults {
 		l.add(values, at(defaultsSource))
 	}
@@ -89,7 +84,11 @@ func (l *configLoader) load(sources ConfigSources) error {
 	return errors.Join(l.faults...)
 }
 
-// configWarning is a part of a configuration that has no effect, with the reason.
-type configWarning struct {
-	message, name, source string
+// Warning is a part of a configuration that has no effect, with the reason.
+type Warning struct {
+	Message string
+	Name    string // of the section or variable
+	Source  string
 }
+
+func (w Warning) String() string { return fmt.Sprintf("%s: %s (%s)", w.Name, w.Message, w.Source) }
