@@ -194,12 +194,12 @@ func provideContracts(s ServerAuthSettings, parsed parsedSettings, lc fx.Lifecyc
 		return nil
 	}
 	wallets := contract.New(contract.Config{
-		Ends: parsed.endpoints, CallsPerMinute: s.EthereumCallsPerMinute, Count: metrics.askedChain, Clock: p.Clock, Log: log,
+		Endpoints: parsed.endpoints, CallsPerMinute: s.EthereumCallsPerMinute, Count: metrics.askedChain, Clock: p.Clock, Log: log,
 	})
 	lc.Append(fx.StartHook(wallets.Check))
 	policy := newMessagePolicy(s, parsed)
-	for _, end := range parsed.endpoints {
-		chain := wallet.ChainID{Namespace: wallet.NamespaceEthereum, Reference: strconv.FormatUint(end.Chain, 10)}
+	for _, endpoint := range parsed.endpoints {
+		chain := wallet.ChainID{Namespace: wallet.NamespaceEthereum, Reference: strconv.FormatUint(endpoint.Chain, 10)}
 		metrics.expectChain(chain.String())
 		if !policy.AllowsChain(chain) {
 			log.Warn("server_auth.ethereum_rpc_urls has an endpoint for a chain that server_auth.allowed_chains does not allow: messages for that chain are refused", "chain", chain.String())

@@ -16,10 +16,10 @@ import (
 // parsedSettings are the parsed values of settings that are texts in a format. No other code parses these texts.
 type parsedSettings struct {
 	issuer        *url.URL
-	domains       []wallet.Domain  // allowed_domains
-	chains        []wallet.ChainID // allowed_chains
-	admin         password.Check   // nil: login with a password is disabled
-	endpoints     []onchain.End    // ethereum_rpc_urls
+	domains       []wallet.Domain    // allowed_domains
+	chains        []wallet.ChainID   // allowed_chains
+	admin         password.Check     // nil: login with a password is disabled
+	endpoints     []onchain.Endpoint // ethereum_rpc_urls
 	encryptionKey *keys.EncryptionKey
 }
 
@@ -28,12 +28,12 @@ func (s ServerAuthSettings) parse() (p parsedSettings, err error) {
 	var faults [6]error
 	p.issuer, faults[0] = parseIssuer(s.Issuer)
 	p.encryptionKey, faults[1] = parseEncryptionKey(s.KeyEncryptionKey)
-	p.endpoints, faults[2] = parseList("ethereum_rpc_urls", s.EthereumRPCURLs, func(text string) (onchain.End, string) {
-		end, err := onchain.ParseEnd(text) // no error shows a URL, which may hold a key
+	p.endpoints, faults[2] = parseList("ethereum_rpc_urls", s.EthereumRPCURLs, func(text string) (onchain.Endpoint, string) {
+		endpoint, err := onchain.ParseEndpoint(text) // no error shows a URL, which may hold a key
 		if err != nil {
-			return end, err.Error()
+			return endpoint, err.Error()
 		}
-		return end, ""
+		return endpoint, ""
 	})
 	p.domains, faults[3] = parseList("allowed_domains", s.AllowedDomains, func(text string) (wallet.Domain, string) {
 		domain, err := wallet.ParseDomain(text)

@@ -38,7 +38,7 @@ const (
 
 // Config configures [Wallets].
 type Config struct {
-	Ends           []onchain.End
+	Endpoints      []onchain.Endpoint
 	CallsPerMinute int // of one client
 	// Count is called for every call and every one refused by a limit, with the CAIP-2 id of the chain.
 	Count     func(chain, outcome string)
@@ -59,7 +59,7 @@ type Wallets struct {
 // New returns Wallets that call the configured endpoints.
 func New(c Config) *Wallets {
 	c.Clock = app.ClockOr(c.Clock)
-	return &Wallets{c: c, verifier: onchain.NewVerifier(c.Ends, c.Transport), budget: newBudget(c.CallsPerMinute, c.Clock)}
+	return &Wallets{c: c, verifier: onchain.NewVerifier(c.Endpoints, c.Transport), budget: newBudget(c.CallsPerMinute, c.Clock)}
 }
 
 // Check verifies the chains of all endpoints. It returns an error for an endpoint of another chain, and logs a warning for one that

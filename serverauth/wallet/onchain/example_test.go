@@ -10,7 +10,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/wallet/onchain"
 )
 
-// The end here stands for a node of Base whose contract accepts every signature.
+// The endpoint here stands for a node of Base whose contract accepts every signature.
 func ExampleVerifier_IsValid() {
 	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var request struct{ Method string }
@@ -23,12 +23,12 @@ func ExampleVerifier_IsValid() {
 	}))
 	defer node.Close()
 
-	end, err := onchain.ParseEnd("eip155:8453=" + node.URL)
+	endpoint, err := onchain.ParseEndpoint("eip155:8453=" + node.URL)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	verifier := onchain.NewVerifier([]onchain.End{end}, nil)
+	verifier := onchain.NewVerifier([]onchain.Endpoint{endpoint}, nil)
 	address, digest, signature := [20]byte{1}, [32]byte{2}, make([]byte, 65)
 	fmt.Println(verifier.IsValid(context.Background(), 8453, address, digest, signature))
 

@@ -21,8 +21,8 @@ import (
 // maxResult is the maximum size of the result of a call, in bytes of its JSON.
 const maxResult = 1 << 20
 
-// endpoint is a JSON-RPC endpoint of a chain. Its URL may contain an API key of the provider and is in no error.
-type endpoint struct {
+// rpcClient is a JSON-RPC endpoint of a chain. Its URL may contain an API key of the provider and is in no error.
+type rpcClient struct {
 	chain   uint64
 	url     string
 	client  *http.Client
@@ -38,7 +38,7 @@ var errOtherChain = errors.New("it belongs to another chain")
 
 // call makes an eth_call at the latest block. It returns errReverted for a revert. If the answer came over a new
 // connection, the chain is verified again, because another server may have taken the place of the endpoint.
-func (e *endpoint) call(ctx context.Context, q question) ([]byte, error) {
+func (e *rpcClient) call(ctx context.Context, q question) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := e.check(ctx); err != nil {
@@ -64,7 +64,7 @@ func (e *endpoint) call(ctx context.Context, q question) ([]byte, error) {
 }
 
 // check verifies the chain of the endpoint, unless checked is set.
-func (e *endpoint) check(ctx context.Context) error {
+func (e *rpcClient) check(ctx context.Context) error {
 	if e.checked.Load() {
 		return nil
 	}
@@ -84,7 +84,7 @@ func (e *endpoint) check(ctx context.Context) error {
 }
 
 // request makes a request and decodes its hex result.
-func (e *endpoint) request(ctx context.Context, method string, params []any) ([]byte, error) {
+func (e *rpcClient) request(ctx context.Context, method string, params []any) ([]byte, error) {
 	text, err := e.result(ctx, method, params)
 	if err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func (e *rpcError) isRevert() bool {
 }
 
 // result makes a request and returns its result as JSON.
-func (e *endpoint) result(ctx context.Context, method string, params []any) (jsontext.Value, error) {
+func (e *rpcClient) result(ctx context.Context, method string, params []any) (jsontext.Value, error) {
 	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 	if err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func (e *endpoint) result(ctx context.Context, method string, params []any) (jso
 }
 
 // post sends a request. It repeats it as long as it fails on a reused connection, which the server may have closed.
-func (e *endpoint) post(ctx context.Context, body []byte) (text []byte, status int, err error) {
+func (e *rpcClient) post(ctx context.Context, body []byte) (text []byte, status int, err error) {
 	var reused atomic.Bool
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
 		reused.Store(c.Reused)

@@ -27,29 +27,29 @@ const (
 	maxConnections = 64
 )
 
-// End is a JSON-RPC endpoint: "eip155:N=URL" in the configuration.
-type End struct {
+// Endpoint is a JSON-RPC endpoint: "eip155:N=URL" in the configuration.
+type Endpoint struct {
 	Chain uint64 // the N of eip155:N
 	URL   string
 }
 
-// ParseEnd parses eip155:N=URL, where URL is https, or http for a loopback host. An error does not contain the URL, which
+// ParseEndpoint parses eip155:N=URL, where URL is https, or http for a loopback host. An error does not contain the URL, which
 // may contain an API key.
-func ParseEnd(text string) (End, error) {
+func ParseEndpoint(text string) (Endpoint, error) {
 	chain, address, found := strings.Cut(text, "=")
 	number, named := strings.CutPrefix(chain, "eip155:")
 	id, err := strconv.ParseUint(number, 10, 64)
 	if !found || !named || err != nil || id == 0 || strings.HasPrefix(number, "0") {
-		return End{}, errors.New("must be eip155:N=URL")
+		return Endpoint{}, errors.New("must be eip155:N=URL")
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Fragment != "" {
-		return End{}, fmt.Errorf("the URL after eip155:%d= is not valid", id)
+		return Endpoint{}, fmt.Errorf("the URL after eip155:%d= is not valid", id)
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
-		return End{}, fmt.Errorf("the URL after eip155:%d= must be https (http for loopback hosts only)", id)
+		return Endpoint{}, fmt.Errorf("the URL after eip155:%d= must be https (http for loopback hosts only)", id)
 	}
-	return End{Chain: id, URL: address}, nil
+	return Endpoint{Chain: id, URL: address}, nil
 }
 
 func isLoopback(host string) bool {
@@ -59,11 +59,11 @@ func isLoopback(host string) bool {
 
 // Verifier asks chains whether signatures of contract wallets are valid. It is safe for concurrent use.
 type Verifier struct {
-	endpoints map[uint64][]*endpoint // in the order in which they are tried
+	endpoints map[uint64][]*rpcClient // in the order in which they are tried
 }
 
 // NewVerifier returns a verifier that calls the endpoints over the given transport; nil: its own.
-func NewVerifier(ends []End, transport http.RoundTripper) *Verifier {
+func NewVerifier(endpoints []Endpoint, transport http.RoundTripper) *Verifier {
 	if transport == nil {
 		transport = &http.Transport{
 			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxConnsPerHost: maxConnections, MaxIdleConnsPerHost: maxConnections,
@@ -74,9 +74,9 @@ func NewVerifier(ends []End, transport http.RoundTripper) *Verifier {
 		Transport: transport, Timeout: callTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	v := &Verifier{endpoints: make(map[uint64][]*endpoint)}
-	for _, one := range ends {
-		v.endpoints[one.Chain] = append(v.endpoints[one.Chain], &endpoint{chain: one.Chain, url: one.URL, client: client})
+	v := &Verifier{endpoints: make(map[uint64][]*rpcClient)}
+	for _, one := range endpoints {
+		v.endpoints[one.Chain] = append(v.endpoints[one.Chain], &rpcClient{chain: one.Chain, url: one.URL, client: client})
 	}
 	return v
 }

@@ -68,11 +68,11 @@ func failure(code int, message string) func(http.ResponseWriter) {
 }
 
 func verifier(nodes ...*node) *onchain.Verifier {
-	var ends []onchain.End
+	var endpoints []onchain.Endpoint
 	for _, n := range nodes {
-		ends = append(ends, onchain.End{Chain: chain, URL: n.URL + "/v2/SECRETKEY"})
+		endpoints = append(endpoints, onchain.Endpoint{Chain: chain, URL: n.URL + "/v2/SECRETKEY"})
 	}
-	return onchain.NewVerifier(ends, nil)
+	return onchain.NewVerifier(endpoints, nil)
 }
 
 func isValid(v *onchain.Verifier, size int) (bool, error) {
@@ -256,7 +256,7 @@ func TestNoAnswer(t *testing.T) {
 
 func TestParseEnd(t *testing.T) {
 	for _, text := range []string{"eip155:1=https://rpc.example.com/v2/KEY?a=b", "eip155:31337=http://127.0.0.1:8545", "eip155:1=http://[::1]:1", "eip155:1=http://localhost:1"} {
-		end, err := onchain.ParseEnd(text)
+		end, err := onchain.ParseEndpoint(text)
 		require.NoError(t, err, text)
 		assert.Equal(t, text, fmt.Sprintf("eip155:%d=%s", end.Chain, end.URL))
 	}
@@ -265,7 +265,7 @@ func TestParseEnd(t *testing.T) {
 		"solana:1=https://h/SECRETKEY", "eip155:1=http://h/SECRETKEY", "eip155:1=ftp://h/SECRETKEY", "eip155:1=https:///SECRETKEY", "eip155:1=https://h/%zz?SECRETKEY",
 		"eip155:1=ws://127.0.0.1/SECRETKEY", "eip155:1=https://h/#SECRETKEY", "eip155:99999999999999999999=https://h/SECRETKEY",
 	} {
-		_, err := onchain.ParseEnd(text)
+		_, err := onchain.ParseEndpoint(text)
 		require.Error(t, err, text)
 		assert.NotContains(t, err.Error(), "SECRETKEY")
 	}
@@ -283,7 +283,7 @@ func FuzzReply(f *testing.F) {
 			_, _ = w.Write(body)
 		}))
 		defer n.Close()
-		v := onchain.NewVerifier([]onchain.End{{Chain: chain, URL: n.URL}}, nil)
+		v := onchain.NewVerifier([]onchain.Endpoint{{Chain: chain, URL: n.URL}}, nil)
 		valid, err := isValid(v, 65)
 		var reply struct{ Result string }
 		if valid && (err != nil || json.Unmarshal(body, &reply) != nil || reply.Result != "0x01") {
