@@ -13,7 +13,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/serverauth/internal/mac"
 	"github.com/picoauth/picoauth/serverauth/oauth/client"
 )
@@ -61,41 +60,32 @@ type deviceReply struct {
 
 // registerDevice adds the endpoints of the device flow. POST is limited by address, because a user code is short.
 func (s *Server) registerDevice(e *echo.Echo) {
-	s.post(e, "/device_authorization", s.core.Anonymous("/oauth/device_authorization", s.deviceAuthorization))
+	s.post(e, "/device_authorization", s.core.Anonymous("/oauth/device_authorization", s.forClients(s.deviceAuthorization)))
 	s.get(e, "/device", s.core.Handler(s.devicePage))
 	s.post(e, "/device", s.core.Anonymous("/oauth/device", s.deviceEntered))
 }
 
 // deviceAuthorization is POST /device_authorization.
-func (s *Server) deviceAuthorization(c echo.Context) error {
-	form, err := readForm(c)
-	if err != nil {
-		return s.tokenError(c, "", err)
+func (s *Server) deviceAuthorization(r clientRequest) (any, error) {
+	if !r.client.AllowsGrant(client.GrantDevice) {
+		return nil, errUnauthorizedClient("the client may not use the device flow")
 	}
-	known, err := s.authenticate(c, form)
-	if err != nil {
-		return s.tokenError(c, form.Get("client_id"), err)
-	}
-	if !known.AllowsGrant(client.GrantDevice) {
-		return s.tokenError(c, known.ID, errUnauthorizedClient("the client may not use the device flow"))
-	}
-	asked, err := s.readDeviceRequest(known, form)
+	asked, err := s.readDeviceRequest(r.client, r.form)
 	if err == nil {
-		err = s.keepDevice(c.Request().Context(), asked)
+		err = s.keepDevice(r.Request().Context(), asked)
 	}
 	if err != nil {
-		return s.tokenError(c, known.ID, err)
+		return nil, err
 	}
-	text, _, err := s.deviceCodes.seal(deviceCode{asked.ID, known.ID, asked.ExpiresAt})
+	text, _, err := s.deviceCodes.seal(deviceCode{asked.ID, r.client.ID, asked.ExpiresAt})
 	if err != nil {
-		return s.tokenError(c, known.ID, err)
+		return nil, err
 	}
 	shown := asked.UserCode[:userCodeSize/2] + "-" + asked.UserCode[userCodeSize/2:]
-	noStore(c)
-	return app.WriteJSON(c.Response(), http.StatusOK, deviceReply{
+	return deviceReply{
 		DeviceCode: text, UserCode: shown, VerificationURI: s.base + "/device", VerificationURIComplete: s.base + "/device?user_code=" + shown,
 		ExpiresIn: int64(deviceTTL / time.Second), Interval: int64(devicePause / time.Second),
-	})
+	}, nil
 }
 
 func (s *Server) readDeviceRequest(of *client.Client, form url.Values) (asked *deviceRequest, err error) {

@@ -1,45 +1,23 @@
 package oauth
 
 import (
-	"context"
 	"errors"
 	"maps"
-	"net/http"
 
-	"github.com/labstack/echo/v4"
-
-	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/clientauth"
 )
 
 // introspect is POST /introspect (RFC 7662), for clients with that right, such as resource servers.
-func (s *Server) introspect(c echo.Context) error {
-	form, err := readForm(c)
-	if err != nil {
-		return s.tokenError(c, "", err)
-	}
-	known, err := s.authenticate(c, form)
-	if err != nil {
-		return s.tokenError(c, form.Get("client_id"), err)
-	}
-	text := form.Get("token")
+// The answer has the claims of an access token. For an invalid one it has only that it is not active.
+func (s *Server) introspect(r clientRequest) (any, error) {
+	text := r.form.Get("token")
 	switch {
-	case !known.Introspect || known.IsPublic():
-		return s.tokenError(c, known.ID, errUnauthorizedClient("the client may not introspect tokens"))
+	case !r.client.Introspect || r.client.IsPublic():
+		return nil, errUnauthorizedClient("the client may not introspect tokens")
 	case text == "":
-		return s.tokenError(c, known.ID, errInvalidRequest("token is missing"))
+		return nil, errInvalidRequest("token is missing")
 	}
-	answer, err := s.describe(c.Request().Context(), text)
-	if err != nil {
-		return s.tokenError(c, known.ID, err)
-	}
-	noStore(c)
-	return app.WriteJSON(c.Response(), http.StatusOK, answer)
-}
-
-// describe returns the claims of an access token. For an invalid one it returns only that it is not active.
-func (s *Server) describe(ctx context.Context, text string) (map[string]any, error) {
-	caller, err := s.validator.Validate(ctx, text)
+	caller, err := s.validator.Validate(r.Request().Context(), text)
 	if err != nil {
 		return map[string]any{"active": false}, unlessInvalid(err)
 	}

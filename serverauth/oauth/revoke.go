@@ -1,10 +1,8 @@
 package oauth
 
 import (
+	"context"
 	"errors"
-	"net/http"
-
-	"github.com/labstack/echo/v4"
 
 	"github.com/picoauth/picoauth/serverauth/internal/events"
 	"github.com/picoauth/picoauth/serverauth/oauth/client"
@@ -16,28 +14,16 @@ var errTokenOfAnother = errInvalidGrant("the token was issued to another client"
 
 // revoke is POST /revoke (RFC 7009). A refresh token ends its session with all of its tokens. For an access token, only that one is
 // revoked.
-func (s *Server) revoke(c echo.Context) error {
-	form, err := readForm(c)
-	if err != nil {
-		return s.tokenError(c, "", err)
-	}
-	known, err := s.authenticate(c, form)
-	if err != nil {
-		return s.tokenError(c, form.Get("client_id"), err)
-	}
-	text := form.Get("token")
+func (s *Server) revoke(r clientRequest) (any, error) {
+	text := r.form.Get("token")
 	if text == "" {
-		return s.tokenError(c, known.ID, errInvalidRequest("token is missing"))
+		return nil, errInvalidRequest("token is missing")
 	}
-	if err := s.revokeToken(c, known, text); err != nil {
-		return s.tokenError(c, known.ID, err)
-	}
-	noStore(c)
-	return c.NoContent(http.StatusOK)
+	return nil, s.revokeToken(r.Request().Context(), r.client, text)
 }
 
-func (s *Server) revokeToken(c echo.Context, by *client.Client, text string) error {
-	ctx, cause := c.Request().Context(), revocation.Cause{By: by.ID, Reason: "revoked by the client"}
+func (s *Server) revokeToken(ctx context.Context, by *client.Client, text string) error {
+	cause := revocation.Cause{By: by.ID, Reason: "revoked by the client"}
 	if presented, err := s.sessions.Read(text, s.now()); err == nil || errors.Is(err, token.ErrRefreshExpired) {
 		if presented.ClientID != by.ID {
 			return errTokenOfAnother

@@ -3,6 +3,7 @@ package oauth
 import (
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -141,8 +142,8 @@ func (s *Server) Register(e *echo.Echo) {
 	s.post(e, "/authorize/password", s.core.Anonymous("/login", s.signedByPassword))
 	s.post(e, "/authorize/decide", s.core.Handler(s.decide))
 	s.post(e, "/token", s.core.Handler(s.token))
-	s.post(e, "/revoke", s.core.Handler(s.revoke))
-	s.post(e, "/introspect", s.core.Handler(s.introspect))
+	s.post(e, "/revoke", s.core.Handler(s.forClients(s.revoke)))
+	s.post(e, "/introspect", s.core.Handler(s.forClients(s.introspect)))
 	s.get(e, "/userinfo", s.core.Handler(s.userinfo))
 	s.post(e, "/userinfo", s.core.Handler(s.userinfo))
 	s.get(e, "/logout", s.core.Handler(s.logout))
@@ -167,6 +168,36 @@ func (s *Server) Routes() []*echo.Route { return s.routes }
 // authenticate returns the client of a request.
 func (s *Server) authenticate(c echo.Context, form url.Values) (*client.Client, error) {
 	return s.clientAuth.Authenticate(c.Request(), form, app.ClientIP(c))
+}
+
+// clientRequest is a request of an authenticated client.
+type clientRequest struct {
+	echo.Context
+	form   url.Values
+	client *client.Client
+}
+
+// forClients returns the handler of an endpoint for authenticated clients. The answer of a flow is sent as JSON; nil: no content.
+func (s *Server) forClients(flow func(clientRequest) (answer any, err error)) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		form, err := readForm(c)
+		if err != nil {
+			return s.tokenError(c, "", err)
+		}
+		known, err := s.authenticate(c, form)
+		if err != nil {
+			return s.tokenError(c, form.Get("client_id"), err)
+		}
+		answer, err := flow(clientRequest{c, form, known})
+		if err != nil {
+			return s.tokenError(c, known.ID, err)
+		}
+		noStore(c)
+		if answer == nil {
+			return c.NoContent(http.StatusOK)
+		}
+		return app.WriteJSON(c.Response(), http.StatusOK, answer)
+	}
 }
 
 // appendQuery adds parameters to a URI that may already have some.
