@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -293,4 +294,7 @@ func TestKeysOfSeeds(t *testing.T) {
 	require.ErrorContains(t, err, "unknown algorithm")
 	_, err = signin.NewSigner(signin.EIP191, [signin.SeedSize]byte{})
 	require.Error(t, err)
+	order := [signin.SeedSize]byte(secp256k1.Params().N.Bytes()) // is another name of 0, and so on
+	_, err = signin.NewSigner(signin.Secp256k1, order)
+	require.ErrorContains(t, err, "below the order of the curve")
 }

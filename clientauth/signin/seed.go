@@ -25,8 +25,8 @@ func Algorithms() []string {
 }
 
 // NewSigner derives a key from a seed, for programs that keep the seed in a file. The same seed gives the same key. It returns an
-// error for an unknown algorithm. For secp256k1 and eip191 the seed is reduced modulo the order of the curve; a result of 0 is an
-// error.
+// error for an unknown algorithm. For secp256k1 and eip191 the seed is the private key, so 0 and a value that is not below the order
+// of the curve are errors too.
 func NewSigner(algorithm string, seed [SeedSize]byte) (crypto.Signer, error) {
 	switch algorithm {
 	case Ed25519, Solana:
@@ -38,11 +38,11 @@ func NewSigner(algorithm string, seed [SeedSize]byte) (crypto.Signer, error) {
 	case MLDSA87:
 		return derive(mldsa87.Scheme(), seed)
 	case Secp256k1, EIP191:
-		key := secp256k1.PrivKeyFromBytes(seed[:])
-		if key.Key.IsZero() {
-			return nil, errors.New("signin: the seed is not a valid secp256k1 key")
+		var scalar secp256k1.ModNScalar
+		if overflow := scalar.SetBytes(&seed); overflow != 0 || scalar.IsZero() {
+			return nil, errors.New("signin: the seed is not a valid secp256k1 key: it must be at least 1 and below the order of the curve")
 		}
-		return secp256k1Signer{key}, nil
+		return secp256k1Signer{secp256k1.NewPrivateKey(&scalar)}, nil
 	default:
 		return nil, unknownAlgorithm(algorithm)
 	}
