@@ -95,7 +95,7 @@ func TestReplicatedServer(t *testing.T) {
 	c := config(t, server.URL())
 	c.Log = slog.New(slog.NewTextHandler(&log, nil))
 	open(t, redisstore.New(), c)
-	if !strings.Contains(log.String(), "replica that is promoted") {
+	if !strings.Contains(log.String(), "after a failover the new master may lack") {
 		t.Errorf("it is not said: %s", log.String())
 	}
 }
