@@ -24,6 +24,7 @@ import (
 // kubelogin signs in and refreshes with the arguments of its page, and the API server's authenticator reads its token with the
 // flags of the page. The API server wants https, so a proxy with a certificate stands before the auth server.
 func TestKubernetes(t *testing.T) {
+	kubelogin, apiServer := build(t, "kubernetes", "github.com/int128/kubelogin"), build(t, "kubernetes", ".")
 	someone := newPerson(t)
 	front := httptest.NewUnstartedServer(nil)
 	issuer, dir := "https://"+front.Listener.Addr().String(), t.TempDir()
@@ -50,8 +51,7 @@ func TestKubernetes(t *testing.T) {
 	listen := fmt.Sprintf("127.0.0.1:%d", services.FreePort(t))
 	arguments = append(arguments, "--certificate-authority="+ca, "--token-cache-dir="+filepath.Join(dir, "cache"), "--listen-address="+listen, "--skip-open-browser")
 
-	first := exec.CommandContext(t.Context(), build(t, "kubernetes", "github.com/int128/kubelogin"), arguments...)
-	login := startProcess(t, first)
+	login := startProcess(t, exec.CommandContext(t.Context(), kubelogin, arguments...))
 	login.await(t, func() bool {
 		return strings.Contains(login.String(), "http://"+strings.Replace(listen, "127.0.0.1", "localhost", 1))
 	})
@@ -66,7 +66,7 @@ func TestKubernetes(t *testing.T) {
 	}
 
 	token := func(more ...string) string { // with nobody there
-		out, err := exec.CommandContext(t.Context(), first.Path, append(arguments, append(more, "--authentication-timeout-sec=5")...)...).Output()
+		out, err := exec.CommandContext(t.Context(), kubelogin, append(arguments, append(more, "--authentication-timeout-sec=5")...)...).Output()
 		require.NoError(t, err)
 		var credential struct{ Status struct{ Token string } }
 		require.NoError(t, json.Unmarshal(out, &credential))
@@ -77,7 +77,6 @@ func TestKubernetes(t *testing.T) {
 	assert.NotEqual(t, kept, refreshed)
 
 	flags := append(strings.Fields(documented(t, "kubernetes.md", "sh", documentedIssuer, issuer)), "--oidc-ca-file="+ca)
-	apiServer := build(t, "kubernetes", ".")
 	review := func(token string) (object, error) {
 		command := exec.CommandContext(t.Context(), apiServer, flags...)
 		command.Stdin = strings.NewReader(token)
