@@ -5,8 +5,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/knadh/koanf/providers/confmap"
 	"github.com/knadh/koanf/v2"
+
+	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 )
 
 func writeFile(t *testing.T, content string) string {
@@ -20,8 +22,8 @@ func writeFile(t *testing.T, content string) string {
 
 func load(t *testing.T, values map[string]any) *koanf.Koanf {
 	t.Helper()
-	k := koanf.New(".")
-	if err := k.Load(confmap.Provider(values, "."), nil); err != nil {
+	k, _, err := config.Load(config.Sources{Sections: []string{app.SectionName}, Maps: []map[string]any{values}})
+	if err != nil {
 		t.Fatal(err)
 	}
 	return k

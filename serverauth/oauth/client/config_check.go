@@ -29,7 +29,7 @@ type Known struct {
 	Audience  string   // the server's own; empty: not known yet
 }
 
-// checkAll returns the faults of a list of clients: each is an *config.Error whose key begins with key, such as
+// checkAll returns the faults of a list of clients: each is a *config.Error whose key begins with key, such as
 // clients[2].redirect_uris[0]. It contains no secret.
 func checkAll(key string, clients []Config, known Known) error {
 	var faults []error
@@ -77,7 +77,7 @@ func prefixed(prefix string, faults ...*config.Error) error {
 	return errors.Join(all...)
 }
 
-// CheckID returns an *config.Error if a text cannot be a client_id.
+// CheckID returns a *config.Error if a text cannot be a client_id.
 func CheckID(key, id string) error {
 	if found := (Config{ID: id}).checkID(); found != nil {
 		return &config.Error{Key: key, Reason: found.Reason}

@@ -24,7 +24,7 @@ const (
 	maxRole  = 100 // characters
 )
 
-// CheckMayAct returns the faults of rules: each is an *config.Error whose key begins with key, such as may_act[0].roles[1]. It
+// CheckMayAct returns the faults of rules: each is a *config.Error whose key begins with key, such as may_act[0].roles[1]. It
 // checks resources only if known has the server's own audience.
 func CheckMayAct(key string, rules []MayAct, known Known) error {
 	if len(rules) > maxRules {

@@ -115,7 +115,7 @@ func (r *Registry) forged(ctx context.Context, id string) error {
 }
 
 // Add stores a client. If it authenticates with a secret, the server makes one of 256 random bits and returns it, only here: the
-// store has its SHA-256. The error is ErrTaken, an *config.Error for a fault of the configuration, or that of the store.
+// store has its SHA-256. The error is ErrTaken, a *config.Error for a fault of the configuration, or that of the store.
 func (r *Registry) Add(ctx context.Context, c Config) (secret string, err error) {
 	if c.AuthMethod == "" {
 		c.AuthMethod = AuthSecretBasic

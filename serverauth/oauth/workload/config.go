@@ -45,7 +45,7 @@ const maxWorkloads = 1000
 // scopes returns the names in Scope.
 func (c Config) scopes() []string { return strings.Fields(strings.Join(c.Scope, " ")) }
 
-// Check returns the faults of a list of workloads: each is an *config.Error whose key begins with key. It opens no file and
+// Check returns the faults of a list of workloads: each is a *config.Error whose key begins with key. It opens no file and
 // makes no request. resources are the server's. scopes returns the server's scopes that can be requested by a workload with these
 // resources.
 func Check(key string, all []Config, resources []string, scopes func(resources []string) []string) error {

@@ -68,7 +68,7 @@ type Identity struct {
 	id []string // identifies the assertion in the store
 }
 
-// NewRegistry returns a registry. It makes no request. The error is an *config.Error with a key of the list.
+// NewRegistry returns a registry. It makes no request. The error is a *config.Error with a key of the list.
 func NewRegistry(c RegistryConfig) (*Registry, error) {
 	r := &Registry{issuers: make(map[string][]*rule), uses: assertion.NewUses(c.Used, c.ClockSkew, c.Clock)}
 	sets := make(map[string]verify.KeySet)
