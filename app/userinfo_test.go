@@ -33,6 +33,22 @@ func TestErrorsShowNoPasswordOfAURL(t *testing.T) {
 			}
 		}
 	}
+	at := "https://user:SECRET@localhost:8100"
+	issuer := map[string]any{"issuer": at, "audience": "pico", "jwks_url": "https://localhost/keys"}
+	for name, values := range map[string]map[string]any{
+		"a list":           {"auth_client.issuer": at + ",https://b.example"},
+		"a template":       {"auth_client.issuer": at + "/{tenantid}"},
+		"a wrong pattern":  {"auth_client.issuer": at, "auth_client.tenants": "a"},
+		"a wrong tenant":   {"auth_client.issuer": at + "/{tenant}", "auth_client.tenants": "*,a"},
+		"an issuer twice":  {"auth_client.issuers": []any{issuer, issuer}},
+		"an audience list": {"auth_client.issuers": []any{map[string]any{"issuer": "https://a.example", "audience": []any{at + ",b"}}}},
+	} {
+		values["auth_client.audience"], values["auth_client.jwks_url"] = "pico", "https://localhost/keys"
+		if err := app.New(clientauth.Module, app.ConfigMap(values)).Err(); assert.Error(t, err, name) {
+			assert.NotContains(t, err.Error(), "SECRET", name)
+			assert.Contains(t, err.Error(), "…@localhost:8100", name)
+		}
+	}
 	assert.Equal(t, "https://…@host/x", config.WithoutUserinfo("https://a:b@host/x"))
 	assert.Equal(t, "https://host/x", config.WithoutUserinfo("https://host/x"))
 	assert.Equal(t, "a@b", config.WithoutUserinfo("a@b"))

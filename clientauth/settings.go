@@ -141,7 +141,7 @@ func (s Settings) Validate() error {
 		problems = append(problems, config.CheckTexts(listKey(i, ""), issuer), issuer.withDefaults().validate(listKey(i, "")),
 			issuer.checkEndpoints(listKey(i, ""), s.InsecureAllowHTTP))
 		if listed[issuer.Issuer] {
-			problems = append(problems, &config.Error{Key: listKey(i, "issuer"), Reason: fmt.Sprintf("%q is trusted twice", issuer.Issuer)})
+			problems = append(problems, &config.Error{Key: listKey(i, "issuer"), Reason: fmt.Sprintf("%q is trusted twice", config.WithoutUserinfo(issuer.Issuer))})
 		}
 		listed[issuer.Issuer] = issuer.Issuer != ""
 	}
@@ -203,7 +203,7 @@ func (i IssuerSettings) validate(prefix string) error {
 	for _, audience := range i.Audience {
 		if strings.Contains(audience, ",") {
 			problems = append(problems, &config.Error{Key: prefix + "audience", Reason: fmt.Sprintf(
-				"is one text with commas, so it is one audience: %q; for several audiences, write a list in an entry of auth_client.issuers", audience)})
+				"is one text with commas, so it is one audience: %q; for several audiences, write a list in an entry of auth_client.issuers", config.WithoutUserinfo(audience))})
 		}
 	}
 	for n, alg := range i.AcceptedAlgorithms {
@@ -248,10 +248,10 @@ func (i IssuerSettings) checkIssuer(prefix string) error {
 		return &config.Error{Key: prefix + "jwks_url", Reason: "is set together with discovery; set only one of them"}
 	case len(i.Tenants) == 0 && strings.ContainsAny(i.Issuer, "{}"):
 		return &config.Error{Key: prefix + "issuer",
-			Reason: fmt.Sprintf("%q is a template, which no token has as its issuer; write {tenant} in it and set tenants", i.Issuer)}
+			Reason: fmt.Sprintf("%q is a template, which no token has as its issuer; write {tenant} in it and set tenants", config.WithoutUserinfo(i.Issuer))}
 	case len(i.Tenants) > 0: // by the validator's own rules; audience and keys are checked elsewhere
 		if err := (TrustedIssuer{Issuer: i.Issuer, Tenants: i.Tenants, Audience: i.Issuer, Keys: NewKeyMap()}).Validate(); err != nil {
-			return &config.Error{Key: prefix + "issuer", Reason: strings.TrimPrefix(err.Error(), "clientauth: ")}
+			return &config.Error{Key: prefix + "issuer", Reason: config.WithoutUserinfo(strings.TrimPrefix(err.Error(), "clientauth: "))}
 		}
 	}
 	return config.CheckOneValue(prefix+"issuer", i.Issuer)

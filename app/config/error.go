@@ -60,7 +60,7 @@ func CheckOneValue(key, value string) error {
 	if !strings.Contains(value, ",") {
 		return nil
 	}
-	return &Error{Key: key, Reason: fmt.Sprintf("%q is a list; this key takes one value", value)}
+	return &Error{Key: key, Reason: fmt.Sprintf("%q is a list; this key takes one value", WithoutUserinfo(value))}
 }
 
 // CheckSecret returns an *Error for a secret that is set and has fewer than least characters. The error does not contain the

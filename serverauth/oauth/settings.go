@@ -128,7 +128,7 @@ func (s Settings) validateResources() error {
 		case !isResourceURI(resource.URI):
 			faults = append(faults, &config.Error{Key: key + ".uri", Reason: fmt.Sprintf("%q is not an absolute URI without fragment", config.WithoutUserinfo(resource.URI))})
 		case seen[resource.URI]:
-			faults = append(faults, &config.Error{Key: key + ".uri", Reason: fmt.Sprintf("%q is there twice", resource.URI)})
+			faults = append(faults, &config.Error{Key: key + ".uri", Reason: fmt.Sprintf("%q is there twice", config.WithoutUserinfo(resource.URI))})
 		}
 		seen[resource.URI] = true
 		if !isOneLine(resource.Name, maxDescription) {
