@@ -66,12 +66,8 @@ func TestStory(t *testing.T) {
 		assert.Contains(t, string(out), line)
 	}
 	assert.Contains(t, strings.ToLower(string(out)), strings.ToLower(`"subject":"`+person+`"`))
-	took := regexp.MustCompile(`refused after (\d+) ms`).FindSubmatch(out)
-	require.NotNil(t, took)
-	milliseconds, err := strconv.Atoi(string(took[1]))
-	require.NoError(t, err)
-	// A second is the age that the denylist of the MCP server may have; the rest is for a machine that has much else to do.
-	assert.Less(t, milliseconds, 2000)
+	// The program fails by itself when that takes more than ten seconds; without the denylist the token would live for minutes.
+	assert.Regexp(t, `the agent is refused after \d+ ms`, strings.ToLower(string(out)))
 }
 
 // output is what a process writes.
