@@ -100,7 +100,7 @@ func (s Settings) Validate() error {
 		config.CheckOneOf("log_format", s.LogFormat, "text", "json"),
 		config.CheckOneOf("log_level", s.LogLevel, "debug", "info", "warn", "error"),
 	}
-	if s.Host == "" || strings.ContainsAny(s.Host, "/[], ") {
+	if s.Host == "" || strings.ContainsAny(s.Host, "/[], @") {
 		faults = append(faults, &config.Error{Key: "host", Reason: `must be an address or a host name ("0.0.0.0" listens everywhere)` + config.Shown(", not ", "host", s.Host)})
 	}
 	if s.AdminPort != 0 && s.AdminPort == s.Port {

@@ -14,11 +14,15 @@ import (
 
 // A password in a URL that is refused is in no error, whichever setting it was put into.
 func TestErrorsShowNoPasswordOfAURL(t *testing.T) {
-	for _, secret := range []string{"SECRETPART", "SECRET@SECRETPART", "SECRET/SECRETPART", "%zzSECRETPART"} {
-		at := "http://user:" + secret + "@localhost:8100"
+	for _, at := range []string{
+		"http://user:SECRETPART@localhost:8100", "http://user:SECRET@SECRETPART@localhost:8100", "http://user:SECRET/SECRETPART@localhost:8100",
+		"http://user:%zzSECRETPART@localhost:8100", "http:/user:SECRETPART@localhost:8100", "user:SECRETPART@localhost:8100/x", "http//user:SECRETPART@localhost",
+		"http:user:SECRETPART@localhost", `http:\\user:SECRETPART@localhost`,
+	} {
 		for _, key := range []string{
 			"server_auth.issuer", "server_auth.allowed_domains", "server_auth.claims_url", "server_auth.storage_url",
-			"auth_client.issuer", "auth_client.jwks_url", "auth_client.revocation_endpoint", "auth_client.public_url", "app.cors_origins", "app.host",
+			"auth_client.issuer", "auth_client.jwks_url", "auth_client.revocation_endpoint", "auth_client.public_url", "auth_client.resource",
+			"app.cors_origins", "app.host",
 		} {
 			values := map[string]any{"app.port": 0, "server_auth.claims_secret": "0123456789abcdef0123456789abcdef"}
 			module := serverauth.Module
@@ -29,7 +33,7 @@ func TestErrorsShowNoPasswordOfAURL(t *testing.T) {
 			values[key] = at
 			err := app.New(module, app.ConfigMap(values)).Err()
 			if assert.Error(t, err, key) {
-				assert.NotContains(t, err.Error(), "SECRET", key)
+				assert.NotContains(t, err.Error(), "SECRET", key+" "+at)
 			}
 		}
 	}
@@ -51,5 +55,6 @@ func TestErrorsShowNoPasswordOfAURL(t *testing.T) {
 	}
 	assert.Equal(t, "https://…@host/x", config.WithoutUserinfo("https://a:b@host/x"))
 	assert.Equal(t, "https://host/x", config.WithoutUserinfo("https://host/x"))
+	assert.Equal(t, "…@host", config.WithoutUserinfo("a:b@host"))
 	assert.Equal(t, "a@b", config.WithoutUserinfo("a@b"))
 }

@@ -131,14 +131,19 @@ func Shown(separator, key string, value any) string {
 }
 
 // WithoutUserinfo hides the userinfo of a URL (RFC 3986), which may contain a password. It accepts any text, because a value in an
-// error may be no valid URL.
+// error may be no valid URL: "user:password@host" and "https:/user:password@host" are hidden too.
 func WithoutUserinfo(text string) string {
-	scheme, rest, found := strings.Cut(text, "//")
-	at := strings.LastIndexByte(rest, '@')
-	if !found || at < 0 {
+	at := strings.LastIndexByte(text, '@')
+	if at < 0 {
 		return text
 	}
-	return scheme + "//…" + rest[at:]
+	if scheme, _, found := strings.Cut(text[:at], "//"); found {
+		return scheme + "//…" + text[at:]
+	}
+	if strings.Contains(text[:at], ":") {
+		return "…" + text[at:]
+	}
+	return text
 }
 
 // isSecretKey decides by the name of the key, so that no key is forgotten. A storage URL may contain a password, and the URL of a

@@ -23,7 +23,7 @@ var errRedirect = errors.New("redirect to another origin")
 // credentials go elsewhere.
 func newEndpoint(rawURL string, insecure bool, client *http.Client) (*url.URL, *http.Client, error) {
 	u, err := url.Parse(rawURL)
-	if (err != nil || u.User != nil) && strings.Contains(rawURL, "@") { // the error does not repeat the URL, which may have a password
+	if (err != nil || u.User != nil || u.Host == "") && strings.Contains(rawURL, "@") { // the error does not repeat the URL, which may have a password
 		return nil, nil, errors.New("clientauth: the URL of an endpoint must not have a user name or password")
 	}
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {

@@ -44,7 +44,7 @@ type resourceMetadata struct {
 func (r Resource) Validate() error {
 	u, err := url.Parse(r.URI)
 	switch {
-	case err != nil:
+	case err != nil || u.Host == "" && strings.Contains(r.URI, "@"): // the error does not repeat what may be a password
 		return errors.New("is not a URL")
 	case u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
 		return fmt.Errorf("%q is not a URL such as https://api.example.com/mcp", u.Redacted())
