@@ -150,6 +150,9 @@ func parseProxies(proxies []string) (ranges []netip.Prefix, err error) {
 		if address, addressErr := netip.ParseAddr(proxy); addressErr == nil && address.Zone() == "" {
 			prefix, fault = address.Prefix(address.BitLen())
 		}
+		if prefix.Addr().Is4In6() && prefix.Bits() >= 96 { // clients are compared in the form of IPv4
+			prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
+		}
 		if fault != nil {
 			key := fmt.Sprintf("trusted_proxies[%d]", i)
 			err = errors.Join(err, &config.Error{Key: key, Reason: "must be an IP address or a CIDR range" + config.Shown(", not ", key, proxy)})
