@@ -163,14 +163,22 @@ func parseProxies(proxies []string) (ranges []netip.Prefix, err error) {
 	return ranges, err
 }
 
-// isOrigin reports whether text is scheme://host[:port] in lowercase, as in an Origin header, or "*".
+// isOrigin reports whether text is scheme://host[:port] in lowercase, as a browser writes it in an Origin header, or "*".
 func isOrigin(text string) bool {
 	if text == "*" {
 		return true
 	}
 	origin, err := url.Parse(text)
-	if err != nil || origin.Scheme != "http" && origin.Scheme != "https" || origin.Hostname() == "" || strings.Contains(origin.Host, "*") {
+	if err != nil || origin.Scheme != "http" && origin.Scheme != "https" || origin.Hostname() == "" || strings.HasSuffix(text, ":") ||
+		strings.ContainsFunc(text, func(r rune) bool { return r == '*' || r > '~' }) {
 		return false
+	}
+	if port := origin.Port(); port != "" {
+		number, err := strconv.ParseUint(port, 10, 16)
+		isDefault := origin.Scheme == "http" && number == 80 || origin.Scheme == "https" && number == 443
+		if err != nil || number == 0 || port[0] == '0' || isDefault {
+			return false
+		}
 	}
 	return text == strings.ToLower(origin.Scheme+"://"+origin.Host)
 }
