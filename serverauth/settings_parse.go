@@ -37,6 +37,9 @@ func (s ServerAuthSettings) parse() (p parsedSettings, err error) {
 	})
 	p.domains, faults[3] = parseList("allowed_domains", s.AllowedDomains, func(text string) (wallet.Domain, string) {
 		domain, err := wallet.ParseDomain(text)
+		if scheme, host, _ := strings.Cut(domain.Origin(), "://"); err == nil && withoutDefaultPort(scheme, host) != host {
+			return domain, fmt.Sprintf("%q has its scheme's own port, which location.host of a page never has: leave it out", text)
+		}
 		return domain, unless(err, "%q is not [scheme://]host[:port]", config.WithoutUserinfo(text))
 	})
 	if s.AllowedDomains == nil && p.issuer != nil {
@@ -72,20 +75,27 @@ func parseList[T any](key string, texts []string, read func(text string) (T, str
 	return list, err
 }
 
-// siteOf returns the domain of the issuer, without its path.
+// siteOf returns the domain of the issuer, without its path, as location.host of the server's own pages is.
 func siteOf(issuer *url.URL) wallet.Domain {
-	return wallet.Domain{Scheme: strings.ToLower(issuer.Scheme), Host: strings.ToLower(issuer.Host)}
+	return wallet.Domain{Scheme: issuer.Scheme, Host: withoutDefaultPort(issuer.Scheme, strings.ToLower(issuer.Host))}
+}
+
+func withoutDefaultPort(scheme, host string) string {
+	return strings.TrimSuffix(host, map[string]string{"http": ":80", "https": ":443"}[scheme])
 }
 
 func parseIssuer(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil ||
-		u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(text, "/") || strings.ContainsAny(text, "{},") {
+		strings.HasSuffix(text, "/") || strings.ContainsAny(text, "{},?#") {
 		return nil, &config.Error{Key: "issuer", Reason: fmt.Sprintf(
 			"%q is not a single http or https URL without user information, query, fragment, trailing slash, commas and braces", config.WithoutUserinfo(text))}
 	}
 	if _, err := wallet.ParseDomain(u.Scheme + "://" + u.Host); err != nil {
 		return nil, &config.Error{Key: "issuer", Reason: fmt.Sprintf("%q has an invalid host: use an IP address or a DNS name in ASCII (punycode for other letters)", text)}
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"<>\^|`+"`", r) }) {
+		return nil, &config.Error{Key: "issuer", Reason: fmt.Sprintf("%q has a character that a URL cannot have: percent-encode it", text)}
 	}
 	return u, nil
 }

@@ -220,6 +220,15 @@ func TestMessageRefusals(t *testing.T) {
 	}
 }
 
+// A page's own origin never has its scheme's port, whether or not the issuer is written with it.
+func TestAnIssuerWithItsSchemesPort(t *testing.T) {
+	for issuer, origin := range map[string]string{"https://auth.example:443/a": "https://auth.example", "http://Auth.example:80": "http://auth.example"} {
+		s := startServer(t, map[string]any{"issuer": issuer})
+		message := s.post("/challenge", map[string]any{"address": newWallet(t, "eip191").Address}, "Origin", origin).json(t)["message"]
+		assert.Contains(t, message, "\nURI: "+origin+"\n")
+	}
+}
+
 func TestChallengeMessageRefusalsAndChoice(t *testing.T) {
 	s := startServer(t, map[string]any{
 		"allowed_domains": []string{"first.example", "http://second.example:8080"}, "allowed_chains": []string{"eip155:1", "eip155:137"},
