@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Error is a fault of one configuration key. Its text never contains the value of a secret.
@@ -73,8 +75,8 @@ func CheckSecret(key, value string, least int) error {
 }
 
 // CheckTexts returns an *Error for each text in settings, a struct with koanf tags, that has white space or quotes around it
-// or contains a control character. Such a text matches nothing, and comes from a mistake in a file or a shell. The errors name
-// the keys with the prefix. The keys in except are not checked.
+// or contains a control character, and for each secret that is a placeholder such as $(SECRET). Such a text matches nothing, and
+// comes from a mistake in a file or a shell. The errors name the keys with the prefix. The keys in except are not checked.
 func CheckTexts(prefix string, settings any, except ...string) error {
 	var faults []error
 	value := reflect.ValueOf(settings)
@@ -97,10 +99,12 @@ func CheckTexts(prefix string, settings any, except ...string) error {
 func checkText(key, text string) error {
 	var reason string
 	switch {
-	case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case strings.ContainsFunc(text, unicode.IsControl):
 		reason = "has a line break or another control character"
-	case strings.TrimSpace(text) != text:
+	case strings.TrimFunc(text, isBlank) != text:
 		reason = "has white space around it"
+	case isSecretKey(key) && placeholder.MatchString(text):
+		reason = "is a placeholder that nothing has replaced"
 	case len(text) > 1 && text[0] == text[len(text)-1] && (text[0] == '"' || text[0] == '\''):
 		reason = "has quotes around it"
 	default:
@@ -108,6 +112,13 @@ func checkText(key, text string) error {
 	}
 	return &Error{Key: key, Reason: reason + Shown(": ", key, text)}
 }
+
+// isBlank also reports the byte order mark, with which some editors begin a file, and the zero-width space.
+func isBlank(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' || r == '\u200b' }
+
+// placeholder matches what stays in the place of a secret if a tool does not fill it in: Kubernetes, a shell, Helm, Windows, and
+// the text of an example.
+var placeholder = regexp.MustCompile(`^(\$\(.*\)|\$[A-Z_][A-Z0-9_]*|\{\{.*\}\}|%[A-Z_][A-Z0-9_]*%|<[^<>]*>)$`)
 
 // longestShownValue is the maximum length, in bytes, of a value in an error.
 const longestShownValue = 64

@@ -238,3 +238,33 @@ func TestAnEmbeddedStructsKeysAreTheSections(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestCheckTexts(t *testing.T) {
+	type texts struct {
+		Name   string `koanf:"name"`
+		Secret string `koanf:"secret"`
+	}
+	for given, want := range map[texts]string{
+		{Name: "a b ü", Secret: "$2a$10$abc ü$(x)"}: "",
+		{Name: "$(NAME)"}:                "",
+		{Name: "a\n"}:                    "name: has a line break or another control character: \"a\\n\"",
+		{Name: "a\u0085b"}:               "name: has a line break or another control character: \"a\\u0085b\"",
+		{Secret: "\ufeffsecret"}:         "secret: has white space around it",
+		{Secret: "secret\u200b"}:         "secret: has white space around it",
+		{Secret: "secret\u00a0"}:         "secret: has white space around it",
+		{Secret: "'secret'"}:             "secret: has quotes around it",
+		{Secret: "$(SECRET)"}:            "secret: is a placeholder that nothing has replaced",
+		{Secret: "$SECRET"}:              "secret: is a placeholder that nothing has replaced",
+		{Secret: "{{ .Values.secret }}"}: "secret: is a placeholder that nothing has replaced",
+		{Secret: "%SECRET%"}:             "secret: is a placeholder that nothing has replaced",
+		{Secret: "<secret>"}:             "secret: is a placeholder that nothing has replaced",
+	} {
+		got := ""
+		if err := config.CheckTexts("", given); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%+q: got %q, want %q", given, got, want)
+		}
+	}
+}
