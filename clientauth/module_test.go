@@ -167,6 +167,8 @@ func TestStartIsRefused(t *testing.T) {
 		"cache":             {with(good, object{"token_cache_size": -1}), "auth_client.token_cache_size"},
 		"bearer and secret": {with(good, object{"revocation_bearer": "a", "revocation_secret": "b"}), "auth_client.revocation_secret"},
 		"secret with a CR":  {with(good, object{"revocation_secret": "a\rb"}), "auth_client.revocation_secret"},
+		"secret, umlaut":    {with(good, object{"revocation_secret": "geheimnis für alle"}), "auth_client.revocation_secret"},
+		"bearer, space":     {with(good, object{"revocation_bearer": "a b"}), "auth_client.revocation_bearer"},
 		"client, bearer":    {with(good, object{"revocation_client_id": "a", "revocation_client_secret": "b", "revocation_bearer": "c"}), "auth_client.revocation_client_id: is set together with"},
 		"client, no secret": {with(good, object{"revocation_client_id": "a"}), "auth_client.revocation_client_secret: must not be empty"},
 		"secret, no client": {with(good, object{"revocation_client_secret": "a"}), "auth_client.revocation_client_id: must not be empty"},
@@ -286,7 +288,7 @@ func TestTheDenylistOfTheSettings(t *testing.T) {
 	c, s, l := newClock(), signers()[jose.RS256], &list{}
 	jwks, revoked := newServer(t, serveKeys([]signer{s})), newServer(t, l.serve)
 	h := newHost(c, map[string]any{"issuer": issuerName, "audience": audience, "jwks_url": jwks.URL, "revocation_endpoint": revoked.URL,
-		"revocation_secret": "fleet", "revocation_ttl_seconds": "2"})
+		"revocation_secret": "the fleet's secret", "revocation_ttl_seconds": "2"})
 	startHost(t, h)
 	token := s.Token(claims(nil))
 	if w := h.me(token); w.Code != 200 {
@@ -316,12 +318,12 @@ func TestTheDenylistIsReadAsAClient(t *testing.T) {
 		l.serve(w, r)
 	})
 	h := newHost(c, map[string]any{"issuer": issuerName, "audience": audience, "jwks_url": jwks.URL, "revocation_endpoint": revoked.URL,
-		"revocation_client_id": "https://api.example.com/id", "revocation_client_secret": "a:b+c%"})
+		"revocation_client_id": "https://api.example.com/id", "revocation_client_secret": "a:b+c% ü"})
 	startHost(t, h)
 	if w := h.me(s.Token(claims(nil))); w.Code != 200 {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
-	if got := <-asked; got != "https%3A%2F%2Fapi.example.com%2Fid a%3Ab%2Bc%25" {
+	if got := <-asked; got != "https%3A%2F%2Fapi.example.com%2Fid a%3Ab%2Bc%25+%C3%BC" {
 		t.Errorf("%s", got)
 	}
 }
