@@ -104,6 +104,19 @@ func (s ServerAuthSettings) validateSubjects() error {
 	return err
 }
 
+// ValidateBuiltin is Validate for a program without wallet schemes and stores of its own: it also refuses subjects that are neither
+// an e-mail address nor an address of a built-in scheme, and persistent keys without persistent sessions and revocations.
+func (s ServerAuthSettings) ValidateBuiltin() error {
+	err := claims.CheckEntriesOf(s.Subjects, hasAddressForm)
+	if s.SubjectsFile != "" {
+		err = errors.Join(err, claims.CheckFileOf(s.SubjectsFile, hasAddressForm))
+	}
+	if fault := (*config.Error)(nil); errors.As((&storage{settings: s}).checkLifetimes(s.KeyFolder()), &fault) {
+		err = errors.Join(err, &config.Error{Key: strings.TrimPrefix(fault.Key, SettingsSection+"."), Reason: fault.Reason})
+	}
+	return errors.Join(s.Validate(), err)
+}
+
 // minFleetSecret is the minimum length of the fleet secret, in characters.
 const minFleetSecret = 16
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/serverauth/keys"
 	"github.com/picoauth/picoauth/serverauth/session"
 	"github.com/picoauth/picoauth/serverauth/store"
@@ -84,8 +84,8 @@ func (s *storage) checkLifetimes(dir string) error {
 		if role.text == "" { // storage_url is memory, and the keys were put elsewhere
 			role.setting = keysIn
 		}
-		return fmt.Errorf("%s.%s: persistent keys need persistent sessions and revocations, "+
-			"otherwise revoked tokens would be valid again after a restart; set data_dir or storage_url", SettingsSection, role.setting)
+		return &config.Error{Key: SettingsSection + "." + role.setting, Reason: "persistent keys need persistent sessions and revocations, " +
+			"otherwise revoked tokens would be valid again after a restart; set data_dir or storage_url"}
 	}
 	return nil
 }

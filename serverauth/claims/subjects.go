@@ -94,8 +94,11 @@ func subjectKeys(sub string, known func(address string) bool) (keys []string, wa
 }
 
 // CheckEntries returns all faults of the setting subjects that can be found before the app's wallet schemes are known.
-func CheckEntries(entries []Entry) error {
-	_, err := newTable("subjects", entries, anyAddress)
+func CheckEntries(entries []Entry) error { return CheckEntriesOf(entries, anyAddress) }
+
+// CheckEntriesOf also finds subjects that are no address of a wallet that may sign in; see Config.Known.
+func CheckEntriesOf(entries []Entry, known func(address string) bool) error {
+	_, err := newTable("subjects", entries, known)
 	return err
 }
 

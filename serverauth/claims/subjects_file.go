@@ -121,10 +121,13 @@ func readBounded(path string) ([]byte, os.FileInfo, error) {
 }
 
 // CheckFile returns all faults of a subjects_file that can be found before the app's wallet schemes are known.
-func CheckFile(path string) error {
+func CheckFile(path string) error { return CheckFileOf(path, anyAddress) }
+
+// CheckFileOf is CheckFile when these schemes are known; see Config.Known.
+func CheckFileOf(path string, known func(address string) bool) error {
 	content, _, err := readBounded(path)
 	if err == nil {
-		_, err = parseFile(content, anyAddress)
+		_, err = parseFile(content, known)
 	}
 	var named *config.Error
 	if err != nil && !errors.As(err, &named) {

@@ -46,7 +46,7 @@ func provideRegistry(settings Settings, auth serverauth.ServerAuthSettings, clie
 	if err != nil {
 		return nil, err
 	}
-	if err := settings.checkWith(auth); err != nil {
+	if err := settings.checkWith(SettingsSection+".", auth); err != nil {
 		return nil, err
 	}
 	known := settings.known()

@@ -101,10 +101,14 @@ func (s Settings) checkFleetMayAct(prefix string, known client.Known) error {
 	return errors.Join(faults...)
 }
 
-// checkWith returns faults in combination with the server's own settings: rules for an audience that does not exist, or for agents
-// with a role that no fleet may give. The keys begin with the section.
-func (s Settings) checkWith(auth serverauth.ServerAuthSettings) error {
-	const section = SettingsSection + "."
+// ValidateWith returns faults in combination with the server's own settings: rules for an audience that does not exist, for agents
+// with a role that no fleet may give, or for the server itself as the issuer of workloads. It also reads their ca_file.
+func (s Settings) ValidateWith(auth serverauth.ServerAuthSettings) error {
+	return errors.Join(s.checkWith("", auth), workload.CheckWith("workloads", s.Workloads, auth.Issuer))
+}
+
+// checkWith returns the faults of the rules for agents. The keys begin with section.
+func (s Settings) checkWith(section string, auth serverauth.ServerAuthSettings) error {
 	known := s.known()
 	known.Audience = auth.Audience
 	faults := []error{s.checkFleetMayAct(section, known)}

@@ -23,6 +23,12 @@ func New() *Backend { return &Backend{heartbeat: heartbeat} }
 // Schemes implements store.Backend.
 func (*Backend) Schemes() []string { return redisclient.Schemes() }
 
+// CheckURL returns an error for a URL that Open refuses without opening anything.
+func (*Backend) CheckURL(url string) error {
+	_, err := redisclient.Options(url)
+	return err
+}
+
 // Open implements store.Backend. The server must answer. Each call opens its own connections.
 func (b *Backend) Open(ctx context.Context, c store.BackendConfig) (*store.Stores, error) {
 	if c.Log == nil {

@@ -49,31 +49,67 @@ func serverConfig(file string) config.Sources {
 
 func addServerSections(sources *config.Sources) {
 	config.AddSettings(sources, app.SectionName, app.DefaultSettings())
-	config.AddSettings(sources, serverauth.SettingsSection, programSettings{serverauth.DefaultServerAuthSettings()})
-	config.AddSettings(sources, oauth.SettingsSection, oauth.DefaultSettings())
+	auth := new(serverauth.ServerAuthSettings)
+	config.AddSettings(sources, serverauth.SettingsSection, programSettings{serverauth.DefaultServerAuthSettings(), auth})
+	config.AddSettings(sources, oauth.SettingsSection, oauthSettings{oauth.DefaultSettings(), auth})
 }
 
 // programSettings are the settings of serverauth. Only the program can check some of them: the supported algorithms and
 // storages.
-type programSettings struct{ serverauth.ServerAuthSettings }
+type programSettings struct {
+	serverauth.ServerAuthSettings
+	checked *serverauth.ServerAuthSettings // what Validate was called for
+}
+
+// oauthSettings are the settings of oauth, which are checked together with those of serverauth.
+type oauthSettings struct {
+	oauth.Settings
+	auth *serverauth.ServerAuthSettings // the zero value if they could not be read
+}
+
+// Validate implements config.Validator.
+func (s oauthSettings) Validate() error {
+	if s.auth.Audience == "" {
+		return s.Settings.Validate()
+	}
+	return errors.Join(s.Settings.Validate(), s.ValidateWith(*s.auth))
+}
 
 // Validate reports every value that this program does not support.
 func (s programSettings) Validate() error {
-	all := []error{s.ServerAuthSettings.Validate()}
+	*s.checked = s.ServerAuthSettings
+	all := []error{s.ValidateBuiltin()}
 	for i, algorithm := range s.SupportedWalletAlgorithms {
 		all = append(all, config.CheckOneOf(fmt.Sprintf("supported_wallet_algorithms[%d]", i), algorithm, walletAlgorithms()...))
 	}
-	schemes := slices.Concat([]string{"memory"}, sqlite.New().Schemes(), postgres.New().Schemes(), redisstore.New().Schemes())
+	schemes, backends := []string{"memory"}, make(map[string]backend)
+	for _, one := range []backend{sqlite.New(), postgres.New(), redisstore.New()} {
+		schemes = append(schemes, one.Schemes()...)
+		for _, scheme := range one.Schemes() {
+			backends[scheme] = one
+		}
+	}
 	storages := map[string]string{
 		"storage_url": s.Storage, "challenge_storage_url": s.ChallengeStorage, "session_storage_url": s.SessionStorage, "link_storage_url": s.LinkStorage,
 		"revocation_storage_url": s.RevocationStorage, "mint_storage_url": s.MintStorage, "key_storage_url": s.KeyStorage,
 	}
 	for _, key := range slices.Sorted(maps.Keys(storages)) {
-		if scheme, _, found := strings.Cut(storages[key], ":"); found && !slices.Contains(schemes, scheme) {
+		scheme, _, found := strings.Cut(storages[key], ":")
+		if found && !slices.Contains(schemes, scheme) {
 			all = append(all, &config.Error{Key: key, Reason: fmt.Sprintf("no backend for %q URLs in this program; it has %s", scheme, strings.Join(schemes, ", "))})
+		} else if own := backends[scheme]; own != nil {
+			if err := own.CheckURL(storages[key]); err != nil {
+				all = append(all, &config.Error{Key: key, Reason: err.Error()})
+			}
 		}
 	}
 	return errors.Join(all...)
+}
+
+// backend is a storage of this program.
+type backend interface {
+	Schemes() []string
+	CheckURL(url string) error
 }
 
 func newConfigCheck() *cobra.Command {

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"go.uber.org/fx"
 
 	"github.com/picoauth/picoauth/app"
@@ -39,6 +42,42 @@ func TestConfigCheckReportsAllFaultsAtOnce(t *testing.T) {
 	r = c.run("config", "check", "--config", file+".none")
 	assert.Equal(t, exitFailed, r.code)
 	assert.Contains(t, r.out, "no such file")
+}
+
+// What the start refuses because of the configuration alone, config check reports too, all at once.
+func TestConfigCheckReportsWhatTheStartRefuses(t *testing.T) {
+	subjects := filepath.Join(t.TempDir(), "subjects.yaml")
+	require.NoError(t, os.WriteFile(subjects, []byte("subjects: [{sub: alice}]"), 0o600))
+	file := write(t, `
+server_auth:
+  issuer: https://auth.example.com
+  storage_url: postgres://u@h/d?sslmode=do-not-know
+  session_storage_url: redis://h:6379/x
+  revocation_storage_url: "memory:"
+  mint_storage_url: "sqlite:"
+  key_dir: /nonexistent/keys
+  subjects: [{sub: vitalik.eth, blocked: true}]
+  subjects_file: `+subjects+`
+oauth:
+  fleet_may_act: {nobody: [{roles: [wallet]}]}
+  clients: [{id: agent, secret: 0123456789abcdef0123456789abcdef, grants: [client_credentials], may_act: [{roles: [wallet], resources: [picoo]}]}]
+  workloads:
+    - {issuer: "https://auth.example.com", audience: x, subject: "*", client: own}
+    - {issuer: "https://ci.example.com", audience: x, subject: "*", client: ci, ca_file: /nonexistent}
+`)
+	c := newConsole(t)
+	r := c.run("config", "check", "--config", file)
+	start := app.New(server(file), fx.NopLogger).Err()
+	for _, want := range []string{
+		"server_auth.storage_url: postgres: the URL is not valid", "server_auth.session_storage_url: is not redis://", "server_auth.mint_storage_url: sqlite: the URL names no file",
+		"server_auth.revocation_storage_url: persistent keys need persistent sessions", "server_auth.subjects[0].sub: is neither an e-mail address nor a wallet address",
+		"subjects_file.subjects[0].sub: is neither", "oauth.fleet_may_act.nobody: the role is not among server_auth.fleet_roles",
+		`oauth.clients[0].may_act[0].resources[0]: "picoo" is not one of the server's resources`, "oauth.workloads[0].issuer: is this server",
+		"oauth.workloads[1].ca_file: open /nonexistent: no such file or directory",
+	} {
+		assert.Equal(t, 1, strings.Count(r.out, want), "%s in\n%s", want, r.out)
+		assert.ErrorContains(t, start, want, "serve says the same at once")
+	}
 }
 
 func TestConfigCheckKnowsTheAlgorithmsAndTheStorageOfTheProgram(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -68,6 +69,29 @@ type Identity struct {
 	id []string // identifies the assertion in the store
 }
 
+// CheckWith returns the faults that Check does not find: workloads of the server itself, own, and each ca_file without certificates.
+func CheckWith(key string, all []Config, own string) error {
+	var faults []error
+	for i, one := range all {
+		if _, err := one.trusted(own); err != nil {
+			faults = append(faults, &config.Error{Key: fmt.Sprintf("%s[%d].%s", key, i, err.Key), Reason: err.Reason})
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// trusted returns the HTTP client for the keys.
+func (c Config) trusted(own string) (*http.Client, *config.Error) {
+	if c.Issuer == own {
+		return nil, &config.Error{Key: "issuer", Reason: "is this server; for its own tokens use token exchange"}
+	}
+	trusted, err := verify.ClientTrusting(c.CAFile)
+	if err != nil {
+		return nil, &config.Error{Key: "ca_file", Reason: err.Error()}
+	}
+	return trusted, nil
+}
+
 // NewRegistry returns a registry. It makes no request. The error is a *config.Error with a key of the list.
 func NewRegistry(c RegistryConfig) (*Registry, error) {
 	r := &Registry{issuers: make(map[string][]*rule), uses: assertion.NewUses(c.Used, c.ClockSkew, c.Clock)}
@@ -76,13 +100,11 @@ func NewRegistry(c RegistryConfig) (*Registry, error) {
 		at := func(key string, err error) error {
 			return &config.Error{Key: fmt.Sprintf("%s[%d].%s", c.Key, i, key), Reason: err.Error()}
 		}
-		if one.Issuer == c.Own {
-			return nil, at("issuer", errors.New("is this server; for its own tokens use token exchange"))
+		trusted, fault := one.trusted(c.Own)
+		if fault != nil {
+			return nil, at(fault.Key, errors.New(fault.Reason))
 		}
-		trusted, err := verify.ClientTrusting(one.CAFile)
-		if err != nil {
-			return nil, at("ca_file", err)
-		}
+		var err error
 		if sets[one.Issuer] == nil {
 			source := one.keySet()
 			source.Client, source.Clock, source.Logger = trusted, c.Clock, c.Log

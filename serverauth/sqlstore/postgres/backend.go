@@ -30,6 +30,12 @@ func New() *Backend { return &Backend{} }
 // Schemes implements store.Backend.
 func (*Backend) Schemes() []string { return []string{"postgres", "postgresql"} }
 
+// CheckURL returns an error for a URL that Open refuses without opening anything.
+func (*Backend) CheckURL(url string) error {
+	_, _, err := parse(url)
+	return err
+}
+
 // Open implements store.Backend. Without an encryption key the key store returns an error that names the setting, and all other
 // stores work.
 func (b *Backend) Open(ctx context.Context, c store.BackendConfig) (*store.Stores, error) {

@@ -30,6 +30,12 @@ func New() *Backend { return &Backend{} }
 // Schemes implements store.Backend.
 func (*Backend) Schemes() []string { return []string{scheme} }
 
+// CheckURL returns an error for a URL that Open refuses without opening anything.
+func (*Backend) CheckURL(url string) error {
+	_, err := filePath(url)
+	return err
+}
+
 // Open implements store.Backend. The URL is sqlite: and the path of a file, absolute or relative to the working directory; the
 // file and its folder are created if necessary. There is no key store: keys are files.
 func (b *Backend) Open(ctx context.Context, c store.BackendConfig) (*store.Stores, error) {
