@@ -169,6 +169,7 @@ func TestEveryFaultOfASubjectIsNamed(t *testing.T) {
 - {sub: 0x1234567890123456789012345678901234567890, email: nobody, groups: [""], claims: {Role: x}}
 - {sub: "bip122:000000000019d6689c085ae165831e93:128Lkh3S7CkDTBZ8W7BbpsN3YYizJMp8p6"}
 - {sub: a@example.com, claims: {ratio: .inf}}
+- {sub: b@example.com, role: "editor,admin", groups: ["'staff'"], scope: '"read"', name: '"Bob"'}
 `, w.Address, strings.ToLower(w.Address))
 	faults := []string{
 		"[1].sub: must not be empty",
@@ -176,6 +177,7 @@ func TestEveryFaultOfASubjectIsNamed(t *testing.T) {
 		"[3].email: is not an e-mail address", "[3].groups[0]: is empty", `[3].claims: serverauth: claim "Role"`,
 		"[4].sub: invalid address: it has a namespace other than",
 		"[5].claims: has a value that JSON cannot represent",
+		`[6].role: "editor,admin" is a list; this key takes one value`, "[6].groups[0]: has quotes around it", "[6].scope: has quotes around it",
 	}
 	var entries []any
 	require.NoError(t, yaml.Unmarshal([]byte(list), &entries))

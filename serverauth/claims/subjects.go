@@ -49,9 +49,17 @@ func (e Entry) check(key string, ofSub error) (faults []error) {
 	} {
 		if !isPlainText(field.value) {
 			fault(field.name, "has control characters, or white space around it")
+		} else if field.name != "name" && isQuoted(field.value) {
+			fault(field.name, "has quotes around it")
 		}
 	}
+	if strings.Contains(e.Role, ",") {
+		fault("role", fmt.Sprintf("%q is a list; this key takes one value", e.Role))
+	}
 	for i, group := range e.Groups {
+		if isQuoted(group) {
+			fault(fmt.Sprintf("groups[%d]", i), "has quotes around it")
+		}
 		if group == "" || !isPlainText(group) {
 			fault(fmt.Sprintf("groups[%d]", i), "is empty, or has control characters or white space around it")
 		}
@@ -65,6 +73,10 @@ func (e Entry) check(key string, ofSub error) (faults []error) {
 		fault("claims", "has a value that JSON cannot represent")
 	}
 	return faults
+}
+
+func isQuoted(text string) bool {
+	return len(text) > 1 && text[0] == text[len(text)-1] && (text[0] == '"' || text[0] == '\'')
 }
 
 func isPlainText(text string) bool {

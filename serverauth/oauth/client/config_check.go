@@ -50,6 +50,7 @@ func checkAll(key string, clients []Config, known Known) error {
 func (c Config) Check(prefix string, known Known) error {
 	return errors.Join(
 		config.CheckTexts(prefix, c),
+		config.CheckOneValue(prefix+"role", c.Role),
 		prefixed(prefix, c.checkID(), checkName(c.Name)),
 		checkURIs(prefix, "redirect_uris", c.RedirectURIs),
 		checkURIs(prefix, "post_logout_redirect_uris", c.PostLogoutRedirectURIs),

@@ -64,6 +64,7 @@ func TestCheckAll(t *testing.T) {
 		"hash":                         {"{id: a, secret: '" + bcrypt + "', " + web + "}", nil},
 		"key":                          {"{id: a, auth_method: private_key_jwt, jwks_uri: 'https://app.example.com/jwks', " + web + "}", nil},
 		"loopback keys":                {"{id: a, auth_method: private_key_jwt, jwks_uri: 'http://127.0.0.1:9/jwks', " + web + "}", nil},
+		"two roles":                    {"{id: a, secret: " + secret + ", grants: [client_credentials], role: 'worker,admin'}", []string{"role"}},
 		"service":                      {"{id: a, secret: " + secret + ", grants: [client_credentials], role: worker}", nil},
 		"resource server":              {"{id: a, secret: " + secret + ", introspect: true, denylist: true}", nil},
 		"device":                       {"{id: a, grants: ['urn:ietf:params:oauth:grant-type:device_code', refresh_token]}", nil},

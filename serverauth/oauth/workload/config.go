@@ -58,6 +58,7 @@ func Check(key string, all []Config, resources []string, scopes func(resources [
 		_, claims := config.FlatTexts(prefix+"claims", one.Claims)
 		faults = append(faults,
 			config.CheckTexts(prefix, one),
+			config.CheckOneValue(prefix+"role", one.Role),
 			one.checkIssuer(prefix),
 			one.checkAudience(prefix),
 			config.CheckNotEmpty(prefix+"subject", one.Subject),

@@ -98,6 +98,7 @@ func TestWhatCannotWorkIsRefusedWithItsKey(t *testing.T) {
 		"no client":                     {object{"client": nil}, []string{at + "client"}},
 		"a client that is none":         {object{"client": "ä"}, []string{at + "client"}},
 		"a long client":                 {object{"client": strings.Repeat("a", 256)}, []string{at + "client"}},
+		"two roles":                     {object{"role": "robot,admin"}, []string{at + "role"}},
 		"white space around the role":   {object{"role": " admin"}, []string{at + "role"}},
 		"a scope of nobody":             {object{"scope": "root"}, []string{at + "scope"}},
 		"a scope of a person":           {object{"scope": "openid"}, []string{at + "scope"}},
