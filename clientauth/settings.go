@@ -151,7 +151,7 @@ func (s Settings) Validate() error {
 // checkPublicURL accepts an http or https URL without a query, or an empty text.
 func checkPublicURL(text string) error {
 	u, err := url.Parse(text)
-	if text == "" || err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == "" {
+	if text == "" || err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && !strings.ContainsAny(text, "?#") {
 		return nil
 	}
 	return &config.Error{Key: "public_url", Reason: "is not a URL such as https://api.example.com"}
@@ -194,6 +194,7 @@ func (i IssuerSettings) withDefaults() IssuerSettings {
 
 // validate checks the settings. The errors name keys with the prefix.
 func (i IssuerSettings) validate(prefix string) error {
+	_, claims := config.FlatTexts(prefix+"required_claims", i.RequiredClaims)
 	problems := []error{
 		i.checkIssuer(prefix),
 		config.CheckOneOf(prefix+"audience_claim", i.AudienceClaim, "", "aud", "client_id", "azp"),
@@ -212,7 +213,9 @@ func (i IssuerSettings) validate(prefix string) error {
 	if i.JWKSURL != "" && i.JWKSEndpoint != "" && i.JWKSURL != i.JWKSEndpoint {
 		problems = append(problems, &config.Error{Key: prefix + "jwks_endpoint", Reason: "differs from jwks_url; both names are of the same setting, so set only one of them"})
 	}
-	problems = append(problems, i.checkCredentials(prefix))
+	problems = append(problems, i.checkCredentials(prefix), claims,
+		config.CheckOneValue(prefix+"subject_claim", i.SubjectClaim), config.CheckOneValue(prefix+"role_path", i.RolePath),
+		config.CheckOneValue(prefix+"groups_path", i.GroupsPath), config.CheckOneValue(prefix+"scope_path", i.ScopePath))
 	return errors.Join(problems...)
 }
 

@@ -87,10 +87,11 @@ func (t *TrustedIssuer) isPattern() bool { return len(t.Tenants) > 0 }
 func (t *TrustedIssuer) checkPattern() error {
 	before, after, found := strings.Cut(t.Issuer, "/"+tenantPlace)
 	u, err := url.Parse(before)
-	if !found || err != nil || u.Host == "" || after != "" && after[0] != '/' || strings.ContainsAny(before+after, "{}") {
+	if !found || err != nil || u.Host == "" || after != "" && after[0] != '/' || strings.ContainsAny(before+after, "{}?#") {
 		return fmt.Errorf("clientauth: the issuer %q has tenants, so %s must be one segment of its path", t.Issuer, tenantPlace)
 	}
-	if slices.Contains(t.Tenants, "") || slices.Contains(t.Tenants, "*") && len(t.Tenants) > 1 {
+	everyone := len(t.Tenants) == 1 && t.Tenants[0] == "*"
+	if !everyone && slices.ContainsFunc(t.Tenants, func(name string) bool { return name == "" || strings.ContainsAny(name, "*/?#{}, ") }) {
 		return fmt.Errorf("clientauth: the tenants of %q must be a list of names, or only *", t.Issuer)
 	}
 	return nil

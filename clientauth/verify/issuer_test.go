@@ -172,15 +172,21 @@ func TestIssuersThatAreRefused(t *testing.T) {
 		change func(*verify.TrustedIssuer)
 		want   string
 	}{
-		"no audience":            {func(i *verify.TrustedIssuer) { i.Audience = "" }, "has no Audience"},
-		"an empty audience":      {func(i *verify.TrustedIssuer) { i.Audience, i.Audiences = "", []string{""} }, "has no Audience"},
-		"audience claim":         {func(i *verify.TrustedIssuer) { i.AudienceClaim = "sub" }, `"sub" cannot be the AudienceClaim`},
-		"pattern, no tenants":    {func(i *verify.TrustedIssuer) { i.Issuer = pattern }, "has no Tenants"},
-		"tenants, no pattern":    {func(i *verify.TrustedIssuer) { i.Tenants = []string{"a"} }, "one segment of its path"},
-		"tenant in the host":     {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = "https://{tenant}.example.com/x", []string{"a"} }, "one segment"},
-		"tenant as the host":     {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = "https://{tenant}/x", []string{"a"} }, "one segment"},
-		"part of a segment":      {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = pattern[:34]+"x", []string{"a"} }, "one segment"},
-		"two places":             {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = pattern+"/{tenant}", []string{"a"} }, "one segment"},
+		"no audience":         {func(i *verify.TrustedIssuer) { i.Audience = "" }, "has no Audience"},
+		"an empty audience":   {func(i *verify.TrustedIssuer) { i.Audience, i.Audiences = "", []string{""} }, "has no Audience"},
+		"audience claim":      {func(i *verify.TrustedIssuer) { i.AudienceClaim = "sub" }, `"sub" cannot be the AudienceClaim`},
+		"pattern, no tenants": {func(i *verify.TrustedIssuer) { i.Issuer = pattern }, "has no Tenants"},
+		"tenants, no pattern": {func(i *verify.TrustedIssuer) { i.Tenants = []string{"a"} }, "one segment of its path"},
+		"tenant in the host":  {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = "https://{tenant}.example.com/x", []string{"a"} }, "one segment"},
+		"tenant as the host":  {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = "https://{tenant}/x", []string{"a"} }, "one segment"},
+		"part of a segment":   {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = pattern[:34]+"x", []string{"a"} }, "one segment"},
+		"two places":          {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = pattern+"/{tenant}", []string{"a"} }, "one segment"},
+		"in the query": {func(i *verify.TrustedIssuer) {
+			i.Issuer, i.Tenants = "https://login.example.com/x?t=/{tenant}", []string{"a"}
+		}, "one segment"},
+		"a star in a name":       {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = pattern, []string{"a*"} }, "or only *"},
+		"a path as a tenant":     {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = pattern, []string{"a", "b/c"} }, "or only *"},
+		"a list as a tenant":     {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = pattern, []string{"a,b"} }, "or only *"},
 		"a star and a name":      {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = pattern, []string{"*", "a"} }, "or only *"},
 		"an empty tenant":        {func(i *verify.TrustedIssuer) { i.Issuer, i.Tenants = pattern, []string{""} }, "list of names"},
 		"an algorithm of no key": {func(i *verify.TrustedIssuer) { i.Algorithms = []string{"HS256"} }, "HS256"},
