@@ -86,8 +86,8 @@ func (d decorator) reaches(p provider) bool {
 	return len(p.trace) >= len(d.trace) && slices.Equal(p.trace[len(p.trace)-len(d.trace):], d.trace)
 }
 
-// ourPackages are the packages with types that an app may want to decorate.
-var ourPackages = []string{"app", "serverauth", "clientauth", "keys", "store", "audit", "verify", "wallet"}
+// foreignPackages have the types of other projects that our constructors provide. A module may decorate these for itself.
+var foreignPackages = []string{"slog", "echo", "koanf", "prometheus"}
 
 // isOurs reports whether a constructor of this project provides a type of this project.
 func isOurs(constructor, output string) bool {
@@ -99,7 +99,7 @@ func isOurs(constructor, output string) bool {
 	floor, _, _ := strings.Cut(from, "/")
 	of, _, _ := strings.Cut(strings.TrimLeft(output, "*[]"), ".")
 	return slices.Contains([]string{"app", "serverauth", "clientauth"}, floor) &&
-		slices.Contains(ourPackages, of)
+		!slices.Contains(foreignPackages, of)
 }
 
 // outer removes the place of the option itself from a trace.

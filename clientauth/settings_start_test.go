@@ -10,6 +10,9 @@ import (
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/clientauth"
 	"github.com/picoauth/picoauth/serverauth"
+	"github.com/picoauth/picoauth/serverauth/oauth"
+	"github.com/picoauth/picoauth/serverauth/revocation"
+	"github.com/picoauth/picoauth/serverauth/session"
 )
 
 // A setting that no token could ever match refuses the start, wherever its value came from.
@@ -57,11 +60,17 @@ func (nobodysRoles) ResolveRoles(context.Context, *clientauth.SecurityContext) (
 // A rule of authorisation that fx ignores would be gone without a word.
 func TestARoleResolverThatFxIgnoresRefusesTheStart(t *testing.T) {
 	for name, option := range map[string]fx.Option{
-		"inside a module":         fx.Module("accounts", fx.Decorate(func(clientauth.RoleResolver) clientauth.RoleResolver { return nobodysRoles{} })),
-		"a concrete type":         fx.Decorate(func(clientauth.RoleResolver) nobodysRoles { return nobodysRoles{} }),
-		"a store inside a module": fx.Module("accounts", fx.Decorate(func(s serverauth.ChallengeStore) serverauth.ChallengeStore { return s })),
+		"inside a module":           fx.Module("accounts", fx.Decorate(func(clientauth.RoleResolver) clientauth.RoleResolver { return nobodysRoles{} })),
+		"a concrete type":           fx.Decorate(func(clientauth.RoleResolver) nobodysRoles { return nobodysRoles{} }),
+		"a store inside a module":   fx.Module("accounts", fx.Decorate(func(s serverauth.ChallengeStore) serverauth.ChallengeStore { return s })),
+		"claims inside a module":    fx.Module("accounts", fx.Decorate(func(c serverauth.ClaimsProvider) serverauth.ClaimsProvider { return c })),
+		"claims, two modules deep":  fx.Module("shop", fx.Module("accounts", fx.Replace(fx.Annotate(serverauth.ClaimsProviderFunc(nil), fx.As(new(serverauth.ClaimsProvider)))))),
+		"an issuer inside a module": fx.Module("accounts", fx.Decorate(func(i *serverauth.TokenIssuer) *serverauth.TokenIssuer { return i })),
+		"sessions inside a module":  fx.Module("accounts", fx.Decorate(func(s *session.Service) *session.Service { return s })),
+		"revoker inside a module":   fx.Module("accounts", fx.Decorate(func(r *revocation.Revoker) *revocation.Revoker { return r })),
+		"oauth inside a module":     fx.Module("accounts", fx.Decorate(func(s oauth.Settings) oauth.Settings { return s })),
 	} {
-		a := app.New(serverauth.Module, clientauth.Module, option, app.ConfigMap(map[string]any{"app.port": 0, "app.log_level": "error"}))
+		a := app.New(serverauth.Module, oauth.Module, clientauth.Module, option, app.ConfigMap(map[string]any{"app.port": 0, "app.log_level": "error"}))
 		assert.Error(t, a.Err(), name)
 	}
 }
