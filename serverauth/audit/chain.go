@@ -3,8 +3,9 @@ package audit
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/binary"
 	"hash"
+
+	"github.com/picoauth/picoauth/serverauth/internal/mac"
 )
 
 // The input of a MAC begins with one of these bytes, so that the MAC of an entry is never valid for a checkpoint. They change
@@ -16,34 +17,30 @@ const (
 
 // sealer makes the MACs of the mint audit. It is for one goroutine.
 type sealer struct {
-	mac  hash.Hash
-	text []byte
+	hmac hash.Hash
+	text mac.Fields
 }
 
-func newSealer(key []byte) *sealer { return &sealer{mac: hmac.New(sha256.New, key)} }
+func newSealer(key []byte) *sealer { return &sealer{hmac: hmac.New(sha256.New, key)} }
 
 // entry returns the MAC of a mint or gap that follows previous.
 func (s *sealer) entry(previous MAC, e Entry) MAC {
 	s.text = append(append(s.text[:0], sealsEntry), previous[:]...)
-	s.text = binary.AppendVarint(s.text, e.Seq)
-	s.text = binary.AppendVarint(s.text, e.Lost)
-	s.text = appendMint(s.text, e.Mint)
+	s.text = appendMint(s.text.Numbers(e.Seq, e.Lost), e.Mint)
 	return s.sum()
 }
 
 // checkpoint returns the Seal of a checkpoint that replaces the entries after from, up to and including to.
 func (s *sealer) checkpoint(from, to Head) MAC {
 	s.text = append(append(s.text[:0], sealsCheckpoint), from.MAC[:]...)
-	s.text = append(s.text, to.MAC[:]...)
-	s.text = binary.AppendVarint(s.text, from.Seq)
-	s.text = binary.AppendVarint(s.text, to.Seq)
+	s.text = append(s.text, to.MAC[:]...).Numbers(from.Seq, to.Seq)
 	return s.sum()
 }
 
 func (s *sealer) sum() (out MAC) {
-	s.mac.Reset()
-	s.mac.Write(s.text)
-	s.mac.Sum(out[:0])
+	s.hmac.Reset()
+	s.hmac.Write(s.text)
+	s.hmac.Sum(out[:0])
 	return out
 }
 
@@ -56,28 +53,18 @@ func (s *sealer) chain(after Head, entries []Entry) {
 	}
 }
 
-// appendMint appends a mint, each text after its length, so that two different mints never encode alike. Fields that were added
-// later come last, and only if one of them is not empty, so that older MACs remain valid.
-func appendMint(b []byte, m Mint) []byte {
-	b = appendTexts(b, m.ID, m.Subject, m.WalletID, m.Role, m.Kind, m.Scope, m.AgentID, m.SessionID)
-	b = binary.AppendVarint(b, m.IssuedAt)
-	b = binary.AppendVarint(b, m.ExpiresAt)
+// appendMint appends a mint. Fields that were added later come last, and only if one of them is not empty, so that older MACs
+// remain valid.
+func appendMint(b mac.Fields, m Mint) mac.Fields {
+	b = b.Texts(m.ID, m.Subject, m.WalletID, m.Role, m.Kind, m.Scope, m.AgentID, m.SessionID).Numbers(m.IssuedAt, m.ExpiresAt)
 	if m.ClientID == "" && m.RequestID == "" && m.Client == "" && m.Act == "" {
 		return b
 	}
-	b = appendTexts(b, m.ClientID, m.RequestID, m.Client)
+	b = b.Texts(m.ClientID, m.RequestID, m.Client)
 	if m.Act == "" {
 		return b
 	}
-	return appendTexts(b, string(m.Act))
-}
-
-func appendTexts(b []byte, texts ...string) []byte {
-	for _, text := range texts {
-		b = binary.AppendUvarint(b, uint64(len(text)))
-		b = append(b, text...)
-	}
-	return b
+	return b.Texts(string(m.Act))
 }
 
 // walk checks rows one after the other.

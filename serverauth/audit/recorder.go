@@ -51,7 +51,7 @@ type Recorder struct {
 	pending []Entry
 	waiting int   // mints in batch
 	missing int64 // number of mints in the gaps of batch
-	lost    gap
+	lost    Entry // the gap of the mints for which there was no room in the buffer; Lost is 0: none
 	dropped int64 // total number of mints that became part of a gap
 	head    *Head // the last known one; nil: none yet
 	cut     *Head // a known one that the store has lost; nil: none
@@ -67,9 +67,6 @@ type Recorder struct {
 	pruning sync.Mutex // guards the cursor
 	cursor  Head
 }
-
-// gap are the mints for which there was no room in the buffer.
-type gap struct{ mints, issuedAt, expiresAt int64 }
 
 // NewRecorder returns a recorder. It begins to work with Run.
 func NewRecorder(config Config) (*Recorder, error) {
@@ -106,12 +103,12 @@ func (r *Recorder) Record(m Mint) {
 		r.pending = append(r.pending, Entry{Mint: m})
 		return
 	}
-	if r.lost.mints == 0 {
-		r.lost.issuedAt = m.IssuedAt
+	if r.lost.Lost == 0 {
+		r.lost.Mint.IssuedAt = m.IssuedAt
 	}
-	r.lost.mints++
+	r.lost.Lost++
 	r.dropped++
-	r.lost.expiresAt = max(r.lost.expiresAt, m.ExpiresAt)
+	r.lost.Mint.ExpiresAt = max(r.lost.Mint.ExpiresAt, m.ExpiresAt)
 }
 
 // Counts returns the number of mints that wait for the store, and the total number of those for which there was no room.
@@ -190,23 +187,23 @@ func (r *Recorder) take(ctx context.Context) {
 	r.waiting += len(r.pending)
 	r.pending = nil
 	lost := r.lost
-	r.missing += lost.mints
-	r.lost = gap{}
+	r.missing += lost.Lost
+	r.lost = Entry{}
 	r.mu.Unlock()
-	if lost.mints > 0 && r.addGap(lost) {
-		r.alarm(ctx, events.AuditGap, "lost", lost.mints, "stored", false)
+	if lost.Lost > 0 && r.addGap(lost) {
+		r.alarm(ctx, events.AuditGap, "lost", lost.Lost, "stored", false)
 	}
 }
 
 // addGap adds a gap to the batch, or extends the gap at its end. It returns true for a new gap.
-func (r *Recorder) addGap(lost gap) (began bool) {
+func (r *Recorder) addGap(lost Entry) (began bool) {
 	if last := len(r.batch) - 1; last >= r.sealed && r.batch[last].Lost > 0 {
 		open := &r.batch[last]
-		open.Lost += lost.mints
-		open.Mint.ExpiresAt = max(open.Mint.ExpiresAt, lost.expiresAt)
+		open.Lost += lost.Lost
+		open.Mint.ExpiresAt = max(open.Mint.ExpiresAt, lost.Mint.ExpiresAt)
 		return false
 	}
-	r.batch = append(r.batch, Entry{Lost: lost.mints, Mint: Mint{IssuedAt: lost.issuedAt, ExpiresAt: lost.expiresAt}})
+	r.batch = append(r.batch, lost)
 	return true
 }
 

@@ -90,7 +90,7 @@ func (w *writer) finish(ctx context.Context) {
 func (r *Recorder) backlog() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return int64(len(r.pending)+r.waiting) + r.missing + r.lost.mints
+	return int64(len(r.pending)+r.waiting) + r.missing + r.lost.Lost
 }
 
 // upkeep verifies and prunes. It runs concurrently with the flushes, which must not wait for it.
