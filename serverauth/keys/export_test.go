@@ -5,9 +5,6 @@ import (
 	"testing"
 )
 
-// Changes is what a store writes and deletes, for stores of the tests that stop half-way.
-var Changes = changes
-
 // NewKeyRecord makes a key without times.
 var NewKeyRecord = generate
 

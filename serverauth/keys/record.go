@@ -95,7 +95,8 @@ func (r Record) Format(f fmt.State, _ rune) { fmt.Fprint(f, r.String()) }
 // LogValue keeps the private part out of logs.
 func (r Record) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
-func cloneAll(records []Record) []Record {
+// CloneAll returns copies of the records that share no memory with them.
+func CloneAll(records []Record) []Record {
 	clones := make([]Record, len(records))
 	for i, r := range records {
 		clones[i] = r.Clone()
@@ -105,12 +106,12 @@ func cloneAll(records []Record) []Record {
 
 // sameRecords reports whether a and b contain the same records, in any order.
 func sameRecords(a, b []Record) bool {
-	written, deleted := changes(a, b)
+	written, deleted := Changes(a, b)
 	return len(written) == 0 && len(deleted) == 0
 }
 
-// changes returns the records that a store has to write, and then the ids to delete, to get from before to after.
-func changes(before, after []Record) (written []Record, deleted []string) {
+// Changes returns the records that a [Store] has to write, and then the ids to delete, to get from before to after.
+func Changes(before, after []Record) (written []Record, deleted []string) {
 	old := make(map[string]Record, len(before))
 	for _, r := range before {
 		old[r.ID] = r

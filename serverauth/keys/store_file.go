@@ -95,11 +95,11 @@ func (s *FileStore) Update(ctx context.Context, change func([]Record) ([]Record,
 	if err != nil {
 		return err
 	}
-	after, err := change(cloneAll(before))
+	after, err := change(CloneAll(before))
 	if err != nil {
 		return err
 	}
-	written, deleted := changes(before, after)
+	written, deleted := Changes(before, after)
 	for _, r := range written {
 		if err := s.write(r); err != nil {
 			return fmt.Errorf("keys: write %s: %w", s.path(r.ID), err)

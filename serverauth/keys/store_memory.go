@@ -25,7 +25,7 @@ func (s *MemoryStore) Load(ctx context.Context) ([]Record, error) {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return cloneAll(s.records), nil
+	return CloneAll(s.records), nil
 }
 
 // Update replaces all records atomically.
@@ -42,6 +42,6 @@ func (s *MemoryStore) Update(ctx context.Context, change func([]Record) ([]Recor
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.records = cloneAll(after)
+	s.records = CloneAll(after)
 	return nil
 }

@@ -73,7 +73,7 @@ func (s *keyStore) Load(ctx context.Context) ([]keys.Record, error) {
 	if len(seen.damaged) > 0 {
 		err = s.Update(ctx, func(records []keys.Record) ([]keys.Record, error) { return records, nil })
 	}
-	return cloneRecords(seen.records), err
+	return keys.CloneAll(seen.records), err
 }
 
 // read reads the whole hash. A damaged record is left out.
@@ -114,10 +114,18 @@ func (s *keyStore) Update(ctx context.Context, change func([]keys.Record) ([]key
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	var refused error // of change; it is returned unchanged
+	try := func(records []keys.Record) (after []keys.Record, err error) {
+		after, refused = change(records)
+		return after, refused
+	}
 	for {
-		err := s.db.client.Watch(ctx, func(tx *redis.Tx) error { return s.update(ctx, tx, change) }, keyRecords)
+		err := s.db.client.Watch(ctx, func(tx *redis.Tx) error { return s.update(ctx, tx, try) }, keyRecords)
+		if refused != nil {
+			return refused
+		}
 		if !errors.Is(err, redis.TxFailedErr) {
-			return s.explain(ctx, err)
+			return redisclient.Failed(ctx, err)
 		}
 		if err := ctx.Err(); err != nil {
 			return redisclient.Failed(ctx, err)
@@ -131,21 +139,25 @@ func (s *keyStore) update(ctx context.Context, tx *redis.Tx, change func([]keys.
 	if err != nil {
 		return err
 	}
-	after, err := change(cloneRecords(before.records))
+	after, err := change(keys.CloneAll(before.records))
 	if err != nil {
-		return ownError{err}
-	}
-	written, gone, err := s.difference(before, after)
-	if err != nil || len(written)+len(gone)+len(before.damaged) == 0 {
 		return err
+	}
+	written, gone := keys.Changes(before.records, after)
+	if len(written)+len(gone)+len(before.damaged) == 0 {
+		return nil
 	}
 	_, err = tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		for id, text := range before.damaged {
 			p.HSet(ctx, keyDamaged, id, text)
 			p.HDel(ctx, keyRecords, id)
 		}
-		for id, text := range written {
-			p.HSet(ctx, keyRecords, id, text)
+		for _, record := range written {
+			text, err := keys.EncodeRecord(record, s.key)
+			if err != nil {
+				return err // nothing has been sent
+			}
+			p.HSet(ctx, keyRecords, record.ID, text)
 		}
 		if len(gone) > 0 {
 			p.HDel(ctx, keyRecords, gone...)
@@ -159,48 +171,4 @@ func (s *keyStore) update(ctx context.Context, tx *redis.Tx, change func([]keys.
 		}
 	}
 	return err
-}
-
-// difference returns the new and changed records, encoded, and the ids of the removed ones.
-func (s *keyStore) difference(before keySnapshot, after []keys.Record) (written map[string]string, gone []string, err error) {
-	old := make(map[string]keys.Record, len(before.records))
-	for _, record := range before.records {
-		old[record.ID] = record
-	}
-	written = make(map[string]string)
-	for _, record := range after {
-		was, known := old[record.ID]
-		delete(old, record.ID)
-		if known && was.Equal(record) {
-			continue
-		}
-		text, err := keys.EncodeRecord(record, s.key)
-		if err != nil {
-			return nil, nil, err
-		}
-		written[record.ID] = string(text)
-	}
-	for id := range old {
-		gone = append(gone, id)
-	}
-	return written, gone, nil
-}
-
-// ownError marks an error of the change function, which Update returns unchanged.
-type ownError struct{ error }
-
-func (s *keyStore) explain(ctx context.Context, err error) error {
-	var own ownError
-	if errors.As(err, &own) {
-		return own.error
-	}
-	return redisclient.Failed(ctx, err)
-}
-
-func cloneRecords(records []keys.Record) []keys.Record {
-	all := make([]keys.Record, len(records))
-	for i, record := range records {
-		all[i] = record.Clone()
-	}
-	return all
 }

@@ -51,7 +51,7 @@ func (s *keyStore) Load(ctx context.Context) ([]keys.Record, error) {
 		found.report(ctx)
 		s.version, s.records = found.version, found.records
 	}
-	return clones(s.records), nil
+	return keys.CloneAll(s.records), nil
 }
 
 // Update implements keys.Store. It writes everything or nothing.
@@ -68,7 +68,7 @@ func (s *keyStore) Update(ctx context.Context, change func([]keys.Record) ([]key
 			return err
 		}
 		found.report(ctx)
-		after, err := change(clones(found.records))
+		after, err := change(keys.CloneAll(found.records))
 		if err != nil {
 			return err
 		}
@@ -91,16 +91,8 @@ func (s *keyStore) Update(ctx context.Context, change func([]keys.Record) ([]key
 
 // changes returns the statements that change one set of records into another.
 func (s *keyStore) changes(before, after []keys.Record) (statements []Statement, err error) {
-	old := make(map[string]keys.Record, len(before))
-	for _, r := range before {
-		old[r.ID] = r
-	}
-	for _, r := range after {
-		known, there := old[r.ID]
-		delete(old, r.ID)
-		if there && known.Equal(r) {
-			continue
-		}
+	written, deleted := keys.Changes(before, after)
+	for _, r := range written {
 		sealed, err := keys.EncodeRecord(r, s.key)
 		if err != nil {
 			return nil, err
@@ -111,7 +103,7 @@ func (s *keyStore) changes(before, after []keys.Record) (statements []Statement,
 			Args: []any{r.ID, sealed},
 		})
 	}
-	for id := range old {
+	for _, id := range deleted {
 		statements = append(statements, Statement{SQL: `DELETE FROM picoauth_key WHERE id = $1 AND aside_ms = 0`, Args: []any{id}})
 	}
 	return statements, nil
@@ -166,12 +158,4 @@ func (k *keyRows) report(ctx context.Context) {
 	for _, id := range k.damaged {
 		k.store.log.ErrorContext(ctx, "keys: a damaged record in the table picoauth_key is ignored", "id", id)
 	}
-}
-
-func clones(records []keys.Record) []keys.Record {
-	all := make([]keys.Record, len(records))
-	for i, r := range records {
-		all[i] = r.Clone()
-	}
-	return all
 }
