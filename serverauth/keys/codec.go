@@ -43,7 +43,7 @@ type metadata struct {
 func EncodeRecord(r Record, key *EncryptionKey) ([]byte, error) {
 	meta, err := json.Marshal(metadata{
 		Version: recordVersion, ID: r.ID, Kind: r.Kind, Algorithm: r.Algorithm, CreatedAt: r.CreatedAt.UTC(),
-		ActivatesAt: utc(r.ActivatesAt), CompromisedAt: utc(r.CompromisedAt),
+		ActivatesAt: r.ActivatesAt.UTC(), CompromisedAt: r.CompromisedAt.UTC(),
 		TokenSeconds: int64(r.TokenLifetime / time.Second), Public: r.Public,
 	})
 	if err != nil {
@@ -121,8 +121,8 @@ func readMetadata(data []byte) (Record, error) {
 		return Record{}, fmt.Errorf("%w: invalid metadata", ErrCorrupt)
 	}
 	return Record{
-		ID: m.ID, Kind: m.Kind, Algorithm: m.Algorithm, CreatedAt: utc(m.CreatedAt), ActivatesAt: utc(m.ActivatesAt),
-		CompromisedAt: utc(m.CompromisedAt), TokenLifetime: time.Duration(m.TokenSeconds) * time.Second, Public: m.Public,
+		ID: m.ID, Kind: m.Kind, Algorithm: m.Algorithm, CreatedAt: m.CreatedAt.UTC(), ActivatesAt: m.ActivatesAt.UTC(),
+		CompromisedAt: m.CompromisedAt.UTC(), TokenLifetime: time.Duration(m.TokenSeconds) * time.Second, Public: m.Public,
 	}, nil
 }
 
@@ -163,12 +163,4 @@ func strictUnmarshal(data []byte, into any) error {
 		return fmt.Errorf("trailing data")
 	}
 	return nil
-}
-
-// utc returns t in UTC, and the zero time.Time for a zero t.
-func utc(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Time{}
-	}
-	return t.UTC()
 }

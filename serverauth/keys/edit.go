@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -66,8 +67,8 @@ func (b *keySet) activateAt(r *Record, at time.Time) {
 // last returns the key with the latest activation time. Its algorithm is that of the ring.
 func (s *schedule) last() *Record {
 	last := s.signer.record
-	for i := range s.statuses {
-		if r := s.statuses[i].record; r.canSign() && r.ActivatesAt.After(last.ActivatesAt) {
+	for _, k := range s.statuses {
+		if r := k.record; r.canSign() && r.ActivatesAt.After(last.ActivatesAt) {
 			last = r
 		}
 	}
@@ -75,45 +76,24 @@ func (s *schedule) last() *Record {
 }
 
 // next returns the key with the next activation time, or nil.
-func (s *schedule) next() *Record {
-	var next *Record
-	for i := range s.statuses {
-		k := &s.statuses[i]
-		if k.isWaiting() && (next == nil || k.record.ActivatesAt.Before(next.ActivatesAt)) {
-			next = k.record
-		}
-	}
-	return next
-}
+func (s *schedule) next() *keyStatus { return s.first(byActivation, (*keyStatus).isWaiting) }
 
 // spare returns the oldest key of an algorithm that can sign and has no activation time, or nil.
-func (s *schedule) spare(algorithm string) *Record {
-	var spare *Record
-	for i := range s.statuses {
-		k := &s.statuses[i]
-		if k.isSpare() && k != s.signer && k.record.Algorithm == algorithm && (spare == nil || byAge(k.record, spare) < 0) {
-			spare = k.record
-		}
-	}
-	return spare
+func (s *schedule) spare(algorithm string) *keyStatus {
+	return s.first(byAge, func(k *keyStatus) bool { return k.isSpare() && k != s.signer && k.record.Algorithm == algorithm })
 }
 
 // waiting returns the key of an algorithm whose activation time is in the future, or nil.
-func (s *schedule) waiting(algorithm string) *Record {
-	for i := range s.statuses {
-		if k := &s.statuses[i]; k.isWaiting() && k.record.Algorithm == algorithm {
-			return k.record
-		}
-	}
-	return nil
+func (s *schedule) waiting(algorithm string) *keyStatus {
+	return s.first(unsorted, func(k *keyStatus) bool { return k.isWaiting() && k.record.Algorithm == algorithm })
 }
 
-// spareOrNew returns the spare of an algorithm, or a new key if there is none.
-func (b *keySet) spareOrNew(algorithm string) (*Record, error) {
-	if spare := b.schedule().spare(algorithm); spare != nil {
-		return spare, nil
+// orSpare returns the record of a key. Without a key that is the spare of an algorithm, or a new one if there is none.
+func (b *keySet) orSpare(k *keyStatus, algorithm string) (*Record, error) {
+	if k = cmp.Or(k, b.schedule().spare(algorithm)); k == nil {
+		return b.addKey(algorithm)
 	}
-	return b.addKey(algorithm)
+	return k.record, nil
 }
 
 func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"time"
 
@@ -64,10 +65,8 @@ func newDocuments(keys []*jose.Key, materials map[string]*material) (all documen
 }
 
 func typeBit(keyType string) int {
-	for i, name := range keyTypes {
-		if name == keyType {
-			return 1 << i
-		}
+	if i := slices.Index(keyTypes[:], keyType); i >= 0 {
+		return 1 << i
 	}
 	return 0
 }

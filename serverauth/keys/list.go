@@ -25,8 +25,8 @@ type KeyInfo struct {
 func (r *Ring) List() []KeyInfo {
 	v := r.viewAt(r.cfg.Clock.Now())
 	infos := make([]KeyInfo, len(v.statuses))
-	for i := range v.statuses {
-		infos[i] = r.cfg.describe(&v.statuses[i])
+	for i, k := range v.statuses {
+		infos[i] = r.cfg.describe(k)
 	}
 	slices.SortStableFunc(infos, func(a, b KeyInfo) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	return infos

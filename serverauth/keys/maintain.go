@@ -13,7 +13,7 @@ func (b *keySet) maintain() error {
 	if err := b.rotateWhenDue(); err != nil {
 		return err
 	}
-	if _, err := b.spareOrNew(b.schedule().last().Algorithm); err != nil {
+	if _, err := b.orSpare(nil, b.schedule().last().Algorithm); err != nil {
 		return err
 	}
 	b.removeUnused()
@@ -40,12 +40,9 @@ func (b *keySet) switchAlgorithm(algorithm string) error {
 	if last.Algorithm == algorithm {
 		return nil
 	}
-	key := s.waiting(algorithm)
-	if key == nil {
-		var err error
-		if key, err = b.spareOrNew(algorithm); err != nil {
-			return err
-		}
+	key, err := b.orSpare(s.waiting(algorithm), algorithm)
+	if err != nil {
+		return err
 	}
 	key.ActivatesAt = latest(b.now, b.readyAt(key), last.ActivatesAt.Add(time.Millisecond))
 	return nil
@@ -107,12 +104,9 @@ func (b *keySet) rotateWhenDue() error {
 // spare or a new key.
 func (b *keySet) activateNext(at time.Time) (*Record, error) {
 	s := b.schedule()
-	next := s.next()
-	if next == nil {
-		var err error
-		if next, err = b.spareOrNew(s.last().Algorithm); err != nil {
-			return nil, err
-		}
+	next, err := b.orSpare(s.next(), s.last().Algorithm)
+	if err != nil {
+		return nil, err
 	}
 	b.activateAt(next, at)
 	return next, nil
@@ -125,8 +119,7 @@ func (b *keySet) removeUnused() {
 	algorithm := s.last().Algorithm
 	spare := s.spare(algorithm)
 	unwanted := map[*Record]bool{}
-	for i := range s.statuses {
-		k := &s.statuses[i]
+	for _, k := range s.statuses {
 		switch {
 		case !k.record.CompromisedAt.IsZero():
 		case k.state == StateRemoved && !b.now.Before(k.removedAt.Add(keepRemoved)):
@@ -134,7 +127,7 @@ func (b *keySet) removeUnused() {
 		case k.state == StateRetired || k.state == StateRemoved:
 			k.record.Private = nil
 		case k.isSpare() && k != s.signer && k.record.Algorithm != algorithm:
-			unwanted[k.record] = spare != nil && !b.now.Before(b.readyAt(spare))
+			unwanted[k.record] = spare != nil && !b.now.Before(b.readyAt(spare.record))
 		}
 	}
 	b.delete(func(r *Record) bool { return unwanted[r] })

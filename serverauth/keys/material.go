@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/picoauth/picoauth/clientauth/jose"
 )
@@ -125,6 +126,19 @@ func generate(algorithm string) (Record, error) {
 		return Record{}, fmt.Errorf("keys: make a key for %s: %w", algorithm, err)
 	}
 	return Record{ID: thumbprint, Kind: KindKey, Algorithm: algorithm, Public: public, Private: private}, nil
+}
+
+// generateAll generates keys for the algorithms concurrently.
+func generateAll(algorithms []string) ([]Record, error) {
+	records := make([]Record, len(algorithms))
+	var group errgroup.Group
+	for i, algorithm := range algorithms {
+		group.Go(func() (err error) {
+			records[i], err = generate(algorithm)
+			return err
+		})
+	}
+	return records, group.Wait()
 }
 
 func generatePrivate(algorithm string) (crypto.Signer, error) {

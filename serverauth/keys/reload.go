@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -26,10 +27,8 @@ func (r *Ring) checkNotEmptied(records []Record) error {
 	if len(r.view.Load().materials) == 0 {
 		return nil
 	}
-	for _, record := range records {
-		if record.Kind == KindKey {
-			return nil
-		}
+	if slices.ContainsFunc(records, func(record Record) bool { return record.Kind == KindKey }) {
+		return nil
 	}
 	return ErrStoreEmptied
 }

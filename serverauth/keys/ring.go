@@ -128,30 +128,38 @@ func (r *Ring) try(ctx context.Context, edit edit) (missing []string, changes bo
 	if err != nil {
 		return nil, false, err
 	}
-	supply := supply{stock: slices.Clone(r.stock)}
-	b := newKeySet(&r.cfg, r.now(), records, supply.plan)
+	after, err := r.edited(records, edit, func(algorithm string) (Record, error) {
+		missing = append(missing, algorithm)
+		return Record{ID: fmt.Sprintf("missing %d", len(missing)), Kind: KindKey, Algorithm: algorithm, Private: []byte{0}}, nil
+	})
+	return missing, err == nil && !sameRecords(records, after), err
+}
+
+// edited returns the records after the edit. New keys are those of the stock, then those that more makes.
+func (r *Ring) edited(before []Record, edit edit, more func(algorithm string) (Record, error)) ([]Record, error) {
+	stock := slices.Clone(r.stock)
+	b := newKeySet(&r.cfg, r.now(), before, func(algorithm string) (Record, error) {
+		i := slices.IndexFunc(stock, func(r Record) bool { return r.Algorithm == algorithm })
+		if i < 0 {
+			return more(algorithm)
+		}
+		made := stock[i]
+		stock = slices.Delete(stock, i, i+1)
+		return made, nil
+	})
 	r.applyTombstones(b)
-	if err := edit(b); err != nil {
-		return nil, false, err
-	}
-	return supply.missing, !sameRecords(records, b.result()), nil
+	err := edit(b)
+	return b.result(), err
 }
 
 // update runs the edit in the store's Update and uses the result.
 func (r *Ring) update(ctx context.Context, edit edit) error {
 	var after []Record
-	err := r.store.Update(ctx, func(before []Record) ([]Record, error) {
-		if err := r.checkNotEmptied(before); err != nil {
-			return nil, err
+	err := r.store.Update(ctx, func(before []Record) (_ []Record, err error) {
+		if err = r.checkNotEmptied(before); err == nil {
+			after, err = r.edited(before, edit, generate)
 		}
-		supply := supply{stock: slices.Clone(r.stock)}
-		b := newKeySet(&r.cfg, r.now(), before, supply.take)
-		r.applyTombstones(b)
-		if err := edit(b); err != nil {
-			return nil, err
-		}
-		after = b.result()
-		return after, nil
+		return after, err
 	})
 	if err != nil {
 		return err

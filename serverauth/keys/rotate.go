@@ -86,27 +86,24 @@ func (r *Record) markCompromised(now time.Time) {
 
 // promote makes a key sign at once: of those that have not signed yet, the one that was published first.
 func (b *keySet) promote(algorithm string) error {
-	var chosen *Record
-	for _, k := range b.schedule().statuses {
+	oldest := b.schedule().first(byAge, func(k *keyStatus) bool {
 		r := k.record
-		waits := r.canSign() && (r.ActivatesAt.IsZero() || r.ActivatesAt.After(b.now))
-		if waits && (chosen == nil || byAge(r, chosen) < 0) {
-			chosen = r
-		}
+		return r.canSign() && (r.ActivatesAt.IsZero() || r.ActivatesAt.After(b.now))
+	})
+	if oldest != nil {
+		oldest.record.ActivatesAt = b.now
+		return nil
 	}
-	if chosen == nil {
-		var err error
-		if chosen, err = b.addKey(algorithm); err != nil {
-			return err
-		}
+	added, err := b.addKey(algorithm)
+	if err == nil {
+		added.ActivatesAt = b.now
 	}
-	chosen.ActivatesAt = b.now
-	return nil
+	return err
 }
 
 func (s *schedule) published() (count int) {
-	for i := range s.statuses {
-		if s.statuses[i].state != StateRemoved {
+	for _, k := range s.statuses {
+		if k.state != StateRemoved {
 			count++
 		}
 	}
@@ -114,10 +111,5 @@ func (s *schedule) published() (count int) {
 }
 
 func (s *schedule) find(kid string) *keyStatus {
-	for i := range s.statuses {
-		if s.statuses[i].record.ID == kid {
-			return &s.statuses[i]
-		}
-	}
-	return nil
+	return s.first(unsorted, func(k *keyStatus) bool { return k.record.ID == kid })
 }

@@ -27,9 +27,9 @@ type keyStatus struct {
 
 // schedule is the status of all keys at a time.
 type schedule struct {
-	statuses    []keyStatus // one per key, in the order of the records
-	signer      *keyStatus  // nil when no key can sign
-	from, until time.Time   // the schedule is the same from here to before there; zero: no bound
+	statuses    []*keyStatus // one per key, in the order of the records
+	signer      *keyStatus   // nil when no key can sign
+	from, until time.Time    // the schedule is the same from here to before there; zero: no bound
 }
 
 // scheduleAt derives the schedule from the records and the time alone. The timeline are the keys with an activation time, in its
@@ -38,7 +38,7 @@ func (c *Config) scheduleAt(records []*Record, now time.Time) *schedule {
 	s := &schedule{}
 	for _, r := range records {
 		if r.Kind == KindKey {
-			s.statuses = append(s.statuses, keyStatus{record: r})
+			s.statuses = append(s.statuses, &keyStatus{record: r})
 		}
 	}
 	timeline := s.timeline()
@@ -49,8 +49,7 @@ func (c *Config) scheduleAt(records []*Record, now time.Time) *schedule {
 		}
 	}
 	s.signer = s.chooseSigner(timeline, now)
-	for i := range s.statuses {
-		k := &s.statuses[i]
+	for _, k := range s.statuses {
 		k.state = k.stateAt(now, k == s.signer)
 		s.bound(now, k.record.ActivatesAt)
 		s.bound(now, k.removedAt)
@@ -60,14 +59,9 @@ func (c *Config) scheduleAt(records []*Record, now time.Time) *schedule {
 
 // timeline returns the keys with an activation time, the earliest first.
 func (s *schedule) timeline() []*keyStatus {
-	var timeline []*keyStatus
-	for i := range s.statuses {
-		if !s.statuses[i].record.ActivatesAt.IsZero() {
-			timeline = append(timeline, &s.statuses[i])
-		}
-	}
+	timeline := slices.DeleteFunc(slices.Clone(s.statuses), func(k *keyStatus) bool { return k.record.ActivatesAt.IsZero() })
 	slices.SortFunc(timeline, func(a, b *keyStatus) int {
-		return cmp.Or(a.record.ActivatesAt.Compare(b.record.ActivatesAt), byAge(a.record, b.record))
+		return cmp.Or(byActivation(a.record, b.record), byAge(a.record, b.record))
 	})
 	return timeline
 }
@@ -87,14 +81,7 @@ func (s *schedule) chooseSigner(timeline []*keyStatus, now time.Time) *keyStatus
 			return k
 		}
 	}
-	var spare *keyStatus
-	for i := range s.statuses {
-		k := &s.statuses[i]
-		if k.isSpare() && (spare == nil || byAge(k.record, spare.record) < 0) {
-			spare = k
-		}
-	}
-	if spare != nil {
+	if spare := s.first(byAge, (*keyStatus).isSpare); spare != nil {
 		return spare
 	}
 	for _, k := range slices.Backward(timeline) {
@@ -145,7 +132,23 @@ func (s *schedule) holds(now time.Time) bool {
 	return !now.Before(s.from) && (s.until.IsZero() || now.Before(s.until))
 }
 
+// first returns the first of the keys that match, in an order, or nil. Of equal ones it is the first in the order of the records.
+func (s *schedule) first(order func(a, b *Record) int, matches func(*keyStatus) bool) (first *keyStatus) {
+	for _, k := range s.statuses {
+		if matches(k) && (first == nil || order(k.record, first.record) < 0) {
+			first = k
+		}
+	}
+	return first
+}
+
 // byAge compares keys by age, the older first.
 func byAge(a, b *Record) int {
 	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 }
+
+// byActivation compares keys by their activation times, the earlier first.
+func byActivation(a, b *Record) int { return a.ActivatesAt.Compare(b.ActivatesAt) }
+
+// unsorted leaves keys in the order of the records.
+func unsorted(_, _ *Record) int { return 0 }

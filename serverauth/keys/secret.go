@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 )
 
 // Secret returns the shared secret with the name: 32 random bytes that are generated once and are the same in all processes with
@@ -36,10 +37,8 @@ func (r *Ring) LiveSecret(ctx context.Context, name string) (func() []byte, erro
 }
 
 func (b *keySet) ensureSecret(id string) {
-	for _, r := range b.records {
-		if r.ID == id {
-			return
-		}
+	if slices.ContainsFunc(b.records, func(r *Record) bool { return r.ID == id }) {
+		return
 	}
 	private := make([]byte, SecretSize)
 	rand.Read(private) // never fails: crypto/rand ends the program instead

@@ -68,8 +68,8 @@ func (v *view) arrange(cfg *Config, now time.Time) {
 		v.signing = newSigner(v.signer.record, v.materials[v.signer.record.ID], cfg.Clock)
 		v.publish(v.signer)
 	}
-	for i := range v.statuses {
-		if k := &v.statuses[i]; k != v.signer && k.state != StateRemoved {
+	for _, k := range v.statuses {
+		if k != v.signer && k.state != StateRemoved {
 			v.publish(k)
 		}
 	}
