@@ -1,12 +1,13 @@
 package keys
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
+
+	strict "github.com/go-json-experiment/json"
 )
 
 // MaxRecordBytes is the maximum size of an encoded record.
@@ -99,7 +100,7 @@ func readEnvelope(data []byte) (envelope, error) {
 		return envelope{}, fmt.Errorf("%w: more than %d bytes", ErrCorrupt, MaxRecordBytes)
 	}
 	var e envelope
-	if err := strictUnmarshal(data, &e); err != nil {
+	if err := strict.Unmarshal(data, &e, strict.RejectUnknownMembers(true)); err != nil {
 		return envelope{}, fmt.Errorf("%w: not the JSON of a record", ErrCorrupt) // the library's error may quote the text
 	}
 	if (e.Private == nil) == (e.Sealed == nil) {
@@ -113,7 +114,7 @@ func readEnvelope(data []byte) (envelope, error) {
 
 func readMetadata(data []byte) (Record, error) {
 	var m metadata
-	if err := strictUnmarshal(data, &m); err != nil {
+	if err := strict.Unmarshal(data, &m, strict.RejectUnknownMembers(true)); err != nil {
 		return Record{}, fmt.Errorf("%w: invalid metadata", ErrCorrupt)
 	}
 	const longest = int64(1<<63-1) / int64(time.Second)
@@ -151,16 +152,4 @@ func (e envelope) sum() string {
 		h.Write(*e.Private)
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-func strictUnmarshal(data []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return err
-	}
-	if len(bytes.TrimSpace(data[d.InputOffset():])) > 0 {
-		return fmt.Errorf("trailing data")
-	}
-	return nil
 }
