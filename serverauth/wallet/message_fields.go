@@ -25,11 +25,7 @@ func (p *messageParser) header() error {
 		}
 		m.Scheme, m.Domain = scheme, rest
 	}
-	if m.Domain == "" || !isAuthority(m.Domain) {
-		return p.fail("domain must be host[:port]")
-	}
-	p.next++
-	return nil
+	return p.accept(m.Domain != "" && isAuthority(m.Domain), "domain must be host[:port]")
 }
 
 func (p *messageParser) address() error {
@@ -54,11 +50,8 @@ func (p *messageParser) address() error {
 		}
 	}
 	p.next++
-	if line, ok := p.peek(0); !ok || line != "" {
-		return p.fail("must be empty")
-	}
-	p.next++
-	return nil
+	line, ok := p.peek(0)
+	return p.accept(ok && line == "", "must be empty")
 }
 
 // statement reads up to the empty line above the fields. Without a statement, a
@@ -82,78 +75,55 @@ func (p *messageParser) statement() error {
 	}
 	p.message.Statement = line
 	p.next++
-	if !ok || after != "" {
-		return p.fail("must be empty")
-	}
-	p.next++
-	return nil
+	return p.accept(ok && after == "", "must be empty")
 }
 
 func (p *messageParser) uri() error {
-	value, ok := p.field(labelURI)
+	value, ok, err := p.field(labelURI, p.message.Kind() != Solana)
 	if !ok {
-		return p.missing(labelURI, p.message.Kind() != Solana)
-	}
-	if _, _, ok := splitURI(value); !ok {
-		return p.fail("must be a URI of RFC 3986")
+		return err
 	}
 	p.message.URI = value
-	p.next++
-	return nil
+	_, _, isURI := splitURI(value)
+	return p.accept(isURI, "must be a URI of RFC 3986")
 }
 
 func (p *messageParser) version() error {
-	value, ok := p.field(labelVersion)
+	value, ok, err := p.field(labelVersion, p.message.Kind() != Solana)
 	if !ok {
-		return p.missing(labelVersion, p.message.Kind() != Solana)
+		return err
 	}
-	if value != messageVersion {
-		return p.fail("version must be 1")
-	}
-	p.next++
-	return nil
+	return p.accept(value == messageVersion, "version must be 1")
 }
 
 func (p *messageParser) chain() error {
-	value, ok := p.field(labelChain)
+	value, ok, _ := p.field(labelChain, false)
 	switch p.message.Kind() {
 	case Ethereum:
-		if !ok || value == "" || !consistsOf(value, isDigit) {
-			return p.fail("must be \"Chain ID: \" and a number")
-		}
 		p.message.Chain = ChainID{NamespaceEthereum, value}
+		return p.accept(ok && value != "" && consistsOf(value, isDigit), "must be \"Chain ID: \" and a number")
 	case Solana:
 		if !ok {
 			return nil
 		}
-		if p.message.Chain, ok = parseSolanaChain(value); !ok {
-			return p.fail("unknown Solana chain")
-		}
+		p.message.Chain, ok = parseSolanaChain(value)
+		return p.accept(ok, "unknown Solana chain")
 	default:
 		return nil // nonce then refuses a Chain ID line
 	}
-	p.next++
-	return nil
 }
 
 func (p *messageParser) nonce() error {
-	value, ok := p.field(labelNonce)
+	value, ok, err := p.field(labelNonce, true)
 	if !ok {
-		return p.missing(labelNonce, true)
-	}
-	if len(value) < minNonce || !consistsOf(value, isAlphanumeric) {
-		return p.fail("nonce must be 8 or more letters and digits")
+		return err
 	}
 	p.message.Nonce = value
-	p.next++
-	return nil
+	return p.accept(len(value) >= minNonce && consistsOf(value, isAlphanumeric), "nonce must be 8 or more letters and digits")
 }
 
 func (p *messageParser) issuedAt() error {
-	at, err := p.time(labelIssuedAt)
-	if err == nil && at == nil {
-		return p.missing(labelIssuedAt, true)
-	}
+	at, err := p.time(labelIssuedAt, true)
 	if err == nil {
 		p.message.IssuedAt = *at
 	}
@@ -161,40 +131,32 @@ func (p *messageParser) issuedAt() error {
 }
 
 func (p *messageParser) expirationTime() (err error) {
-	p.message.ExpirationTime, err = p.time(labelExpiration)
+	p.message.ExpirationTime, err = p.time(labelExpiration, false)
 	return err
 }
 
 func (p *messageParser) notBefore() (err error) {
-	p.message.NotBefore, err = p.time(labelNotBefore)
+	p.message.NotBefore, err = p.time(labelNotBefore, false)
 	return err
 }
 
-// time parses an optional line; nil: absent.
-func (p *messageParser) time(label string) (*time.Time, error) {
-	value, ok := p.field(label)
+// time parses a line with a time; nil: an optional one is absent.
+func (p *messageParser) time(label string, required bool) (*time.Time, error) {
+	value, ok, err := p.field(label, required)
 	if !ok {
-		return nil, nil
+		return nil, err
 	}
 	at, ok := parseTime(value)
-	if !ok {
-		return nil, p.fail("must be a time of RFC 3339")
-	}
-	p.next++
-	return &at, nil
+	return &at, p.accept(ok, "must be a time of RFC 3339")
 }
 
 func (p *messageParser) requestID() error {
-	value, ok := p.field(labelRequestID)
+	value, ok, _ := p.field(labelRequestID, false)
 	if !ok {
 		return nil
 	}
-	if !isEncoded(value, ":@") {
-		return p.fail("request id must be of RFC 3986 path characters")
-	}
 	p.message.RequestID = value
-	p.next++
-	return nil
+	return p.accept(isEncoded(value, ":@"), "request id must be of RFC 3986 path characters")
 }
 
 func (p *messageParser) resources() error {
@@ -204,15 +166,15 @@ func (p *messageParser) resources() error {
 	p.next++
 	p.message.Resources = []string{}
 	for {
-		value, ok := p.field(resourceMark)
+		value, ok, _ := p.field(resourceMark, false)
 		if !ok {
 			return nil
 		}
-		if _, _, ok := splitURI(value); !ok {
-			return p.fail("must be a URI of RFC 3986")
-		}
 		p.message.Resources = append(p.message.Resources, value)
-		p.next++
+		_, _, isURI := splitURI(value)
+		if err := p.accept(isURI, "must be a URI of RFC 3986"); err != nil {
+			return err
+		}
 	}
 }
 

@@ -121,17 +121,21 @@ func (p *messageParser) peek(n int) (line string, ok bool) {
 	return p.lines[p.next+n], true
 }
 
-// field returns the rest of the current line if it begins with label. The
-// caller moves to the next line after it has checked the value.
-func (p *messageParser) field(label string) (value string, ok bool) {
+// field returns the rest of the current line if it begins with label. If it
+// does not, a required one is an error. The caller accepts the value.
+func (p *messageParser) field(label string, required bool) (value string, ok bool, err error) {
 	line, _ := p.peek(0)
-	return strings.CutPrefix(line, label)
+	if value, ok = strings.CutPrefix(line, label); !ok && required {
+		err = p.fail("must begin with \"" + label + "\"")
+	}
+	return value, ok, err
 }
 
-// missing returns the error for a line that does not begin with label; nil if it is optional.
-func (p *messageParser) missing(label string, required bool) error {
-	if required {
-		return p.fail("must begin with \"" + label + "\"")
+// accept moves to the next line if the current one is valid.
+func (p *messageParser) accept(valid bool, reason string) error {
+	if !valid {
+		return p.fail(reason)
 	}
+	p.next++
 	return nil
 }
