@@ -27,7 +27,7 @@ type ed25519Scheme struct{}
 //
 // An address is the key in hex, or in base58 as on Solana; the canonical
 // address keeps the form that was given.
-func Ed25519() Scheme { return ed25519Scheme{} }
+func Ed25519() Scheme { return builtin{ed25519Scheme{}} }
 
 func (ed25519Scheme) Algorithm() string { return Ed25519Algorithm }
 
@@ -47,10 +47,6 @@ func (ed25519Scheme) Verify(_ context.Context, _ ChainID, publicKey, message, si
 	return publicKey, nil
 }
 
-func (s ed25519Scheme) Identify(address string, key []byte) (Identity, error) {
-	return s.identify(read(address), key)
-}
-
 func (ed25519Scheme) identify(address Address, key []byte) (Identity, error) {
 	if len(key) != ed25519.PublicKeySize {
 		return Identity{}, ErrAddressMismatch
@@ -67,10 +63,10 @@ func (ed25519Scheme) identify(address Address, key []byte) (Identity, error) {
 	return id, nil
 }
 
-// fieldPrime is 2^255-19, little endian.
+// fieldPrime is 2^255-19, big endian.
 var fieldPrime = [32]byte{
-	0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+	0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xed,
 }
 
 // lowOrderY are the y coordinates, little endian, of the eight points whose
@@ -98,21 +94,13 @@ var lowOrderY = [][32]byte{
 func checkEd25519Key(publicKey []byte) error {
 	y := [32]byte(publicKey)
 	y[31] &= 0x7f // the sign of x
-	if !lessThan(y, fieldPrime) {
+	bigEndian := y
+	slices.Reverse(bigEndian[:])
+	if bytes.Compare(bigEndian[:], fieldPrime[:]) >= 0 {
 		return &FormError{"the public key is not canonical: its y is not below 2^255-19"}
 	}
 	if slices.Contains(lowOrderY, y) {
 		return ErrLowOrderKey
 	}
 	return nil
-}
-
-// lessThan compares two little-endian numbers.
-func lessThan(a, b [32]byte) bool {
-	for i := len(a) - 1; i >= 0; i-- {
-		if a[i] != b[i] {
-			return a[i] < b[i]
-		}
-	}
-	return false
 }

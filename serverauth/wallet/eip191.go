@@ -29,7 +29,7 @@ type eip191Scheme struct{}
 // An address is 0x and 40 hex digits; the canonical one has its EIP-55
 // checksum. The key was recovered and not claimed: an address of another key is
 // therefore both an ErrInvalidSignature and an ErrAddressMismatch.
-func EIP191() Scheme { return eip191Scheme{} }
+func EIP191() Scheme { return builtin{eip191Scheme{}} }
 
 func (eip191Scheme) Algorithm() string { return EIP191Algorithm }
 
@@ -51,10 +51,6 @@ func (eip191Scheme) Verify(_ context.Context, _ ChainID, publicKey, message, sig
 		return nil, ErrInvalidSignature
 	}
 	return key.SerializeUncompressed(), nil
-}
-
-func (s eip191Scheme) Identify(address string, key []byte) (Identity, error) {
-	return s.identify(read(address), key)
 }
 
 func (eip191Scheme) identify(address Address, key []byte) (Identity, error) {
@@ -143,7 +139,7 @@ func IsSignedByKey(address Address, message, signature []byte) bool {
 }
 
 func isRecovered(address Address, message, signature []byte) bool {
-	key, err := EIP191().Verify(context.Background(), ChainID{}, nil, message, signature)
+	key, err := eip191Scheme{}.Verify(context.Background(), ChainID{}, nil, message, signature)
 	if err != nil {
 		return false
 	}

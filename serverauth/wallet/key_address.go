@@ -31,7 +31,7 @@ func (a Address) ofOwnKey() (id Identity, ok bool) {
 }
 
 // ownKey returns the key that an address contains, and the scheme that has keys of that length.
-func (a Address) ownKey() (builtin, []byte) {
+func (a Address) ownKey() (parsed, []byte) {
 	if a.kind == Solana {
 		return ed25519Scheme{}, a.solana[:]
 	}
@@ -46,19 +46,19 @@ func (a Address) ownKey() (builtin, []byte) {
 	return scheme, key
 }
 
-// schemeOf returns the scheme whose raw keys have keySize bytes, or nil.
-func schemeOf(keySize int) builtin {
+// schemeOf returns the scheme whose raw keys have keySize bytes, or nil. It only identifies.
+func schemeOf(keySize int) parsed {
 	switch keySize {
 	case ed25519.PublicKeySize:
 		return ed25519Scheme{}
 	case 33, 65:
 		return secp256k1Scheme{}
 	case 1312:
-		return MLDSA44().(builtin)
+		return mldsaScheme{algorithm: MLDSA44Algorithm, keySize: keySize}
 	case 1952:
-		return MLDSA65().(builtin)
+		return mldsaScheme{algorithm: MLDSA65Algorithm, keySize: keySize}
 	case 2592:
-		return MLDSA87().(builtin)
+		return mldsaScheme{algorithm: MLDSA87Algorithm, keySize: keySize}
 	default:
 		return nil
 	}

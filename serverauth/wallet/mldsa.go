@@ -32,28 +32,22 @@ type mldsaScheme struct {
 // An address is the key in hex, or its RFC 7638 thumbprint; the canonical one
 // is the thumbprint, since the key would not fit an HTTP header.
 func MLDSA44() Scheme {
-	return mldsaScheme{MLDSA44Algorithm, mldsa44.PublicKeySize, mldsa44.SignatureSize,
-		verifyUnpacked(func(key *mldsa44.PublicKey, packed []byte) {
-			key.Unpack((*[mldsa44.PublicKeySize]byte)(packed))
-		}, mldsa44.Verify)}
+	return builtin{mldsaScheme{MLDSA44Algorithm, mldsa44.PublicKeySize, mldsa44.SignatureSize,
+		verifyUnpacked((*mldsa44.PublicKey).UnmarshalBinary, mldsa44.Verify)}}
 }
 
 // MLDSA65 is MLDSA44 with keys of 1952 bytes and signatures of 3309, category
 // 3. It is the default of a sign-in that names no algorithm.
 func MLDSA65() Scheme {
-	return mldsaScheme{MLDSA65Algorithm, mldsa65.PublicKeySize, mldsa65.SignatureSize,
-		verifyUnpacked(func(key *mldsa65.PublicKey, packed []byte) {
-			key.Unpack((*[mldsa65.PublicKeySize]byte)(packed))
-		}, mldsa65.Verify)}
+	return builtin{mldsaScheme{MLDSA65Algorithm, mldsa65.PublicKeySize, mldsa65.SignatureSize,
+		verifyUnpacked((*mldsa65.PublicKey).UnmarshalBinary, mldsa65.Verify)}}
 }
 
 // MLDSA87 is MLDSA44 with keys of 2592 bytes and signatures of 4627, category
 // 5.
 func MLDSA87() Scheme {
-	return mldsaScheme{MLDSA87Algorithm, mldsa87.PublicKeySize, mldsa87.SignatureSize,
-		verifyUnpacked(func(key *mldsa87.PublicKey, packed []byte) {
-			key.Unpack((*[mldsa87.PublicKeySize]byte)(packed))
-		}, mldsa87.Verify)}
+	return builtin{mldsaScheme{MLDSA87Algorithm, mldsa87.PublicKeySize, mldsa87.SignatureSize,
+		verifyUnpacked((*mldsa87.PublicKey).UnmarshalBinary, mldsa87.Verify)}}
 }
 
 func (m mldsaScheme) Algorithm() string { return m.algorithm }
@@ -69,10 +63,6 @@ func (m mldsaScheme) Verify(_ context.Context, _ ChainID, publicKey, message, si
 		return nil, ErrInvalidSignature
 	}
 	return publicKey, nil
-}
-
-func (m mldsaScheme) Identify(address string, key []byte) (Identity, error) {
-	return m.identify(read(address), key)
 }
 
 func (m mldsaScheme) identify(address Address, key []byte) (Identity, error) {

@@ -16,7 +16,7 @@ type unpackedKeys[K any] struct {
 
 // verifyUnpacked returns a function that verifies signatures with an empty context and caches keys.
 func verifyUnpacked[K any](
-	unpack func(key *K, packed []byte), verify func(key *K, message, context, signature []byte) bool,
+	unpack func(key *K, packed []byte) error, verify func(key *K, message, context, signature []byte) bool,
 ) func(publicKey, message, signature []byte) bool {
 	keys := unpackedKeys[K]{known: make(map[string]*K)}
 	return func(publicKey, message, signature []byte) bool {
@@ -24,8 +24,7 @@ func verifyUnpacked[K any](
 			return verify(key, message, nil, signature)
 		}
 		fresh := new(K)
-		unpack(fresh, publicKey)
-		if !verify(fresh, message, nil, signature) {
+		if unpack(fresh, publicKey) != nil || !verify(fresh, message, nil, signature) {
 			return false
 		}
 		keys.keep(publicKey, fresh)

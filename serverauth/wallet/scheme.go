@@ -33,9 +33,18 @@ type Scheme interface {
 }
 
 // builtin is a Scheme of this package, which accepts a parsed address.
-type builtin interface {
-	Scheme
+type builtin struct{ parsed }
+
+// parsed is a Scheme with a parsed address in place of its text.
+type parsed interface {
+	Algorithm() string
+	Verify(ctx context.Context, chain ChainID, publicKey, message, signature []byte) (key []byte, err error)
 	identify(address Address, key []byte) (Identity, error)
+}
+
+// Identify implements [Scheme].
+func (b builtin) Identify(address string, key []byte) (Identity, error) {
+	return b.identify(read(address), key)
 }
 
 // Identify is scheme.Identify for a parsed address. An application's own scheme

@@ -30,7 +30,7 @@ type secp256k1Scheme struct{}
 //
 // An address is the key in hex, in either form, or the Ethereum address of the
 // key.
-func Secp256k1() Scheme { return secp256k1Scheme{} }
+func Secp256k1() Scheme { return builtin{secp256k1Scheme{}} }
 
 func (secp256k1Scheme) Algorithm() string { return Secp256k1Algorithm }
 
@@ -48,10 +48,6 @@ func (secp256k1Scheme) Verify(_ context.Context, _ ChainID, publicKey, message, 
 		return nil, ErrInvalidSignature
 	}
 	return key.SerializeUncompressed(), nil
-}
-
-func (s secp256k1Scheme) Identify(address string, key []byte) (Identity, error) {
-	return s.identify(read(address), key)
 }
 
 func (secp256k1Scheme) identify(address Address, key []byte) (Identity, error) {
