@@ -44,6 +44,21 @@ type RevocationStore interface {
 	Prune(ctx context.Context, before int64, limit int) (removed int, err error)
 }
 
+// AddedOnce returns what identifies an item that a RevocationStore adds only once: the kind jti, sid or kid, and its value. Both are
+// empty for any other item.
+func AddedOnce(item Revocation) (kind, id string) {
+	switch {
+	case item.JTI != "":
+		return "jti", item.JTI
+	case item.SID != "":
+		return "sid", item.SID
+	case item.KID != "":
+		return "kid", item.KID
+	default:
+		return "", ""
+	}
+}
+
 // RevocationStep returns how far the first sequence number of a commit is above the last number before it, or above the clock
 // in microseconds if that is higher. It is random and at least 1, so that two independent commits do not get the same number,
 // and small enough that the numbers do not get ahead of the clock. Further items of the commit have consecutive numbers.

@@ -24,7 +24,7 @@ type revocationEntry struct {
 	item Revocation
 }
 
-// revocationKey identifies an item that is added only once.
+// revocationKey identifies an item that is added only once. It is empty for any other item.
 type revocationKey struct{ kind, id string }
 
 // NewInMemoryRevocationStore returns an empty store. Its sequence begins at the clock in microseconds, so that it does not
@@ -42,15 +42,15 @@ func (s *InMemoryRevocationStore) Add(_ context.Context, items []Revocation) ([]
 	stored := make([]Revocation, len(items))
 	next := max(s.seq, s.now().UnixMicro()) + RevocationStep()
 	for i, item := range items {
-		k, once := keyOf(item)
-		if first, known := s.known[k]; once && known {
+		k := keyOf(item)
+		if first, known := s.known[k]; known {
 			stored[i] = first
 			continue
 		}
 		s.seq = next
 		next++
 		s.entries = append(s.entries, revocationEntry{s.seq, item})
-		if once {
+		if k != (revocationKey{}) {
 			s.known[k] = item
 		}
 		stored[i] = item
@@ -98,9 +98,7 @@ func (s *InMemoryRevocationStore) Prune(_ context.Context, before int64, limit i
 		}
 		removed++
 		s.pruned = max(s.pruned, e.seq)
-		if k, once := keyOf(e.item); once {
-			delete(s.known, k)
-		}
+		delete(s.known, keyOf(e.item))
 	}
 	copy(s.entries[removed:seen], s.entries[:kept]) // mostly the first items expire first, so the rest need not move
 	clear(s.entries[:removed])
@@ -108,15 +106,7 @@ func (s *InMemoryRevocationStore) Prune(_ context.Context, before int64, limit i
 	return removed, nil
 }
 
-func keyOf(item Revocation) (key revocationKey, once bool) {
-	switch {
-	case item.JTI != "":
-		return revocationKey{"jti", item.JTI}, true
-	case item.SID != "":
-		return revocationKey{"sid", item.SID}, true
-	case item.KID != "":
-		return revocationKey{"kid", item.KID}, true
-	default:
-		return revocationKey{"sub", item.Sub}, false
-	}
+func keyOf(item Revocation) revocationKey {
+	kind, id := AddedOnce(item)
+	return revocationKey{kind, id}
 }

@@ -35,16 +35,10 @@ func scanRevocation(scan Scan, before ...any) (item store.Revocation, err error)
 
 // once identifies an item that is added only once; NULL for an item that is always added.
 func once(item store.Revocation) any {
-	switch {
-	case item.JTI != "":
-		return digest("jti " + item.JTI)
-	case item.SID != "":
-		return digest("sid " + item.SID)
-	case item.KID != "":
-		return digest("kid " + item.KID)
-	default:
-		return nil
+	if kind, id := store.AddedOnce(item); kind != "" {
+		return digest(kind + " " + id)
 	}
+	return nil
 }
 
 // Add implements store.RevocationStore.
