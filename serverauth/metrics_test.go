@@ -211,10 +211,9 @@ func (s outageOfChallenges) Validate(ctx context.Context, address, nonce string)
 func (o *outage) Schemes() []string { return []string{"outage"} }
 
 func (o *outage) Open(_ context.Context, c store.BackendConfig) (*store.Stores, error) {
-	challenges, err := store.NewMemoryChallenges()
 	return &store.Stores{
-		Challenges: outageOfChallenges{challenges, o}, Sessions: outageOfSessions{store.NewInMemorySessionStore(), o},
-	}, err
+		Challenges: outageOfChallenges{store.NewMemoryChallenges(), o}, Sessions: outageOfSessions{store.NewInMemorySessionStore(), o},
+	}, nil
 }
 
 func TestAnOutageIsCounted(t *testing.T) {

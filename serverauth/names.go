@@ -47,8 +47,8 @@ const (
 	KindFleet  = store.KindFleet
 )
 
-// NewInMemoryChallengeStore returns an empty store. clock is optional; without it the store uses time.Now. The error is one of
-// the system's random number generator.
+// NewInMemoryChallengeStore returns an empty store. clock is optional; without it the store uses time.Now. The error is
+// always nil.
 func NewInMemoryChallengeStore(_ ServerAuthSettings, clock ...app.Clock) (*InMemoryChallengeStore, error) {
-	return store.NewMemoryChallenges(clock...)
+	return store.NewMemoryChallenges(clock...), nil
 }

@@ -254,12 +254,8 @@ type memoryBackend struct{}
 func (memoryBackend) Schemes() []string { return []string{memoryScheme} }
 
 func (memoryBackend) Open(_ context.Context, c store.BackendConfig) (*store.Stores, error) {
-	challenges, err := store.NewMemoryChallenges(c.Clock)
-	if err != nil {
-		return nil, err
-	}
 	return &store.Stores{
-		Challenges: challenges, Sessions: store.NewInMemorySessionStore(), Revocations: store.NewInMemoryRevocationStore(c.Clock),
+		Challenges: store.NewMemoryChallenges(c.Clock), Sessions: store.NewInMemorySessionStore(), Revocations: store.NewInMemoryRevocationStore(c.Clock),
 		Mints: audit.NewMemoryStore(), Keys: keys.NewMemoryStore(), Clients: store.NewInMemoryClientStore(), Used: store.NewInMemoryUsedStore(c.Clock),
 		Links: store.NewInMemoryLinkStore(),
 	}, nil

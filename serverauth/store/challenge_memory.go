@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,28 +47,21 @@ type spentSet struct {
 	swept     time.Time // when the last sweep for lack of room was
 }
 
-// NewMemoryChallenges returns an empty store. clock is optional; without it the store uses time.Now. The error is one of the
-// system's random number generator.
-func NewMemoryChallenges(clock ...app.Clock) (*InMemoryChallengeStore, error) {
+// NewMemoryChallenges returns an empty store. clock is optional; without it the store uses time.Now.
+func NewMemoryChallenges(clock ...app.Clock) *InMemoryChallengeStore {
 	s := &InMemoryChallengeStore{now: app.ClockOr(clock...)}
-	first, err := newMemoryChallenges()
-	if err != nil {
-		return nil, err
-	}
-	s.current.Store(first)
-	return s, nil
+	s.current.Store(newMemoryChallenges())
+	return s
 }
 
-func newMemoryChallenges() (*memoryChallenges, error) {
+func newMemoryChallenges() *memoryChallenges {
 	var key [NonceKeySize]byte
-	if _, err := rand.Read(key[:]); err != nil {
-		return nil, fmt.Errorf("serverauth: challenge key: %w", err)
-	}
+	rand.Read(key[:]) // never fails: crypto/rand ends the program instead
 	c := &memoryChallenges{NonceMinter: NewNonceMinter(key)}
 	for i := range c.spent {
 		c.spent[i].expires, c.spent[i].forgotten = make(map[NonceID]int64), &c.forgotten
 	}
-	return c, nil
+	return c
 }
 
 // Create implements ChallengeStore. It stores nothing.
@@ -77,27 +69,22 @@ func (s *InMemoryChallengeStore) Create(_ context.Context, address string, ttl t
 	expires := s.now().Add(ttl)
 	current := s.current.Load()
 	if expires.UnixMilli() <= current.forgotten.Load() { // the clock was set back
-		var err error
-		if current, err = s.replaceKey(expires); err != nil {
-			return "", err
-		}
+		current = s.replaceKey(expires)
 	}
 	return current.Mint(address, expires), nil
 }
 
 // replaceKey makes a new key, unless another goroutine has done so already. Nonces of the old key are refused from now on, so
 // that forgotten ones cannot be used again.
-func (s *InMemoryChallengeStore) replaceKey(expires time.Time) (*memoryChallenges, error) {
+func (s *InMemoryChallengeStore) replaceKey(expires time.Time) *memoryChallenges {
 	s.rekey.Lock()
 	defer s.rekey.Unlock()
-	if current := s.current.Load(); expires.UnixMilli() > current.forgotten.Load() {
-		return current, nil
+	current := s.current.Load()
+	if expires.UnixMilli() <= current.forgotten.Load() {
+		current = newMemoryChallenges()
+		s.current.Store(current)
 	}
-	next, err := newMemoryChallenges()
-	if err == nil {
-		s.current.Store(next)
-	}
-	return next, err
+	return current
 }
 
 // Validate implements ChallengeStore.
@@ -174,16 +161,10 @@ func (s *spentSet) holds(id NonceID, expires time.Time) bool {
 
 // sweep removes nonces that expired at the given time or before, and returns their number.
 func (s *spentSet) sweep(until time.Time) (removed int) {
-	forgotten := until.UnixMilli()
-	for {
-		last := s.forgotten.Load()
-		if forgotten <= last {
-			forgotten = last
-			break
-		}
-		if s.forgotten.CompareAndSwap(last, forgotten) {
-			break
-		}
+	forgotten := s.forgotten.Load()
+	for forgotten < until.UnixMilli() {
+		s.forgotten.CompareAndSwap(forgotten, until.UnixMilli())
+		forgotten = s.forgotten.Load()
 	}
 	for id, expires := range s.expires {
 		if expires <= forgotten {

@@ -11,10 +11,7 @@ import (
 
 // A nonce serves once, for the address that it was made for.
 func ExampleInMemoryChallengeStore() {
-	challenges, err := store.NewMemoryChallenges()
-	if err != nil {
-		log.Fatal(err)
-	}
+	challenges := store.NewMemoryChallenges()
 	ctx := context.Background()
 	nonce, err := challenges.Create(ctx, "alice", time.Minute)
 	if err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"hash/maphash"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -26,14 +27,14 @@ type InMemorySessionStore struct {
 
 type sessionShard struct {
 	mu   sync.Mutex
-	rows map[string]*Session
+	rows map[string]Session
 }
 
 // NewInMemorySessionStore returns an empty store.
 func NewInMemorySessionStore() *InMemorySessionStore {
 	s := &InMemorySessionStore{seed: maphash.MakeSeed(), cutOff: make(map[string]int64)}
 	for i := range s.shards {
-		s.shards[i].rows = make(map[string]*Session)
+		s.shards[i].rows = make(map[string]Session)
 	}
 	return s
 }
@@ -53,7 +54,7 @@ func (s *InMemorySessionStore) Create(_ context.Context, row Session) (cutOff in
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	row.Mark = ""
-	shard.rows[row.ID] = &row
+	shard.rows[row.ID] = row
 	return 0, nil
 }
 
@@ -66,10 +67,10 @@ func (s *InMemorySessionStore) Rotate(_ context.Context, r Rotation) (Session, R
 	if !ok {
 		return Session{}, SessionAbsent, nil
 	}
-	next, outcome := r.Rotate(*row)
+	next, outcome := r.Rotate(row)
 	switch outcome {
 	case SessionRotated, SessionAhead:
-		*row = next
+		shard.rows[r.SessionID] = next
 	case SessionReused:
 		delete(shard.rows, r.SessionID)
 	}
@@ -82,10 +83,7 @@ func (s *InMemorySessionStore) Find(_ context.Context, sid string) (Session, boo
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	row, ok := shard.rows[sid]
-	if !ok {
-		return Session{}, false, nil
-	}
-	return *row, true, nil
+	return row, ok, nil
 }
 
 // End implements SessionStore.
@@ -94,11 +92,8 @@ func (s *InMemorySessionStore) End(_ context.Context, sid string) (Session, bool
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	row, ok := shard.rows[sid]
-	if !ok {
-		return Session{}, false, nil
-	}
 	delete(shard.rows, sid)
-	return *row, true, nil
+	return row, ok, nil
 }
 
 // EndSubject implements SessionStore.
@@ -109,10 +104,10 @@ func (s *InMemorySessionStore) EndSubject(_ context.Context, ids []string, at in
 		s.cutOff[id] = max(s.cutOff[id], at)
 	}
 	var ended []Session
-	s.remove(func(row *Session) bool {
+	s.remove(func(row Session) bool {
 		hit := row.Subject.Among(ids)
 		if hit {
-			ended = append(ended, *row)
+			ended = append(ended, row)
 		}
 		return hit
 	})
@@ -122,13 +117,9 @@ func (s *InMemorySessionStore) EndSubject(_ context.Context, ids []string, at in
 // Prune implements SessionStore.
 func (s *InMemorySessionStore) Prune(_ context.Context, before int64, limit int) (removed int, err error) {
 	s.cutMu.Lock()
-	for id, at := range s.cutOff {
-		if at < before-cutOffLife {
-			delete(s.cutOff, id)
-		}
-	}
+	maps.DeleteFunc(s.cutOff, func(_ string, at int64) bool { return at < before-cutOffLife })
 	s.cutMu.Unlock()
-	s.remove(func(row *Session) bool {
+	s.remove(func(row Session) bool {
 		expired := removed < limit && row.ExpiresAt < before
 		if expired {
 			removed++
@@ -149,8 +140,8 @@ func (s *InMemorySessionStore) List(_ context.Context, q SessionQuery) ([]Sessio
 		shard := &s.shards[i]
 		shard.mu.Lock()
 		for _, row := range shard.rows {
-			if q.Lists(*row) {
-				page = append(page, *row)
+			if q.Lists(row) {
+				page = append(page, row)
 			}
 			if len(page) >= 2*q.Limit {
 				cut()
@@ -162,15 +153,11 @@ func (s *InMemorySessionStore) List(_ context.Context, q SessionQuery) ([]Sessio
 	return page, nil
 }
 
-func (s *InMemorySessionStore) remove(drop func(*Session) bool) {
+func (s *InMemorySessionStore) remove(drop func(Session) bool) {
 	for i := range s.shards {
 		shard := &s.shards[i]
 		shard.mu.Lock()
-		for sid, row := range shard.rows {
-			if drop(row) {
-				delete(shard.rows, sid)
-			}
-		}
+		maps.DeleteFunc(shard.rows, func(_ string, row Session) bool { return drop(row) })
 		shard.mu.Unlock()
 	}
 }
