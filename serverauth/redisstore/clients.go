@@ -1,10 +1,8 @@
 package redisstore
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -25,7 +23,7 @@ const (
 type clients struct {
 	db     database
 	now    app.Clock
-	pruned atomic.Value // string: the last id of the list that Prune has checked
+	pruned sweeper
 }
 
 // ttl returns how long something is kept, in milliseconds.
@@ -118,12 +116,8 @@ return {found, ids[#ids] or '', #ids}`)
 // List implements store.ClientStore. It skips ids whose row Redis has removed.
 func (s *clients) List(ctx context.Context, after string, limit int) (all []store.Client, err error) {
 	for len(all) < limit {
-		from := "-"
-		if after != "" {
-			from = "(" + after
-		}
 		asked := limit - len(all)
-		value, err := s.db.run(ctx, listClients, []string{clientList}, from, asked, clientRow)
+		value, err := s.db.run(ctx, listClients, []string{clientList}, lexAfter(after), asked, clientRow)
 		if err != nil {
 			return nil, err
 		}
@@ -154,17 +148,7 @@ return ids[#ids]`)
 // Prune implements store.ClientStore. Redis removes expired rows itself. Prune removes the ids without a row from a part of the
 // list, starting where the last call ended.
 func (s *clients) Prune(ctx context.Context, _ int64, _ int) (int, error) {
-	after, _ := s.pruned.Load().(string)
-	if after != "" {
-		after = "(" + after
-	}
-	value, err := s.db.run(ctx, pruneClients, []string{clientList}, cmp.Or(after, "-"), pruneBatch, clientRow)
-	if err != nil {
-		return 0, err
-	}
-	last, _ := value.(string)
-	s.pruned.Store(last)
-	return 0, nil
+	return 0, s.pruned.sweep(ctx, s.db, pruneClients, clientList, clientRow)
 }
 
 // used is a store.UsedStore. Redis removes expired entries itself.

@@ -17,6 +17,14 @@ func appendText(b []byte, text string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
+// appendTexts appends what rowReader.texts reads.
+func appendTexts(b []byte, fields []*string) []byte {
+	for _, field := range fields {
+		b = appendText(b, *field)
+	}
+	return b
+}
+
 // rowReader reads a row. After the first error it is bad, and reads nothing more.
 type rowReader struct {
 	rest string
@@ -29,6 +37,13 @@ func (r *rowReader) text() string {
 		return r.spoil()
 	}
 	return r.take(size, int(n))
+}
+
+// texts reads a text into each of the fields.
+func (r *rowReader) texts(fields []*string) {
+	for _, field := range fields {
+		*field = r.text()
+	}
 }
 
 func (r *rowReader) number() int64 {

@@ -112,9 +112,7 @@ func (s *links) Any(ctx context.Context) (bool, error) {
 func appendLink(b []byte, row store.Link) []byte {
 	b = hex.AppendEncode(b, row.Version[:])
 	b = fmt.Appendf(b, " %d %s", len(row.Subject), row.Subject)
-	for _, text := range linkTexts(&row) {
-		b = appendText(b, *text)
-	}
+	b = appendTexts(b, linkTexts(&row))
 	b = binary.AppendVarint(binary.AppendVarint(b, row.LinkedAt), row.LeftAt)
 	return append(b, row.MAC[:]...)
 }
@@ -130,9 +128,7 @@ func readLink(text string) (row store.Link) {
 	damaged := store.Link{Version: [len(row.Version)]byte(version)}
 	row.Version, row.Wallet.Kind = damaged.Version, store.KindWallet
 	row.Subject = r.fixed(r.decimal())
-	for _, field := range linkTexts(&row) {
-		*field = r.text()
-	}
+	r.texts(linkTexts(&row))
 	row.LinkedAt, row.LeftAt = r.number(), r.number()
 	copy(row.MAC[:], r.fixed(int64(len(row.MAC))))
 	if r.end() != nil {
@@ -141,7 +137,7 @@ func readLink(text string) (row store.Link) {
 	return row
 }
 
-func linkTexts(row *store.Link) [6]*string {
+func linkTexts(row *store.Link) []*string {
 	w := &row.Wallet
-	return [...]*string{&w.ID, &w.Algorithm, &w.WalletID, &w.Account, &w.Address, &w.WalletKind}
+	return []*string{&w.ID, &w.Algorithm, &w.WalletID, &w.Account, &w.Address, &w.WalletKind}
 }

@@ -34,14 +34,10 @@ func appendAudit(b []byte, row audit.Entry) []byte {
 	if row.Pruned > 0 {
 		return append(b, row.Seal[:]...)
 	}
-	for _, text := range mintTexts(&row.Mint) {
-		b = appendText(b, *text)
-	}
+	b = appendTexts(b, mintTexts(&row.Mint))
 	b = binary.AppendVarint(b, row.Mint.IssuedAt)
 	b = binary.AppendVarint(b, row.Mint.ExpiresAt)
-	for _, text := range laterMintTexts(&row.Mint) {
-		b = appendText(b, *text)
-	}
+	b = appendTexts(b, laterMintTexts(&row.Mint))
 	if row.Mint.Act != "" {
 		b = appendText(b, string(row.Mint.Act))
 	}
@@ -60,29 +56,25 @@ func readAudit(text string) (row audit.Entry, err error) {
 		copy(row.Seal[:], r.fixed(int64(len(row.Seal))))
 		return row, r.end()
 	}
-	for _, field := range mintTexts(&row.Mint) {
-		*field = r.text()
-	}
+	r.texts(mintTexts(&row.Mint))
 	row.Mint.IssuedAt, row.Mint.ExpiresAt = r.number(), r.number()
 	if r.rest == "" {
 		return row, r.end() // written by a version without these fields
 	}
-	for _, field := range laterMintTexts(&row.Mint) {
-		*field = r.text()
-	}
+	r.texts(laterMintTexts(&row.Mint))
 	if r.rest != "" {
 		row.Mint.Act = audit.Act(r.text())
 	}
 	return row, r.end()
 }
 
-func mintTexts(m *audit.Mint) [8]*string {
-	return [...]*string{&m.ID, &m.Subject, &m.WalletID, &m.Role, &m.Kind, &m.Scope, &m.AgentID, &m.SessionID}
+func mintTexts(m *audit.Mint) []*string {
+	return []*string{&m.ID, &m.Subject, &m.WalletID, &m.Role, &m.Kind, &m.Scope, &m.AgentID, &m.SessionID}
 }
 
 // laterMintTexts are at the end of a row.
-func laterMintTexts(m *audit.Mint) [3]*string {
-	return [...]*string{&m.ClientID, &m.RequestID, &m.Client}
+func laterMintTexts(m *audit.Mint) []*string {
+	return []*string{&m.ClientID, &m.RequestID, &m.Client}
 }
 
 func readAudits(texts []string) ([]audit.Entry, error) {

@@ -130,23 +130,15 @@ func (s *revocations) Prune(ctx context.Context, before int64, limit int) (remov
 
 // revocationName identifies an item that is added only once; it is empty for other items.
 func revocationName(item store.Revocation) string {
-	switch {
-	case item.JTI != "":
-		return "jti:" + item.JTI
-	case item.SID != "":
-		return "sid:" + item.SID
-	case item.KID != "":
-		return "kid:" + item.KID
-	default:
-		return ""
+	if kind, id := store.AddedOnce(item); kind != "" {
+		return kind + ":" + id
 	}
+	return ""
 }
 
 // appendRevocation appends what readRevocation reads after the sequence number.
 func appendRevocation(b []byte, item store.Revocation) []byte {
-	for _, text := range [...]string{item.JTI, item.SID, item.Sub, item.KID, item.Reason, item.RevokedBy} {
-		b = appendText(b, text)
-	}
+	b = appendTexts(b, revocationTexts(&item))
 	b = binary.AppendVarint(b, item.RevokedAt)
 	return binary.AppendVarint(b, item.Exp)
 }
@@ -154,9 +146,11 @@ func appendRevocation(b []byte, item store.Revocation) []byte {
 func readRevocation(row string) (number int64, item store.Revocation, err error) {
 	r := rowReader{rest: row}
 	number = r.decimal()
-	for _, field := range [...]*string{&item.JTI, &item.SID, &item.Sub, &item.KID, &item.Reason, &item.RevokedBy} {
-		*field = r.text()
-	}
+	r.texts(revocationTexts(&item))
 	item.RevokedAt, item.Exp = r.number(), r.number()
 	return number, item, r.end()
+}
+
+func revocationTexts(item *store.Revocation) []*string {
+	return []*string{&item.JTI, &item.SID, &item.Sub, &item.KID, &item.Reason, &item.RevokedBy}
 }

@@ -1,12 +1,10 @@
 package redisstore
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/picoauth/picoauth/app"
@@ -24,8 +22,6 @@ const (
 	sessionMargin = time.Minute
 	// endBatch is the maximum number of sessions that EndSubject ends in one step; few subjects have more.
 	endBatch = 5000
-	// pruneBatch is the number of ids of a list that Prune checks.
-	pruneBatch = 1000
 )
 
 // sessions is a serverauth.SessionStore: a row for each session, which expires, and an index of sessions for each subject and
@@ -35,7 +31,7 @@ type sessions struct {
 	now  app.Clock
 	keep int64 // milliseconds that a row is kept after its session has expired, so that revoking the subject finds it
 
-	pruned atomic.Value // string: the last entry of the list that Prune has checked
+	pruned sweeper
 }
 
 func newSessions(db database, c store.BackendConfig) *sessions {
@@ -140,17 +136,7 @@ func (s *sessions) EndSubject(ctx context.Context, ids []string, at int64) ([]st
 // Prune implements serverauth.SessionStore. Redis removes expired rows itself. Prune removes the sids without a row from a part of
 // the list, starting where the last call ended.
 func (s *sessions) Prune(ctx context.Context, _ int64, _ int) (int, error) {
-	after, _ := s.pruned.Load().(string)
-	if after != "" {
-		after = "(" + after
-	}
-	value, err := s.db.run(ctx, pruneSessions, []string{sessionList}, cmp.Or(after, "-"), pruneBatch, sessionRow)
-	if err != nil {
-		return 0, err
-	}
-	last, _ := value.(string)
-	s.pruned.Store(last)
-	return 0, nil
+	return 0, s.pruned.sweep(ctx, s.db, pruneSessions, sessionList, sessionRow)
 }
 
 // ownerKeys returns the keys of the cut-offs of the ids, then of their indexes.
@@ -181,10 +167,7 @@ func appendSession(b []byte, s store.Session) []byte {
 
 func appendUnchanging(b []byte, s store.Session) []byte {
 	b = append(append(b, s.Subject.ID...), s.Subject.WalletID...)
-	for _, text := range sessionTexts(&s) {
-		b = appendText(b, *text)
-	}
-	b = append(b, s.MAC[:]...)
+	b = append(appendTexts(b, sessionTexts(&s)), s.MAC[:]...)
 	for i, text := range optionalTexts(&s) {
 		if *text != "" {
 			b = appendText(append(b, byte(i)), *text)
@@ -200,9 +183,7 @@ func readSession(row string) (s store.Session, err error) {
 	s.ExpiresAt, s.EndsAt, s.StartedAt = r.decimal(), r.decimal(), r.decimal()
 	subject, wallet := r.decimal(), r.decimal()
 	s.Subject.ID, s.Subject.WalletID = r.fixed(subject), r.fixed(wallet)
-	for _, field := range sessionTexts(&s) {
-		*field = r.text()
-	}
+	r.texts(sessionTexts(&s))
 	copy(s.MAC[:], r.fixed(int64(len(s.MAC))))
 	for optional := optionalTexts(&s); r.rest != ""; {
 		if i := int(r.fixed(1)[0]); i < len(optional) {
@@ -214,8 +195,8 @@ func readSession(row string) (s store.Session, err error) {
 	return s, r.end()
 }
 
-func sessionTexts(s *store.Session) [9]*string {
-	return [...]*string{
+func sessionTexts(s *store.Session) []*string {
+	return []*string{
 		&s.ID, &s.Subject.Kind, &s.Subject.Algorithm, &s.Subject.Account, &s.Credential, &s.ClientID, &s.RequestID, &s.Client, &s.UserAgent,
 	}
 }
