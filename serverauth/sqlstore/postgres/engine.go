@@ -126,7 +126,7 @@ func (*engine) HasTable(name string) sqlcore.Statement {
 
 // Columns implements sqlcore.Engine.
 func (*engine) Columns() sqlcore.Statement {
-	return sqlcore.Statement{SQL: `SELECT table_name::text, column_name::text, data_type::text FROM information_schema.columns
+	return sqlcore.Statement{SQL: `SELECT table_name::text, column_name::text FROM information_schema.columns
 		WHERE table_schema = ANY (current_schemas(false)) AND starts_with(table_name, 'picoauth_') ORDER BY table_name COLLATE "C", column_name COLLATE "C"`}
 }
 

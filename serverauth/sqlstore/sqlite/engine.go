@@ -114,7 +114,7 @@ func (*engine) HasTable(name string) sqlcore.Statement {
 
 // Columns implements sqlcore.Engine.
 func (*engine) Columns() sqlcore.Statement {
-	return sqlcore.Statement{SQL: `SELECT t.name, c.name, lower(c.type) FROM sqlite_schema t JOIN pragma_table_info(t.name) c
+	return sqlcore.Statement{SQL: `SELECT t.name, c.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c
 		WHERE t.type = 'table' AND substr(t.name, 1, 9) = 'picoauth_' ORDER BY t.name, c.name`}
 }
 

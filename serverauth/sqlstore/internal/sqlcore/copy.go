@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/picoauth/picoauth/serverauth/store"
@@ -121,25 +120,22 @@ func (c *copying) table(ctx context.Context, tx Tx, t table) error {
 // table is a table as the catalogue describes it.
 type table struct {
 	name    string
-	columns []column
+	columns []string
 }
-
-type column struct{ name, kind string }
 
 // tablesOf returns the tables that are copied.
 func tablesOf(ctx context.Context, engine Engine) (all []table, err error) {
 	columns := engine.Columns()
 	columns.Read = func(scan Scan) error {
-		var name string
-		var c column
-		if err := scan(&name, &c.name, &c.kind); err != nil || slices.Contains(notCopied, name) {
+		var name, column string
+		if err := scan(&name, &column); err != nil || slices.Contains(notCopied, name) {
 			return err
 		}
 		if len(all) == 0 || all[len(all)-1].name != name {
 			all = append(all, table{name: name})
 		}
 		last := &all[len(all)-1]
-		last.columns = append(last.columns, c)
+		last.columns = append(last.columns, column)
 		return nil
 	}
 	return all, engine.Read(ctx, columns)
@@ -150,71 +146,34 @@ func (t table) count(ctx context.Context, tx Tx) (n int64, err error) {
 	return n, err
 }
 
-func (t table) names() string {
-	names := make([]string, len(t.columns))
-	for i, c := range t.columns {
-		names[i] = c.name
-	}
-	return strings.Join(names, ", ")
-}
+func (t table) names() string { return strings.Join(t.columns, ", ") }
 
 // each calls a function with the values of every row: []byte, string, int64 or nil.
 func (t table) each(ctx context.Context, tx Tx, do func(row []any) error) error {
 	return tx.Do(ctx, Statement{SQL: `SELECT ` + t.names() + ` FROM ` + t.name, Read: func(scan Scan) error {
-		row, err := t.scan(scan)
-		if err != nil {
+		row, into := make([]any, len(t.columns)), make([]any, len(t.columns))
+		for i := range row {
+			into[i] = &row[i]
+		}
+		if err := scan(into...); err != nil {
 			return err
+		}
+		for i, value := range row {
+			if blob, ok := value.([]byte); ok {
+				row[i] = append([]byte{}, blob...) // an empty one is not NULL
+			}
 		}
 		return do(row)
 	}})
 }
 
-func (t table) scan(scan Scan) ([]any, error) {
-	texts, numbers, blobs := make([]*string, len(t.columns)), make([]*int64, len(t.columns)), make([]*[]byte, len(t.columns))
-	into := make([]any, len(t.columns))
-	for i, c := range t.columns {
-		switch c.kind {
-		case "text":
-			into[i] = &texts[i]
-		case "bigint", "integer":
-			into[i] = &numbers[i]
-		default:
-			into[i] = &blobs[i]
-		}
-	}
-	if err := scan(into...); err != nil {
-		return nil, err
-	}
-	row := make([]any, len(t.columns))
-	for i := range t.columns {
-		switch {
-		case texts[i] != nil:
-			row[i] = *texts[i]
-		case numbers[i] != nil:
-			row[i] = *numbers[i]
-		case blobs[i] != nil:
-			row[i] = append([]byte{}, *blobs[i]...) // an empty one is not NULL
-		}
-	}
-	return row, nil
-}
-
 // insert adds rows. values has the values of all rows in sequence.
 func (t table) insert(values []any) Statement {
-	var sql strings.Builder
-	sql.WriteString(`INSERT INTO ` + t.name + ` (` + t.names() + `) VALUES `)
-	for i := range values {
-		switch {
-		case i > 0 && i%len(t.columns) == 0:
-			sql.WriteString("), (")
-		case i > 0:
-			sql.WriteString(", ")
-		default:
-			sql.WriteString("(")
-		}
-		sql.WriteString("$" + strconv.Itoa(i+1))
+	rows := make([]string, len(values)/len(t.columns))
+	for i := range rows {
+		rows[i] = `(` + parameters(1+i*len(t.columns), len(t.columns)) + `)`
 	}
-	return Statement{SQL: sql.String() + ")", Args: values}
+	return Statement{SQL: `INSERT INTO ` + t.name + ` (` + t.names() + `) VALUES ` + strings.Join(rows, ", "), Args: values}
 }
 
 // sum is a checksum that is equal for tables with the same rows, in any order.
@@ -237,8 +196,8 @@ func encodeRow(row []any) (b []byte) {
 			b = append(binary.AppendUvarint(append(b, 't'), uint64(len(v))), v...)
 		case int64:
 			b = binary.AppendVarint(append(b, 'i'), v)
-		default:
-			b = append(b, '-')
+		default: // NULL
+			b = fmt.Append(append(b, '-'), v)
 		}
 	}
 	return b

@@ -18,7 +18,7 @@ type Statement struct {
 	Count *int64
 }
 
-// Scan copies the columns of a row to *int64, *[]byte or *string, or to pointers to those if a column may be NULL.
+// Scan copies the columns of a row to *int64, *[]byte or *string, or to pointers to those if a column may be NULL, or to *any.
 type Scan func(dest ...any) error
 
 // Tx runs statements one after the other.
@@ -50,8 +50,8 @@ type Engine interface {
 	// Clock is an SQL expression for the time of the database's clock in Unix milliseconds, or NULL if that is the clock of the
 	// processes.
 	Clock() string
-	// Dialect rewrites the schema. HasTable counts the tables with a name. Columns returns table, column and type (in lower case)
-	// of all tables whose names begin with "picoauth_", sorted by table and column.
+	// Dialect rewrites the schema. HasTable counts the tables with a name. Columns returns table and column of all tables whose
+	// names begin with "picoauth_", sorted by table and column.
 	Dialect() *strings.Replacer
 	HasTable(name string) Statement
 	Columns() Statement
