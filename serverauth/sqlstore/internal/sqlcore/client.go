@@ -13,16 +13,8 @@ type clientStore struct{ db *database }
 const clientColumns = `id, data, created_ms, until_ms, mac`
 
 func scanClient(scan Scan) (c store.Client, err error) {
-	var id, mac []byte
-	var until *int64
-	err = scan(&id, &c.Data, &c.CreatedAt, &until, &mac)
-	c.ID = string(id)
-	if until != nil {
-		c.Until = *until
-	}
-	if len(mac) == len(c.MAC) {
-		c.MAC = [len(c.MAC)]byte(mac)
-	}
+	mac := fixed(c.MAC[:])
+	err = scan(orZero(&c.ID), &c.Data, &c.CreatedAt, orZero(&c.Until), &mac)
 	return c, err
 }
 
@@ -45,7 +37,7 @@ func (s *clientStore) Find(ctx context.Context, id string) (c store.Client, foun
 	var n int64
 	err = s.db.read(ctx, Statement{
 		SQL: `SELECT ` + clientColumns + ` FROM picoauth_client WHERE id = $1`, Args: []any{[]byte(id)}, Count: &n,
-		Read: func(scan Scan) (err error) { c, err = scanClient(scan); return err },
+		Read: one(&c, scanClient),
 	})
 	return c, n == 1, err
 }
@@ -66,12 +58,7 @@ func (s *clientStore) Delete(ctx context.Context, id string) (bool, error) {
 func (s *clientStore) List(ctx context.Context, after string, limit int) (all []store.Client, err error) {
 	err = s.db.read(ctx, Statement{
 		SQL:  `SELECT ` + clientColumns + ` FROM picoauth_client WHERE id > $1 ORDER BY id LIMIT ` + strconv.Itoa(limit),
-		Args: []any{[]byte(after)},
-		Read: func(scan Scan) error {
-			c, err := scanClient(scan)
-			all = append(all, c)
-			return err
-		},
+		Args: []any{[]byte(after)}, Read: collect(&all, scanClient),
 	})
 	return all, err
 }

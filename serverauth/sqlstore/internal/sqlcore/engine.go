@@ -18,7 +18,8 @@ type Statement struct {
 	Count *int64
 }
 
-// Scan copies the columns of a row to *int64, *[]byte or *string, or to pointers to those if a column may be NULL, or to *any.
+// Scan copies the columns of a row to *int64, *[]byte or *string, or to pointers to those if a column may be NULL, to *any, or to a
+// sql.Scanner.
 type Scan func(dest ...any) error
 
 // Tx runs statements one after the other.

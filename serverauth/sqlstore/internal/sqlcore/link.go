@@ -13,23 +13,12 @@ type linkStore struct{ db *database }
 
 const linkColumns = `wallet, algorithm, wallet_id, account, wallet_address, wallet_kind, subject, version, mac, linked_ms, left_ms`
 
-// scanLink reads linkColumns, all of which may be NULL, followed by more. A MAC of the wrong length is replaced by zeros, which
-// are never valid.
-func scanLink(scan Scan, more ...any) (row store.Link, err error) {
-	w := &row.Wallet
-	columns, keep := texts(&w.ID, &w.Algorithm, &w.WalletID, &w.Account, &w.Address, &w.WalletKind, &row.Subject)
-	var version, mac []byte
-	var linked, left *int64
-	err = scan(append(append(columns, &version, &mac, &linked, &left), more...)...)
-	keep()
+// scanLink reads linkColumns, all of which may be NULL. A MAC of the wrong length is replaced by zeros, which are never valid.
+func scanLink(scan Scan) (row store.Link, err error) {
+	w, version, mac := &row.Wallet, fixed(row.Version[:]), fixed(row.MAC[:])
 	w.Kind = store.KindWallet
-	row.Version = versionOf(version)
-	if len(mac) == len(row.MAC) {
-		row.MAC = [len(row.MAC)]byte(mac)
-	}
-	if linked != nil && left != nil {
-		row.LinkedAt, row.LeftAt = *linked, *left
-	}
+	columns := texts(&w.ID, &w.Algorithm, &w.WalletID, &w.Account, &w.Address, &w.WalletKind, &row.Subject)
+	err = scan(append(columns, &version, &mac, orZero(&row.LinkedAt), orZero(&row.LeftAt))...)
 	return row, err
 }
 
@@ -42,10 +31,7 @@ func (s *linkStore) Find(ctx context.Context, wallet string) (row store.Link, fo
 			CASE WHEN id IS NULL AND EXISTS (SELECT 1 FROM picoauth_link WHERE subject_hash = $2 AND subject = $3) THEN 1 ELSE 0 END
 			FROM (SELECT 1) AS always LEFT JOIN picoauth_link ON id = $1`,
 		Args: []any{digest(wallet), hash(wallet), text(wallet)},
-		Read: func(scan Scan) (err error) {
-			row, err = scanLink(scan, &id, &others)
-			return err
-		},
+		Read: func(scan Scan) error { return one(&row, scanLink)(scan.then(&id, &others)) },
 	})
 	if err != nil || id == nil {
 		return store.Link{}, false, others == 1, err
@@ -57,12 +43,7 @@ func (s *linkStore) Find(ctx context.Context, wallet string) (row store.Link, fo
 func (s *linkStore) List(ctx context.Context, subject string) (rows []store.Link, err error) {
 	err = s.db.read(ctx, Statement{
 		SQL:  `SELECT ` + linkColumns + ` FROM picoauth_link WHERE subject_hash = $1 AND subject = $2`,
-		Args: []any{hash(subject), text(subject)},
-		Read: func(scan Scan) error {
-			row, err := scanLink(scan)
-			rows = append(rows, row)
-			return err
-		},
+		Args: []any{hash(subject), text(subject)}, Read: collect(&rows, scanLink),
 	})
 	slices.SortFunc(rows, store.CompareLinks)
 	return rows, err
@@ -90,22 +71,15 @@ func (s *linkStore) Change(ctx context.Context, changes []store.LinkChange) (don
 	return done && err == nil, err
 }
 
-// versionOf decodes a version, empty if its length is wrong.
-func versionOf(column []byte) (version [16]byte) {
-	if len(column) == len(version) {
-		return [len(version)]byte(column)
-	}
-	return version
-}
-
 // unchanged reports whether the stored version is the one to replace.
 func unchanged(ctx context.Context, tx Tx, change store.LinkChange) (bool, error) {
-	var version []byte
+	var is [16]byte
+	version := fixed(is[:])
 	err := tx.Do(ctx, Statement{
 		SQL: `SELECT version FROM picoauth_link WHERE id = $1`, Args: []any{digest(change.Row.Wallet.ID)},
 		Read: func(scan Scan) error { return scan(&version) },
 	})
-	return versionOf(version) == change.Was, err
+	return is == change.Was, err
 }
 
 func writeLink(row store.Link) Statement {

@@ -3,6 +3,7 @@ package sqlcore
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/picoauth/picoauth/serverauth/audit"
@@ -18,27 +19,12 @@ const mintColumns = `seq, mac, jti, subject, role, issued_at, expires_at, kind, 
 func scanMint(scan Scan) (e audit.Entry, err error) {
 	m := &e.Mint
 	var mac, seal []byte
-	names, keepNames := texts(&m.ID, &m.Subject, &m.Role)
-	others, keepOthers := texts(&m.Kind, &m.Scope, &m.AgentID, &m.SessionID, &m.WalletID, &m.ClientID, &m.RequestID, &m.Client, (*string)(&m.Act))
-	columns := append([]any{&e.Seq, &mac}, names...)
-	columns = append(append(columns, &m.IssuedAt, &m.ExpiresAt), others...)
-	if err = scan(append(columns, &e.Lost, &e.Pruned, &seal)...); err != nil {
-		return e, err
-	}
-	keepNames()
-	keepOthers()
+	err = scan(slices.Concat([]any{&e.Seq, &mac}, texts(&m.ID, &m.Subject, &m.Role), []any{&m.IssuedAt, &m.ExpiresAt},
+		texts(&m.Kind, &m.Scope, &m.AgentID, &m.SessionID, &m.WalletID, &m.ClientID, &m.RequestID, &m.Client, (*string)(&m.Act)),
+		[]any{&e.Lost, &e.Pruned, &seal})...)
 	copy(e.MAC[:], mac)
 	copy(e.Seal[:], seal)
-	return e, nil
-}
-
-// entries returns a Read that collects rows.
-func entries(into *[]audit.Entry) func(Scan) error {
-	return func(scan Scan) error {
-		e, err := scanMint(scan)
-		*into = append(*into, e)
-		return err
-	}
+	return e, err
 }
 
 // readHead returns a statement that reads the position of the last row.
@@ -123,20 +109,16 @@ func (s *mintStore) Latest(ctx context.Context, q audit.Query) (latest []audit.E
 	}
 	err = s.db.read(ctx, Statement{
 		SQL:  `SELECT ` + mintColumns + ` FROM picoauth_mint WHERE ` + strings.Join(all.conditions, ` AND `) + ` ORDER BY seq DESC LIMIT $1`,
-		Args: one.args, Read: entries(&latest),
+		Args: one.args, Read: collect(&latest, scanMint),
 	})
 	return latest, err
 }
 
 // Longest implements audit.Store.
 func (s *mintStore) Longest(ctx context.Context) (expiresAt int64, err error) {
-	var latest *int64
 	err = s.db.read(ctx, Statement{
-		SQL: `SELECT max(expires_at) FROM picoauth_mint`, Read: func(scan Scan) error { return scan(&latest) },
+		SQL: `SELECT max(expires_at) FROM picoauth_mint`, Read: func(scan Scan) error { return scan(orZero(&expiresAt)) },
 	})
-	if latest != nil {
-		expiresAt = *latest
-	}
 	return expiresAt, err
 }
 
@@ -144,7 +126,7 @@ func (s *mintStore) Longest(ctx context.Context) (expiresAt int64, err error) {
 func (s *mintStore) Walk(ctx context.Context, after int64, limit int) (rows []audit.Entry, err error) {
 	err = s.db.read(ctx, Statement{
 		SQL:  `SELECT ` + mintColumns + ` FROM picoauth_mint WHERE seq > $1 ORDER BY seq LIMIT $2`,
-		Args: []any{after, int64(limit)}, Read: entries(&rows),
+		Args: []any{after, int64(limit)}, Read: collect(&rows, scanMint),
 	})
 	return rows, err
 }
@@ -161,7 +143,7 @@ func (s *mintStore) Live(ctx context.Context, jti, sid, sub string, now int64) (
 	var rows []audit.Entry
 	err := s.db.read(ctx, Statement{
 		SQL:  `SELECT ` + mintColumns + ` FROM picoauth_mint WHERE expires_at > $1 AND ` + one.any() + ` ORDER BY seq`,
-		Args: one.args, Read: entries(&rows),
+		Args: one.args, Read: collect(&rows, scanMint),
 	})
 	live := make([]audit.Mint, 0, len(rows))
 	for _, row := range rows {

@@ -22,14 +22,10 @@ var holdHead = Statement{SQL: `UPDATE picoauth_revocation_head SET seq = seq`}
 
 const revocationColumns = `jti, sid, sub, kid, revoked_at, reason, revoked_by, expires_at`
 
-// scanRevocation reads revocationColumns, preceded by the given columns.
-func scanRevocation(scan Scan, before ...any) (item store.Revocation, err error) {
-	names, keepNames := texts(&item.JTI, &item.SID, &item.Sub, &item.KID)
-	causes, keepCauses := texts(&item.Reason, &item.RevokedBy)
-	columns := append(append(before, names...), &item.RevokedAt)
-	err = scan(append(append(columns, causes...), &item.Exp)...)
-	keepNames()
-	keepCauses()
+// scanRevocation reads revocationColumns.
+func scanRevocation(scan Scan) (item store.Revocation, err error) {
+	columns := append(texts(&item.JTI, &item.SID, &item.Sub, &item.KID), &item.RevokedAt)
+	err = scan(append(append(columns, texts(&item.Reason, &item.RevokedBy)...), &item.Exp)...)
 	return item, err
 }
 
@@ -64,8 +60,7 @@ func (s *revocationStore) Add(ctx context.Context, items []store.Revocation) ([]
 		if stored[i] = item; known != nil {
 			script = append(script, Statement{
 				SQL:  `SELECT ` + revocationColumns + ` FROM picoauth_revocation WHERE once = $1`,
-				Args: []any{known},
-				Read: func(scan Scan) (err error) { stored[i], err = scanRevocation(scan); return err },
+				Args: []any{known}, Read: one(&stored[i], scanRevocation),
 			})
 		}
 	}
@@ -123,13 +118,13 @@ func (s *revocationStore) read(ctx context.Context, after int64, limit int) (par
 			return err
 		},
 	}, Statement{
-		SQL: `SELECT seq, ` + revocationColumns + ` FROM picoauth_revocation WHERE seq > $1 ORDER BY seq LIMIT ` +
+		SQL: `SELECT ` + revocationColumns + `, seq FROM picoauth_revocation WHERE seq > $1 ORDER BY seq LIMIT ` +
 			strconv.Itoa(limit+1),
 		Args: []any{after},
 		Read: func(scan Scan) error {
 			var number int64
-			item, err := scanRevocation(scan, &number)
-			part.items, part.numbers = append(part.items, item), append(part.numbers, number)
+			err := collect(&part.items, scanRevocation)(scan.then(&number))
+			part.numbers = append(part.numbers, number)
 			return err
 		},
 	})

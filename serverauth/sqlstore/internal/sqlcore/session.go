@@ -13,28 +13,15 @@ type sessionStore struct{ db *database }
 const sessionColumns = `id, subject, kind, algorithm, wallet_id, account, credential, client_id, request_id, client, user_agent,
 	wallet_address, wallet_kind, proof_message, proof_signature, key_thumbprint, mac, counter, started_ms, rotated_ms, expires_ms, ends_ms, checked_ms`
 
-// scanSession reads sessionColumns, followed by more. A MAC of the wrong length is replaced by zeros, which are never valid.
-func scanSession(scan Scan, more ...any) (row store.Session, err error) {
-	u := &row.Subject
-	columns, keep := texts(&row.ID, &u.ID, &u.Kind, &u.Algorithm, &u.WalletID, &u.Account, &row.Credential,
+// scanSession reads sessionColumns. A MAC of the wrong length is replaced by zeros, which are never valid.
+func scanSession(scan Scan) (row store.Session, err error) {
+	u, mac := &row.Subject, fixed(row.MAC[:])
+	columns := texts(&row.ID, &u.ID, &u.Kind, &u.Algorithm, &u.WalletID, &u.Account, &row.Credential,
 		&row.ClientID, &row.RequestID, &row.Client, &row.UserAgent, &u.Address, &u.WalletKind, &row.Proof.Message, &row.Proof.Signature, &row.KeyThumbprint)
-	var mac []byte
 	var counter int64
-	err = scan(append(append(columns, &mac, &counter, &row.StartedAt, &row.RotatedAt, &row.ExpiresAt, &row.EndsAt, &row.CheckedAt), more...)...)
-	keep()
-	if len(mac) == len(row.MAC) {
-		row.MAC = [len(row.MAC)]byte(mac)
-	}
+	err = scan(append(columns, &mac, &counter, &row.StartedAt, &row.RotatedAt, &row.ExpiresAt, &row.EndsAt, &row.CheckedAt)...)
 	row.Counter = uint64(counter)
 	return row, err
-}
-
-// one returns a Read for a statement that returns one session or none.
-func one(row *store.Session) func(Scan) error {
-	return func(scan Scan) (err error) {
-		*row, err = scanSession(scan)
-		return err
-	}
 }
 
 // Rotate implements serverauth.SessionStore. It reads the row, calls Rotation.Rotate, and changes the row if its counter is still
@@ -67,18 +54,11 @@ func (s *sessionStore) Find(ctx context.Context, id string) (row store.Session, 
 // find reads a row and the clock of the database server in Unix milliseconds (0 without a server).
 func (s *sessionStore) find(ctx context.Context, id string) (row store.Session, clock int64, found bool, err error) {
 	var n int64
-	var now *int64
 	err = s.db.read(ctx, Statement{
 		SQL:  `SELECT ` + sessionColumns + `, ` + s.db.engine.Clock() + ` FROM picoauth_session WHERE id = $1`,
 		Args: []any{[]byte(id)}, Count: &n,
-		Read: func(scan Scan) (err error) {
-			row, err = scanSession(scan, &now)
-			return err
-		},
+		Read: func(scan Scan) error { return one(&row, scanSession)(scan.then(orZero(&clock))) },
 	})
-	if now != nil {
-		clock = *now
-	}
 	return row, clock, n == 1, err
 }
 
@@ -110,7 +90,7 @@ func (s *sessionStore) swap(ctx context.Context, row, next store.Session, outcom
 func (s *sessionStore) End(ctx context.Context, sid string) (row store.Session, found bool, err error) {
 	var n int64
 	err = s.db.run(ctx, Statement{
-		SQL: `DELETE FROM picoauth_session WHERE id = $1 RETURNING ` + sessionColumns, Args: []any{[]byte(sid)}, Read: one(&row), Count: &n,
+		SQL: `DELETE FROM picoauth_session WHERE id = $1 RETURNING ` + sessionColumns, Args: []any{[]byte(sid)}, Read: one(&row, scanSession), Count: &n,
 	})
 	if err != nil || n == 0 {
 		return store.Session{}, false, err

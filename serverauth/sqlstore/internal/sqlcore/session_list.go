@@ -34,12 +34,7 @@ func (s *sessionStore) List(ctx context.Context, q store.SessionQuery) (rows []s
 	err = s.db.read(ctx, Statement{
 		SQL: fmt.Sprintf(`SELECT %s FROM picoauth_session WHERE %s ORDER BY started_ms DESC, id DESC LIMIT $%d`,
 			sessionColumns, strings.Join(conditions, " AND "), len(args)),
-		Args: args,
-		Read: func(scan Scan) error {
-			row, err := scanSession(scan)
-			rows = append(rows, row)
-			return err
-		},
+		Args: args, Read: collect(&rows, scanSession),
 	})
 	return rows, err
 }

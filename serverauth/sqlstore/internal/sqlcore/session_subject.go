@@ -53,24 +53,23 @@ func (s *sessionStore) Create(ctx context.Context, row store.Session) (cutOff in
 	if len(ids) == 0 {
 		list = "NULL"
 	}
-	var latest *int64
-	var added int64
+	var latest, added int64
 	insert := insertSession(row, list, digests)
 	insert.Count = &added
 	script := append(s.db.engine.Lock(true, subjectLocks(ids)...), Statement{
 		SQL:  `SELECT max(at_ms) FROM picoauth_session_cut_off WHERE id IN (` + list + `)`,
 		Args: digests,
-		Read: func(scan Scan) error { return scan(&latest) },
+		Read: func(scan Scan) error { return scan(orZero(&latest)) },
 	}, insert)
 	switch err := s.db.run(ctx, script...); {
 	case err != nil:
 		return 0, err
 	case added == 1:
 		return 0, nil
-	case latest == nil || *latest < row.StartedAt:
+	case latest < row.StartedAt:
 		return 0, errors.New("the session was refused although its subject was not revoked")
 	default:
-		return *latest, nil
+		return latest, nil
 	}
 }
 
@@ -89,12 +88,7 @@ func (s *sessionStore) EndSubject(ctx context.Context, ids []string, at int64) (
 		script = append(script, Statement{
 			SQL: `DELETE FROM picoauth_session WHERE subject_hash = $1 AND subject = $2 OR wallet_hash = $1 AND wallet_id = $2
 				RETURNING ` + sessionColumns,
-			Args: []any{hash(id), text(id)},
-			Read: func(scan Scan) error {
-				row, err := scanSession(scan)
-				ended = append(ended, row)
-				return err
-			},
+			Args: []any{hash(id), text(id)}, Read: collect(&ended, scanSession),
 		})
 	}
 	if len(ids) == 0 {

@@ -2,6 +2,7 @@ package sqlcore
 
 import (
 	"crypto/sha256"
+	"database/sql"
 	"encoding/binary"
 )
 
@@ -28,15 +29,57 @@ func digest(s string) []byte {
 	return sum[:]
 }
 
-// texts returns the destinations for a scan of columns, and a function that then copies them to the strings.
-func texts(into ...*string) (columns []any, keep func()) {
-	found := make([][]byte, len(into))
-	for i := range found {
-		columns = append(columns, &found[i])
+// texts returns the destinations of columns that text encoded.
+func texts(into ...*string) []any {
+	columns := make([]any, len(into))
+	for i, s := range into {
+		columns[i] = orZero(s)
 	}
-	return columns, func() {
-		for i, s := range into {
-			*s = string(found[i])
-		}
+	return columns
+}
+
+// orZero returns the destination of a column that may be NULL, for which it stores the zero value.
+func orZero[T any](into *T) any { return &nullable[T]{into} }
+
+type nullable[T any] struct{ into *T }
+
+// Scan implements sql.Scanner.
+func (n *nullable[T]) Scan(value any) error {
+	var found sql.Null[T]
+	err := found.Scan(value)
+	*n.into = found.V
+	return err
+}
+
+// fixed is the destination of a column whose size is that of the slice. A value of another size is left out.
+type fixed []byte
+
+// Scan implements sql.Scanner.
+func (f *fixed) Scan(value any) error {
+	if found, ok := value.([]byte); ok && len(found) == len(*f) {
+		copy(*f, found)
+	}
+	return nil
+}
+
+// then returns a Scan that copies more columns after its own.
+func (scan Scan) then(more ...any) Scan {
+	return func(dest ...any) error { return scan(append(dest, more...)...) }
+}
+
+// one returns a Read for a statement that returns one row or none.
+func one[T any](into *T, read func(Scan) (T, error)) func(Scan) error {
+	return func(scan Scan) (err error) {
+		*into, err = read(scan)
+		return err
+	}
+}
+
+// collect returns a Read that appends each row.
+func collect[T any](into *[]T, read func(Scan) (T, error)) func(Scan) error {
+	return func(scan Scan) error {
+		row, err := read(scan)
+		*into = append(*into, row)
+		return err
 	}
 }
