@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/picoauth/picoauth/serverauth/internal/events"
+	"github.com/picoauth/picoauth/serverauth/internal/every"
 )
 
 const (
@@ -24,17 +25,8 @@ func (r *Recorder) Run(ctx context.Context) {
 	defer upkeep.Wait()
 	upkeep.Go(func() { r.upkeep(ctx) })
 	writer := writer{recorder: r}
-	ticker := time.NewTicker(auditInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			writer.flush(ctx)
-		case <-ctx.Done():
-			writer.finish(context.WithoutCancel(ctx))
-			return
-		}
-	}
+	every.Interval(ctx, auditInterval, func() { writer.flush(ctx) })
+	writer.finish(context.WithoutCancel(ctx))
 }
 
 // writer is the state of the flushes of Run.

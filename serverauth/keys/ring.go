@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/picoauth/picoauth/serverauth/internal/every"
 )
 
 // Ring is the key ring of an issuer: it signs with the active key and publishes all keys in use. Signing, publishing and looking up
@@ -48,17 +50,9 @@ func Open(ctx context.Context, store Store, cfg Config) (*Ring, error) {
 
 // Run keeps the ring up to date until the context ends: it calls [Ring.Tick] every second. It logs an error once, until it changes.
 func (r *Ring) Run(ctx context.Context) {
-	ticker := time.NewTicker(reloadEvery)
-	defer ticker.Stop()
 	var last string
-	for {
-		r.tickAndLog(ctx, &last)
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+	r.tickAndLog(ctx, &last)
+	every.Interval(ctx, reloadEvery, func() { r.tickAndLog(ctx, &last) })
 }
 
 func (r *Ring) tickAndLog(ctx context.Context, last *string) {
