@@ -140,7 +140,7 @@ func edAlgorithm(method jwt.SigningMethod) *algorithm {
 }
 
 func mldsaAlgorithm(alg string) *algorithm {
-	size := mldsaSets[alg].signatureSize
+	size := mldsaSets[alg].SignatureSize()
 	return &algorithm{
 		keyType: KeyTypeAKP,
 		method:  mldsaMethod{alg},

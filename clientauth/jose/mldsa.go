@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/cloudflare/circl/sign"
 	"github.com/cloudflare/circl/sign/mldsa/mldsa44"
 	"github.com/cloudflare/circl/sign/mldsa/mldsa65"
 	"github.com/cloudflare/circl/sign/mldsa/mldsa87"
@@ -18,22 +19,23 @@ import (
 // MLDSASeedSize is the size in bytes of the seed that an ML-DSA private key is made from (FIPS 204, "priv" in RFC 9964).
 const MLDSASeedSize = 32
 
-type (
-	verifyFunc func(message, signature []byte) bool
-	signFunc   func(message, signature []byte) error
-)
-
 // mldsaSet is one parameter set of FIPS 204, always with an empty context.
 type mldsaSet struct {
-	publicSize, signatureSize int
-	unpack                    func(packed []byte) verifyFunc
-	derive                    func(seed *[MLDSASeedSize]byte) (packed []byte, verify verifyFunc, sign signFunc)
+	sign.Scheme
+	// signTo signs with the system's randomness, which the scheme's own Sign does not use.
+	signTo func(key sign.PrivateKey, message, signature []byte) error
 }
 
 var mldsaSets = map[string]mldsaSet{
-	MLDSA44: {mldsa44.PublicKeySize, mldsa44.SignatureSize, unpack44, derive44},
-	MLDSA65: {mldsa65.PublicKeySize, mldsa65.SignatureSize, unpack65, derive65},
-	MLDSA87: {mldsa87.PublicKeySize, mldsa87.SignatureSize, unpack87, derive87},
+	MLDSA44: {mldsa44.Scheme(), func(key sign.PrivateKey, message, signature []byte) error {
+		return mldsa44.SignTo(key.(*mldsa44.PrivateKey), message, nil, true, signature)
+	}},
+	MLDSA65: {mldsa65.Scheme(), func(key sign.PrivateKey, message, signature []byte) error {
+		return mldsa65.SignTo(key.(*mldsa65.PrivateKey), message, nil, true, signature)
+	}},
+	MLDSA87: {mldsa87.Scheme(), func(key sign.PrivateKey, message, signature []byte) error {
+		return mldsa87.SignTo(key.(*mldsa87.PrivateKey), message, nil, true, signature)
+	}},
 }
 
 // MLDSAPublicKey is an ML-DSA public key (FIPS 204). It is unpacked once, so that a verification does not do it
@@ -41,7 +43,7 @@ var mldsaSets = map[string]mldsaSet{
 type MLDSAPublicKey struct {
 	algorithm string
 	packed    []byte
-	verify    verifyFunc
+	key       sign.PublicKey
 }
 
 // NewMLDSAPublicKey unpacks a key of 1312 (ML-DSA-44), 1952 (ML-DSA-65) or 2592 bytes (ML-DSA-87). It returns
@@ -51,11 +53,11 @@ func NewMLDSAPublicKey(alg string, packed []byte) (*MLDSAPublicKey, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: %.32q", ErrUnsupportedAlgorithm, alg)
 	}
-	if len(packed) != set.publicSize {
-		return nil, fmt.Errorf("%w: an %s key has %d bytes, not %d", ErrInvalidKey, alg, set.publicSize, len(packed))
+	key, err := set.UnmarshalBinaryPublicKey(packed)
+	if err != nil {
+		return nil, fmt.Errorf("%w: an %s key has %d bytes, not %d", ErrInvalidKey, alg, set.PublicKeySize(), len(packed))
 	}
-	packed = bytes.Clone(packed)
-	return &MLDSAPublicKey{alg, packed, set.unpack(packed)}, nil
+	return &MLDSAPublicKey{alg, bytes.Clone(packed), key}, nil
 }
 
 // Algorithm returns ML-DSA-44, ML-DSA-65 or ML-DSA-87.
@@ -66,7 +68,7 @@ func (k *MLDSAPublicKey) Bytes() []byte { return bytes.Clone(k.packed) }
 
 // Verify reports whether signature is valid for message, with an empty context. It is false for a wrong length.
 func (k *MLDSAPublicKey) Verify(message, signature []byte) bool {
-	return len(signature) == mldsaSets[k.algorithm].signatureSize && k.verify(message, signature)
+	return k.key.Scheme().Verify(k.key, message, signature, nil)
 }
 
 // Equal reports whether other is the same key of the same parameter set.
@@ -80,7 +82,7 @@ func (k *MLDSAPublicKey) Equal(other crypto.PublicKey) bool {
 type MLDSAPrivateKey struct {
 	seed   [MLDSASeedSize]byte
 	public *MLDSAPublicKey
-	sign   signFunc
+	key    sign.PrivateKey
 }
 
 // NewMLDSAPrivateKey derives a key from its seed of 32 bytes. It returns [ErrUnsupportedAlgorithm] or [ErrInvalidKey].
@@ -92,10 +94,9 @@ func NewMLDSAPrivateKey(alg string, seed []byte) (*MLDSAPrivateKey, error) {
 	if len(seed) != MLDSASeedSize {
 		return nil, fmt.Errorf("%w: an ML-DSA seed has %d bytes, not %d", ErrInvalidKey, MLDSASeedSize, len(seed))
 	}
-	k := &MLDSAPrivateKey{seed: [MLDSASeedSize]byte(seed)}
-	packed, verify, sign := set.derive(&k.seed)
-	k.public, k.sign = &MLDSAPublicKey{alg, packed, verify}, sign
-	return k, nil
+	public, private := set.DeriveKey(seed)
+	packed, err := public.MarshalBinary()
+	return &MLDSAPrivateKey{[MLDSASeedSize]byte(seed), &MLDSAPublicKey{alg, packed, public}, private}, err
 }
 
 // GenerateMLDSAKey makes a new key from the system's randomness.
@@ -126,8 +127,9 @@ func (k *MLDSAPrivateKey) Sign(_ io.Reader, message []byte, opts crypto.SignerOp
 	if opts != nil && opts.HashFunc() != 0 {
 		return nil, errors.New("jose: ML-DSA signs messages, not digests")
 	}
-	signature := make([]byte, mldsaSets[k.public.algorithm].signatureSize)
-	if err := k.sign(message, signature); err != nil {
+	set := mldsaSets[k.public.algorithm]
+	signature := make([]byte, set.SignatureSize())
+	if err := set.signTo(k.key, message, signature); err != nil {
 		return nil, fmt.Errorf("jose: %s: %w", k.public.algorithm, err)
 	}
 	return signature, nil
