@@ -20,7 +20,7 @@ var errForeignText = errors.New("signin: the text from the server is not a sign-
 // text returns the text to sign: the nonce, or a message with which this key signs in. Anything else is errForeignText: otherwise
 // the operator of the server could make the program sign another text. With DPoP a message must name the proof key, so that the
 // operator cannot pass on the message of another server and sign in there as the program.
-func (c challenge) text(k *key, proofs *proofKey) (string, error) {
+func (c challenge) text(k *Wallet, proofs *proofKey) (string, error) {
 	if raw, err := hex.DecodeString(c.Nonce); err != nil || len(raw) != nonceSize {
 		return "", errForeignText
 	}

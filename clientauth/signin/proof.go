@@ -9,12 +9,10 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/asn1"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
 	"net/url"
 	"time"
 
@@ -144,17 +142,11 @@ func (k *proofKey) sign(input []byte) ([]byte, error) {
 	if err != nil || k.algorithm == jose.RS256 {
 		return signature, err
 	}
-	var parts struct{ R, S *big.Int }
-	if rest, err := asn1.Unmarshal(signature, &parts); err != nil || len(rest) > 0 {
-		return nil, errors.New("the signer's signature is not DER")
+	parts, err := parseDER(signature, elliptic.P256().Params().N)
+	if err != nil {
+		return nil, err
 	}
-	if order := elliptic.P256().Params().N; parts.R.Sign() <= 0 || parts.S.Sign() <= 0 || parts.R.Cmp(order) >= 0 || parts.S.Cmp(order) >= 0 {
-		return nil, errors.New("the signer's signature is out of range")
-	}
-	raw := make([]byte, 64)
-	parts.R.FillBytes(raw[:32])
-	parts.S.FillBytes(raw[32:])
-	return raw, nil
+	return parts.raw(), nil
 }
 
 // withoutQuery returns a URL as the claim htu contains it: without user, query and fragment.

@@ -24,6 +24,8 @@ func Algorithms() []string {
 	return []string{MLDSA44, MLDSA65, MLDSA87, Ed25519, Secp256k1, EIP191, Solana}
 }
 
+var mldsaSchemes = map[string]sign.Scheme{MLDSA44: mldsa44.Scheme(), MLDSA65: mldsa65.Scheme(), MLDSA87: mldsa87.Scheme()}
+
 // NewSigner derives a key from a seed, for programs that keep the seed in a file. The same seed gives the same key. It returns an
 // error for an unknown algorithm. For secp256k1 and eip191 the seed is the private key, so 0 and a value that is not below the order
 // of the curve are errors too.
@@ -31,12 +33,9 @@ func NewSigner(algorithm string, seed [SeedSize]byte) (crypto.Signer, error) {
 	switch algorithm {
 	case Ed25519, Solana:
 		return ed25519.NewKeyFromSeed(seed[:]), nil
-	case MLDSA44:
-		return derive(mldsa44.Scheme(), seed)
-	case MLDSA65:
-		return derive(mldsa65.Scheme(), seed)
-	case MLDSA87:
-		return derive(mldsa87.Scheme(), seed)
+	case MLDSA44, MLDSA65, MLDSA87:
+		_, private := mldsaSchemes[algorithm].DeriveKey(seed[:])
+		return private, nil
 	case Secp256k1, EIP191:
 		var scalar secp256k1.ModNScalar
 		if overflow := scalar.SetBytes(&seed); overflow != 0 || scalar.IsZero() {
@@ -50,15 +49,6 @@ func NewSigner(algorithm string, seed [SeedSize]byte) (crypto.Signer, error) {
 
 func unknownAlgorithm(name string) error {
 	return fmt.Errorf("signin: unknown algorithm %q; use one of %s", name, strings.Join(Algorithms(), ", "))
-}
-
-func derive(scheme sign.Scheme, seed [SeedSize]byte) (crypto.Signer, error) {
-	_, private := scheme.DeriveKey(seed[:])
-	signer, isSigner := private.(crypto.Signer)
-	if !isSigner {
-		return nil, fmt.Errorf("signin: a key of %s cannot sign", scheme.Name())
-	}
-	return signer, nil
 }
 
 // secp256k1Signer signs a digest and returns DER, as an HSM does.

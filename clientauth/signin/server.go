@@ -70,7 +70,7 @@ type tokens struct {
 
 // signIn requests a challenge, signs it, and gets tokens for it. If there is a proof key, the tokens are bound to it, and the
 // message, if there is one, names it.
-func (s *server) signIn(ctx context.Context, k *key, proofs *proofKey) (tokens, error) {
+func (s *server) signIn(ctx context.Context, k *Wallet, proofs *proofKey) (tokens, error) {
 	var given challenge
 	ask := map[string]string{"address": k.address, "algorithm": k.algorithm}
 	if proofs != nil {

@@ -1,7 +1,6 @@
 package signin
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -32,17 +31,8 @@ const (
 	Solana = "solana"
 )
 
-// key is the key of a wallet.
-type key struct {
-	algorithm string
-	address   string // for POST /challenge
-	public    []byte // nil if the request needs none
-	sign      func(text []byte) ([]byte, error)
-}
-
-// newKey returns the wallet key of a signer. The signer's public key is an ed25519.PublicKey; for ML-DSA a key with a method
-// MarshalBinary; for secp256k1 and eip191 a *secp256k1.PublicKey, or an *ecdsa.PublicKey of that curve.
-func newKey(signer crypto.Signer, algorithm string) (*key, error) {
+// NewWallet returns the wallet of a key; see [Config] for the signer and the algorithm. It returns an error if they do not fit.
+func NewWallet(signer crypto.Signer, algorithm string) (*Wallet, error) {
 	if signer == nil {
 		return nil, errors.New("signin: Config.Signer is missing")
 	}
@@ -56,7 +46,7 @@ func newKey(signer crypto.Signer, algorithm string) (*key, error) {
 		if algorithm == Solana {
 			address = base58.Encode(public)
 		}
-		return &key{Ed25519, address, public, whole(signer)}, nil
+		return &Wallet{Ed25519, address, public, whole(signer)}, nil
 	case MLDSA44, MLDSA65, MLDSA87:
 		return newMLDSAKey(signer, algorithm)
 	case Secp256k1, EIP191:
@@ -68,14 +58,13 @@ func newKey(signer crypto.Signer, algorithm string) (*key, error) {
 			return newEthereumKey(signer, public), nil
 		}
 		raw := public.SerializeCompressed()
-		return &key{algorithm, hex.EncodeToString(raw), raw, func(text []byte) ([]byte, error) {
+		return &Wallet{algorithm, hex.EncodeToString(raw), raw, func(text []byte) ([]byte, error) {
 			digest := sha256.Sum256(text)
-			r, s, err := signDigest(signer, digest[:], crypto.SHA256)
+			parts, err := signDigest(signer, digest[:], crypto.SHA256)
 			if err != nil {
 				return nil, err
 			}
-			// DER is the only format that Python's server reads.
-			return asn1.Marshal(dsaSignature{new(big.Int).SetBytes(r[:]), new(big.Int).SetBytes(s[:])})
+			return asn1.Marshal(parts) // DER is the only format that Python's server reads
 		}}, nil
 	default:
 		return nil, unknownAlgorithm(algorithm)
@@ -86,19 +75,16 @@ func wrongKey(signer crypto.Signer, algorithm, wanted string) error {
 	return fmt.Errorf("signin: Config.Signer has a public key of type %T; %s needs %s", signer.Public(), algorithm, wanted)
 }
 
-// mldsaKeySizes are the sizes of public keys in bytes (FIPS 204).
-var mldsaKeySizes = map[string]int{MLDSA44: 1312, MLDSA65: 1952, MLDSA87: 2592}
-
-func newMLDSAKey(signer crypto.Signer, algorithm string) (*key, error) {
+func newMLDSAKey(signer crypto.Signer, algorithm string) (*Wallet, error) {
 	public, ok := signer.Public().(encoding.BinaryMarshaler)
 	if !ok {
 		return nil, wrongKey(signer, algorithm, "a key with MarshalBinary")
 	}
 	raw, err := public.MarshalBinary()
-	if err != nil || len(raw) != mldsaKeySizes[algorithm] {
-		return nil, wrongKey(signer, algorithm, fmt.Sprintf("one of %d bytes", mldsaKeySizes[algorithm]))
+	if size := mldsaSchemes[algorithm].PublicKeySize(); err != nil || len(raw) != size {
+		return nil, wrongKey(signer, algorithm, fmt.Sprintf("one of %d bytes", size))
 	}
-	return &key{algorithm, hex.EncodeToString(raw), raw, whole(signer)}, nil
+	return &Wallet{algorithm, hex.EncodeToString(raw), raw, whole(signer)}, nil
 }
 
 // whole returns a function that signs the text itself, not a digest of it.
@@ -125,16 +111,16 @@ func secp256k1Of(signer crypto.Signer) (*secp256k1.PublicKey, error) {
 }
 
 // newEthereumKey returns a key that signs like personal_sign (EIP-191).
-func newEthereumKey(signer crypto.Signer, public *secp256k1.PublicKey) *key {
+func newEthereumKey(signer crypto.Signer, public *secp256k1.PublicKey) *Wallet {
 	address := "0x" + hex.EncodeToString(keccak256(public.SerializeUncompressed()[1:])[12:])
-	return &key{EIP191, address, nil, func(text []byte) ([]byte, error) {
+	return &Wallet{EIP191, address, nil, func(text []byte) ([]byte, error) {
 		digest := keccak256(fmt.Appendf(nil, "\x19Ethereum Signed Message:\n%d%s", len(text), text))
-		r, s, err := signDigest(signer, digest, crypto.Hash(0))
+		parts, err := signDigest(signer, digest, crypto.Hash(0))
 		if err != nil {
 			return nil, err
 		}
 		for v := byte(27); v <= 28; v++ { // the signer does not return the parity: find the one that yields the key
-			compact := bytes.Join([][]byte{{v}, r[:], s[:]}, nil)
+			compact := append([]byte{v}, parts.raw()...)
 			if found, _, err := secpecdsa.RecoverCompact(compact, digest); err == nil && found.IsEqual(public) {
 				return append(compact[1:], v), nil
 			}
@@ -146,26 +132,36 @@ func newEthereumKey(signer crypto.Signer, public *secp256k1.PublicKey) *key {
 // dsaSignature is Ecdsa-Sig-Value (RFC 3279, section 2.2.3).
 type dsaSignature struct{ R, S *big.Int }
 
-// signDigest returns r and s of a signature. s is in the lower half, as servers require.
-func signDigest(signer crypto.Signer, digest []byte, hash crypto.Hash) (r, s [32]byte, err error) {
+// parseDER reads the signature that a signer made with a curve of the given order.
+func parseDER(der []byte, order *big.Int) (parts dsaSignature, err error) {
+	if rest, err := asn1.Unmarshal(der, &parts); err != nil || len(rest) > 0 {
+		return parts, errors.New("the signer's signature is not DER")
+	}
+	if parts.R.Sign() <= 0 || parts.S.Sign() <= 0 || parts.R.Cmp(order) >= 0 || parts.S.Cmp(order) >= 0 {
+		return parts, errors.New("the signer's signature is out of range")
+	}
+	return parts, nil
+}
+
+// raw returns r and s of 32 bytes each.
+func (d dsaSignature) raw() []byte {
+	return append(d.R.FillBytes(make([]byte, 32)), d.S.FillBytes(make([]byte, 32))...)
+}
+
+// signDigest returns a signature whose s is in the lower half, as servers require.
+func signDigest(signer crypto.Signer, digest []byte, hash crypto.Hash) (parts dsaSignature, err error) {
 	der, err := signer.Sign(rand.Reader, digest, hash)
 	if err != nil {
-		return r, s, err
-	}
-	var parts dsaSignature
-	if rest, err := asn1.Unmarshal(der, &parts); err != nil || len(rest) > 0 {
-		return r, s, errors.New("signin: the signer's signature is not DER")
+		return parts, err
 	}
 	order := secp256k1.Params().N
-	if parts.R.Sign() <= 0 || parts.S.Sign() <= 0 || parts.R.Cmp(order) >= 0 || parts.S.Cmp(order) >= 0 {
-		return r, s, errors.New("signin: the signer's signature is out of range")
+	if parts, err = parseDER(der, order); err != nil {
+		return parts, fmt.Errorf("signin: %w", err)
 	}
 	if new(big.Int).Lsh(parts.S, 1).Cmp(order) > 0 {
 		parts.S.Sub(order, parts.S)
 	}
-	parts.R.FillBytes(r[:])
-	parts.S.FillBytes(s[:])
-	return r, s, nil
+	return parts, nil
 }
 
 func keccak256(text []byte) []byte {

@@ -50,7 +50,7 @@ type Config struct {
 // Source is an [oauth2.TokenSource] that signs in with a key. It is safe for concurrent use.
 type Source struct {
 	server          *server
-	key             *key
+	key             *Wallet
 	states          *states
 	patience        time.Duration
 	scope, resource []string
@@ -76,7 +76,7 @@ func NewSource(c Config) (*Source, error) {
 	if err != nil || issuer.Host == "" || issuer.Scheme != "https" && issuer.Scheme != "http" {
 		return nil, fmt.Errorf("signin: Config.Issuer %q is not a URL such as https://auth.example.com", c.Issuer)
 	}
-	key, err := newKey(c.Signer, c.Algorithm)
+	key, err := NewWallet(c.Signer, c.Algorithm)
 	if err != nil {
 		return nil, err
 	}
