@@ -1,4 +1,4 @@
 package signin
 
 // StateFile is where a source keeps its session.
-func StateFile(s *Source) string { return s.states.path }
+func StateFile(s *Source) string { return string(s.file) }

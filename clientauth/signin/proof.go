@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -13,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -101,18 +103,20 @@ func parseProofKey(text string) (*proofKey, error) {
 	return newProofKey(signer, keptName)
 }
 
-// proof returns the value of the header DPoP for one request. token is the access token of the request, empty if the request is for
-// tokens. nonce is the nonce that the server sent, or empty.
-func (k *proofKey) proof(method, target, token, nonce string) (string, error) {
-	claims := map[string]any{"jti": rand.Text(), "htm": method, "htu": withoutQuery(target), "iat": time.Now().Unix()}
+// prove adds a proof to the header of a request. token is the access token of the request, empty if the request is for tokens. learned
+// are the nonces that servers sent.
+func (k *proofKey) prove(r *http.Request, token string, learned *nonces) error {
+	claims := map[string]any{"jti": rand.Text(), "htm": r.Method, "htu": targetOf(r), "iat": time.Now().Unix()}
 	if token != "" {
 		sum := sha256.Sum256([]byte(token))
 		claims["ath"] = jose.EncodeBase64(sum[:])
 	}
-	if nonce != "" {
+	if nonce := learned.of(r.URL); nonce != "" {
 		claims["nonce"] = nonce
 	}
-	return k.jwt(map[string]any{"typ": "dpop+jwt", "alg": k.algorithm, "jwk": k.jwk}, claims)
+	proof, err := k.jwt(map[string]any{"typ": "dpop+jwt", "alg": k.algorithm, "jwk": k.jwk}, claims)
+	r.Header.Set(headerProof, proof)
+	return err
 }
 
 // jwt returns a JWT signed with the key.
@@ -149,12 +153,9 @@ func (k *proofKey) sign(input []byte) ([]byte, error) {
 	return parts.raw(), nil
 }
 
-// withoutQuery returns a URL as the claim htu contains it: without user, query and fragment.
-func withoutQuery(target string) string {
-	u, err := url.Parse(target)
-	if err != nil {
-		return target
-	}
-	u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment, u.User = "", false, "", "", nil
+// targetOf returns the URL of a request as the claim htu contains it: as the server sees it, with the host of the header Host if the
+// request sets another, and without user, query and fragment.
+func targetOf(r *http.Request) string {
+	u := url.URL{Scheme: r.URL.Scheme, Opaque: r.URL.Opaque, Host: cmp.Or(r.Host, r.URL.Host), Path: r.URL.Path, RawPath: r.URL.RawPath}
 	return u.String()
 }

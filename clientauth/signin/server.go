@@ -173,11 +173,9 @@ func (s *server) once(ctx context.Context, c call, into any) error {
 	}
 	request.Header = header
 	if c.key != nil {
-		proof, err := c.key.proof(request.Method, request.URL.String(), "", s.nonces.of(request.URL))
-		if err != nil {
+		if err := c.key.prove(request, "", &s.nonces); err != nil {
 			return err
 		}
-		request.Header.Set(headerProof, proof)
 	}
 	reply, err := s.client.Do(request)
 	if err != nil {

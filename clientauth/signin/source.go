@@ -51,7 +51,7 @@ type Config struct {
 type Source struct {
 	server          *server
 	key             *Wallet
-	states          *states
+	file            stateFile
 	patience        time.Duration
 	scope, resource []string
 	dpop            bool
@@ -86,7 +86,7 @@ func NewSource(c Config) (*Source, error) {
 	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	s := &Source{
-		server: &server{issuer: strings.TrimSuffix(c.Issuer, "/"), client: client}, key: key, states: newStates(c.StateFile),
+		server: &server{issuer: strings.TrimSuffix(c.Issuer, "/"), client: client}, key: key, file: stateFile(c.StateFile),
 		patience: cmp.Or(c.Patience, defaultPatience), scope: c.Scope, resource: c.Resource, dpop: c.DPoP || c.DPoPSigner != nil,
 	}
 	if s.client, err = newClientCredentials(c); err != nil {
@@ -121,7 +121,7 @@ func (s *Source) token(ctx context.Context, refused string) (*oauth2.Token, *pro
 	if s.current.isFresh(refused) {
 		return s.current.token(), s.proofKey, nil
 	}
-	err := s.states.exclusively(ctx, func() error { return s.renew(ctx, refused) })
+	err := s.file.exclusively(ctx, func() error { return s.renew(ctx, refused) })
 	switch {
 	case err == nil:
 		return s.current.token(), s.proofKey, nil
@@ -151,7 +151,7 @@ func (k session) token() *oauth2.Token {
 
 // renew uses the tokens that another process has renewed in the meantime, or refreshes the session, or signs in.
 func (s *Source) renew(ctx context.Context, refused string) error {
-	kept, found, err := s.states.load()
+	kept, err := s.file.load()
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (s *Source) renew(ctx context.Context, refused string) error {
 			return err
 		}
 	}
-	if found && kept.Issuer == s.server.issuer && kept.Address == s.key.address && s.adopt(kept) && s.current.isFresh(refused) {
+	if kept.Issuer == s.server.issuer && kept.Address == s.key.address && s.adopt(kept) && s.current.isFresh(refused) {
 		return nil
 	}
 	answer, began, err := s.exchange(ctx)
@@ -172,7 +172,7 @@ func (s *Source) renew(ctx context.Context, refused string) error {
 		ExpiresAt: began.Add(time.Duration(answer.ExpiresIn) * time.Second), Lifetime: answer.ExpiresIn,
 		Thumbprint: s.proofKey.thumbprintOrNone(), ProofKey: s.keptKey,
 	}
-	return s.states.save(s.current)
+	return s.file.save(s.current)
 }
 
 // adopt uses a stored session and its proof key. It returns false for a session that is bound to another key, and if the stored

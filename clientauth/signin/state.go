@@ -27,62 +27,52 @@ type session struct {
 	ProofKey   string `json:"dpop_key,omitempty"`
 }
 
-// states stores the session in a file. Without a path it stores nothing.
-type states struct {
-	path string
-	lock *flock.Flock
-}
-
-func newStates(path string) *states {
-	if path == "" {
-		return &states{}
-	}
-	return &states{path: path, lock: flock.New(path + ".lock")}
-}
+// stateFile is the path of the file that stores the session. Without a path nothing is stored.
+type stateFile string
 
 // lockPoll is the interval between attempts to get a lock that another process holds.
 const lockPoll = 20 * time.Millisecond
 
 // exclusively runs an action while it holds the lock file. The operating system releases the lock when the process ends.
-func (s *states) exclusively(ctx context.Context, action func() error) error {
-	if s.path == "" {
+func (s stateFile) exclusively(ctx context.Context, action func() error) error {
+	if s == "" {
 		return action()
 	}
-	if locked, err := s.lock.TryLockContext(ctx, lockPoll); err != nil || !locked {
-		return fmt.Errorf("signin: lock %s.lock: %w", s.path, errors.Join(err, ctx.Err()))
+	lock := flock.New(string(s) + ".lock")
+	if locked, err := lock.TryLockContext(ctx, lockPoll); err != nil || !locked {
+		return fmt.Errorf("signin: lock %s.lock: %w", s, errors.Join(err, ctx.Err()))
 	}
-	defer func() { _ = s.lock.Unlock() }()
+	defer func() { _ = lock.Unlock() }()
 	return action()
 }
 
-// load returns the stored session; false if there is none. A damaged file counts as none.
-func (s *states) load() (kept session, found bool, err error) {
-	if s.path == "" {
-		return kept, false, nil
+// load returns the stored session; an empty one if there is none. A damaged file counts as none.
+func (s stateFile) load() (kept session, err error) {
+	if s == "" {
+		return kept, nil
 	}
-	text, err := os.ReadFile(s.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return kept, false, nil
+	text, err := os.ReadFile(string(s))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return kept, nil
+	case err != nil:
+		return kept, fmt.Errorf("signin: state file: %w", err)
+	case json.Unmarshal(text, &kept) != nil || kept.RefreshToken == "":
+		return session{}, nil
 	}
-	if err != nil {
-		return kept, false, fmt.Errorf("signin: state file: %w", err)
-	}
-	if err := json.Unmarshal(text, &kept); err != nil || kept.RefreshToken == "" {
-		return session{}, false, nil
-	}
-	return kept, true, nil
+	return kept, nil
 }
 
 // save writes a new file and renames it over the old one, so that a process that is killed leaves either the old or the new file.
-func (s *states) save(kept session) error {
-	if s.path == "" {
+func (s stateFile) save(kept session) error {
+	if s == "" {
 		return nil
 	}
 	text, err := json.Marshal(kept) //nolint:gosec // the file is for tokens, and has the mode 0600
 	if err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(s.path), filepath.Base(s.path)+".*") // with mode 0600
+	file, err := os.CreateTemp(filepath.Dir(string(s)), filepath.Base(string(s))+".*") // with mode 0600
 	if err != nil {
 		return fmt.Errorf("signin: state file: %w", err)
 	}
@@ -91,5 +81,5 @@ func (s *states) save(kept session) error {
 	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("signin: state file: %w", err)
 	}
-	return os.Rename(file.Name(), s.path)
+	return os.Rename(file.Name(), string(s))
 }

@@ -88,13 +88,8 @@ func (a *attempt) signed() (*http.Request, error) {
 	if a.key == nil {
 		return nil, errNoKey
 	}
-	proof, err := a.key.proof(clone.Method, urlOf(clone), a.token.AccessToken, a.transport.nonces.of(clone.URL))
-	if err != nil {
-		return nil, err
-	}
 	clone.Header.Set("Authorization", typeDPoP+" "+a.token.AccessToken)
-	clone.Header.Set(headerProof, proof)
-	return clone, nil
+	return clone, a.key.prove(clone, a.token.AccessToken, &a.transport.nonces)
 }
 
 // mayRepeat reports whether to repeat the request with another token or another proof, each at most once.
@@ -130,15 +125,6 @@ func (a *attempt) again() (*http.Request, error) {
 		again.Body, err = a.request.GetBody()
 	}
 	return again, err
-}
-
-// urlOf returns the URL as the server sees it: with the host of the header Host, if the request sets another.
-func urlOf(r *http.Request) string {
-	u := *r.URL
-	if r.Host != "" {
-		u.Host = r.Host
-	}
-	return u.String()
 }
 
 // isRedirectElsewhere reports whether the request follows a redirect to another host or scheme than that of the first request.
