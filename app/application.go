@@ -106,7 +106,7 @@ func secondSignal() (context.Context, func()) {
 
 // stopTimeout is the maximum time that the server needs to stop, plus the time-out of fx for all other hooks.
 func (a *App) stopTimeout() time.Duration {
-	return a.settings.shutdownDelay() + a.settings.shutdownTimeout() + streamTime + a.fx.StopTimeout()
+	return seconds(a.settings.ShutdownDelaySeconds+a.settings.ShutdownTimeoutSeconds) + streamTime + a.fx.StopTimeout()
 }
 
 // Start starts everything and returns once the port is open.

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -19,7 +18,7 @@ type (
 )
 
 var (
-	LoadSettings   = loadSettings
+	LoadSettings   = provideSettings
 	NewServer      = newServer
 	NewHealth      = newHealth
 	NewInstruments = newInstruments
@@ -37,5 +36,3 @@ func (s *Server) Listen(ctx context.Context) error { return s.listen(ctx) }
 func (s *Server) Serve() error { return s.serve() }
 
 func (s *Server) Shutdown(ctx context.Context) error { return s.shutdown(ctx) }
-
-func (s Settings) ReadHeaderTimeout() time.Duration { return s.readHeaderTimeout() }

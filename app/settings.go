@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/knadh/koanf/v2"
-
 	"github.com/picoauth/picoauth/app/config"
 )
 
@@ -78,11 +76,6 @@ func DefaultSettings() Settings {
 	}
 }
 
-// loadSettings reads the section "app".
-func loadSettings(k *koanf.Koanf) (Settings, error) {
-	return config.Section(k, SectionName, DefaultSettings())
-}
-
 // Validate checks all values. The error names the key of every invalid one.
 func (s Settings) Validate() error {
 	faults := []error{
@@ -122,24 +115,6 @@ func (s Settings) Address() string { return net.JoinHostPort(s.Host, strconv.Ito
 
 // adminAddress is the address of the second server, as host:port.
 func (s Settings) adminAddress() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.AdminPort)) }
-
-// readHeaderTimeout is ReadHeaderTimeoutSeconds as a duration.
-func (s Settings) readHeaderTimeout() time.Duration { return seconds(s.ReadHeaderTimeoutSeconds) }
-
-// readTimeout is ReadTimeoutSeconds as a duration.
-func (s Settings) readTimeout() time.Duration { return seconds(s.ReadTimeoutSeconds) }
-
-// writeTimeout is WriteTimeoutSeconds as a duration.
-func (s Settings) writeTimeout() time.Duration { return seconds(s.WriteTimeoutSeconds) }
-
-// idleTimeout is IdleTimeoutSeconds as a duration.
-func (s Settings) idleTimeout() time.Duration { return seconds(s.IdleTimeoutSeconds) }
-
-// shutdownTimeout is ShutdownTimeoutSeconds as a duration.
-func (s Settings) shutdownTimeout() time.Duration { return seconds(s.ShutdownTimeoutSeconds) }
-
-// shutdownDelay is ShutdownDelaySeconds as a duration.
-func (s Settings) shutdownDelay() time.Duration { return seconds(s.ShutdownDelaySeconds) }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 

@@ -3,7 +3,6 @@ package app_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/picoauth/picoauth/app"
 )
@@ -13,7 +12,7 @@ func TestDefaultSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if settings.Address() != "127.0.0.1:8100" || settings.ReadHeaderTimeout() != 5*time.Second {
+	if settings.Address() != "127.0.0.1:8100" || settings.ReadHeaderTimeoutSeconds != 5 {
 		t.Errorf("got %+v", settings)
 	}
 	settings.Host = "::1"

@@ -29,7 +29,7 @@ func Options(options ...fx.Option) fx.Option {
 		fx.WithLogger(func() fxevent.Logger { return events }),
 		RegisterSettings(SectionName, DefaultSettings()),
 		fx.Provide(
-			provideConfig, loadSettings, provideLogger, newRegistry, provideEcho, provideHealth, provideMetrics,
+			provideConfig, provideSettings, provideLogger, newRegistry, provideEcho, provideHealth, provideMetrics,
 			providePublicRoutes, provideServer, provideAdminServer, events.modules,
 		),
 		fx.Module("app", fx.Invoke(events.checkGraph, awaitStreams)), // the invokes of a module run before those of the root
@@ -52,6 +52,10 @@ func provideConfig(params configParams) (*koanf.Koanf, []config.Warning, error) 
 		step.apply(&sources)
 	}
 	return config.Load(sources)
+}
+
+func provideSettings(k *koanf.Koanf) (Settings, error) {
+	return config.Section(k, SectionName, DefaultSettings())
 }
 
 func logConfigWarnings(warnings []config.Warning, logger *slog.Logger) {
@@ -207,7 +211,7 @@ func (p serveParams) stop(ctx context.Context) error {
 	p.Health.startShutdown()
 	p.Logger.Info("shutting down")
 	select {
-	case <-time.After(p.Settings.shutdownDelay()):
+	case <-time.After(seconds(p.Settings.ShutdownDelaySeconds)):
 	case <-ctx.Done():
 	}
 	return p.Server.drain(ctx)
