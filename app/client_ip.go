@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -76,12 +77,7 @@ func (f *forwarded) client(r *http.Request) string {
 }
 
 func (f *forwarded) isProxy(address netip.Addr) bool {
-	for _, proxy := range f.proxies {
-		if proxy.Contains(address) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(f.proxies, func(proxy netip.Prefix) bool { return proxy.Contains(address) })
 }
 
 func (f *forwarded) warn(r *http.Request, entry string, proxy netip.Addr) {

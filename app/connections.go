@@ -62,31 +62,19 @@ func (l limitedListener) Accept() (net.Conn, error) {
 		<-l.server.slots
 		return nil, err
 	}
-	limited := &limitedConn{Conn: conn, release: sync.OnceFunc(func() { <-l.server.slots })}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		return &limitedTCP{TCPConn: tcp, limited: limited}, nil
-	}
-	return limited, nil
+	return &limitedConn{conn.(*net.TCPConn), sync.OnceFunc(func() { <-l.server.slots })}, nil
 }
 
-// limitedConn frees its slot when it is closed.
+// limitedConn frees its slot when it is closed. It keeps the additional methods of a TCP connection.
 type limitedConn struct {
-	net.Conn
+	*net.TCPConn
 	release func()
 }
 
 func (c *limitedConn) Close() error {
 	defer c.release()
-	return c.Conn.Close()
+	return c.TCPConn.Close()
 }
-
-// limitedTCP keeps the additional methods of a TCP connection.
-type limitedTCP struct {
-	*net.TCPConn
-	limited *limitedConn
-}
-
-func (c *limitedTCP) Close() error { return c.limited.Close() }
 
 // takeSlot waits for a slot. It reports false if the server is draining.
 func (s *Server) takeSlot() bool {

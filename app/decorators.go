@@ -34,29 +34,18 @@ type decorator struct {
 func (g *graphEvents) note(event fxevent.Event) {
 	switch e := event.(type) {
 	case *fxevent.Provided:
-		g.noteModule(e.ModuleName)
+		if e.ModuleName != "" && !slices.Contains(g.modules, e.ModuleName) {
+			g.modules = append(g.modules, e.ModuleName)
+		}
 		for _, output := range e.OutputTypeNames {
-			g.provide(output, provider{outer(e.ModuleTrace), isOurs(e.ConstructorName, output)})
+			g.provided[output] = append(g.provided[output], provider{outer(e.ModuleTrace), isOurs(e.ConstructorName, output)})
 		}
 	case *fxevent.Supplied:
-		g.provide(e.TypeName, provider{trace: outer(e.ModuleTrace)})
+		g.provided[e.TypeName] = append(g.provided[e.TypeName], provider{trace: outer(e.ModuleTrace)})
 	case *fxevent.Decorated:
 		g.decorators = append(g.decorators, decorator{e.DecoratorName, first(e.StackTrace), e.OutputTypeNames, outer(e.ModuleTrace), e.ModuleName})
 	case *fxevent.Replaced:
 		g.decorators = append(g.decorators, decorator{"fx.Replace", first(e.StackTrace), e.OutputTypeNames, outer(e.ModuleTrace), e.ModuleName})
-	}
-}
-
-func (g *graphEvents) provide(output string, by provider) {
-	if g.provided == nil {
-		g.provided = make(map[string][]provider)
-	}
-	g.provided[output] = append(g.provided[output], by)
-}
-
-func (g *graphEvents) noteModule(name string) {
-	if name != "" && !slices.Contains(g.modules, name) {
-		g.modules = append(g.modules, name)
 	}
 }
 

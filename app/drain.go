@@ -105,16 +105,6 @@ func (s *Server) drain(ctx context.Context) error {
 	return nil
 }
 
-// drainBegan returns the time of its first call, at which the shutdown time-out began.
-func (s *Server) drainBegan() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.began.IsZero() {
-		s.began = time.Now()
-	}
-	return s.began
-}
-
 // isBusy reports whether there is still a request to wait for, some time after the drain began. http.Server.Shutdown drops a
 // request that it reads after it has begun, without a reply.
 func (s *Server) isBusy(drained time.Duration) bool {
@@ -149,7 +139,7 @@ func (s *Server) shutdown(ctx context.Context) error {
 		defer func() { _ = s.listener.Close() }() // still open if serve had not begun
 	}
 	// Streams have streamTime even if other requests used up the time-out.
-	ctx, cancel := context.WithDeadline(ctx, later(s.drainBegan().Add(s.shutdownTimeout), time.Now().Add(streamTime)))
+	ctx, cancel := context.WithTimeout(ctx, max(time.Until(s.drainBegan().Add(s.shutdownTimeout)), streamTime))
 	defer cancel()
 	err := s.http.Shutdown(ctx)
 	if err == nil || errors.Is(err, net.ErrClosed) { // drain closed the port
@@ -161,13 +151,6 @@ func (s *Server) shutdown(ctx context.Context) error {
 		return nil
 	}
 	return s.cutOff(err)
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // running counts the running requests.

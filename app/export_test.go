@@ -12,10 +12,7 @@ import (
 func (s *Server) CloseListener() error { return s.listener.Close() }
 
 // What the program's own wiring calls, for the tests of each part.
-type (
-	Health              = health
-	DuplicateRouteError = duplicateRouteError
-)
+type Health = health
 
 var (
 	LoadSettings   = provideSettings

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -97,11 +98,7 @@ func (h *health) passes(ctx context.Context) bool {
 	}
 	// The result is cached for all clients, so the end of this client's request must not cancel the checks.
 	failures := h.run(context.WithoutCancel(ctx))
-	names := make([]string, 0, len(failures))
-	for name := range failures {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(failures))
 	if failed := strings.Join(names, ", "); failed != h.failed {
 		for _, name := range names {
 			h.logger.WarnContext(ctx, "not ready", "check", name, "error", failures[name])

@@ -96,10 +96,13 @@ func newRegistry() *prometheus.Registry {
 	return registry
 }
 
-// metricsHandler serves the metrics. The route is anonymous, so concurrent scrapes share one result. A collector that fails is
+// metrics is the handler of GET /metrics.
+type metrics http.Handler
+
+// newMetrics serves the metrics. The route is anonymous, so concurrent scrapes share one result. A collector that fails is
 // logged and left out.
-func metricsHandler(metrics prometheus.Gatherer, logger *slog.Logger) http.Handler {
-	return promhttp.HandlerFor(metrics, promhttp.HandlerOpts{
+func newMetrics(telemetry Telemetry, logger *slog.Logger) metrics {
+	return promhttp.HandlerFor(telemetry.gatherer(), promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelError), ErrorHandling: promhttp.ContinueOnError, CoalesceGather: true,
 	})
 }

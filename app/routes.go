@@ -10,21 +10,6 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// duplicateRouteError says that two handlers were registered for one route. The second replaced the first.
-type duplicateRouteError struct {
-	Method string
-	// First and Second are the path templates. They may differ in the names of their parameters, which echo does not distinguish.
-	First, Second string
-}
-
-// Error implements error.
-func (e *duplicateRouteError) Error() string {
-	if e.First == e.Second {
-		return fmt.Sprintf("route %s %s is registered twice", e.Method, e.Second)
-	}
-	return fmt.Sprintf("route %s %s is registered twice, first as %s", e.Method, e.Second, e.First)
-}
-
 // RouteWatch finds duplicate routes of an echo. It is safe for concurrent use.
 type RouteWatch struct {
 	mutex      sync.Mutex
@@ -50,7 +35,7 @@ func WatchRoutes(e *echo.Echo) *RouteWatch {
 	return watch
 }
 
-// Err returns the duplicates found so far, each a *duplicateRouteError, or nil.
+// Err returns the duplicates found so far, joined, or nil. Of each, the second handler replaced the first.
 func (w *RouteWatch) Err() error {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
@@ -69,7 +54,11 @@ func (w *RouteWatch) add(host string, route echo.Route) {
 		w.seen[key] = route
 		return
 	}
-	w.duplicates = append(w.duplicates, &duplicateRouteError{Method: route.Method, First: first.Path, Second: route.Path})
+	before := ""
+	if first.Path != route.Path {
+		before = ", first as " + first.Path
+	}
+	w.duplicates = append(w.duplicates, fmt.Errorf("route %s %s is registered twice%s", route.Method, route.Path, before))
 }
 
 // routeKey is equal for two routes exactly if echo's router does not distinguish them: the names of parameters do not matter.

@@ -34,7 +34,7 @@ type Server struct {
 
 	mu          sync.Mutex
 	connections map[net.Conn]*connection
-	began       time.Time // of the drain
+	drainBegan  func() time.Time // the time of its first call, at which the shutdown time-out begins
 }
 
 // newServer returns a server of handler at the address of settings.
@@ -45,6 +45,7 @@ func newServer(settings Settings, handler http.Handler, logger *slog.Logger) *Se
 		limitWarning:    warning,
 		connections:     make(map[net.Conn]*connection),
 		logger:          logger,
+		drainBegan:      sync.OnceValue(time.Now),
 		portKey:         "app.port",
 		shutdownTimeout: seconds(settings.ShutdownTimeoutSeconds),
 		http: http.Server{
@@ -60,13 +61,17 @@ func newServer(settings Settings, handler http.Handler, logger *slog.Logger) *Se
 	}
 	s.draining, s.beginDrain = context.WithCancelCause(context.Background())
 	s.http.ConnContext, s.http.ConnState = s.meet, s.track
-	s.http.Protocols = protocols(settings)
+	s.http.Protocols = new(http.Protocols)
+	s.http.Protocols.SetHTTP1(true)
+	s.http.Protocols.SetUnencryptedHTTP2(settings.H2C)
 	return s
 }
 
-// newAdminServer returns a server of handler at the admin address of settings.
-func newAdminServer(settings Settings, handler http.Handler, logger *slog.Logger) *Server {
-	s := newServer(settings, handler, logger)
+// newAdminServer returns a server of the metrics at the admin address of settings.
+func newAdminServer(settings Settings, m metrics, logger *slog.Logger) *Server {
+	routes := http.NewServeMux()
+	routes.Handle("GET "+metricsPath, m)
+	s := newServer(settings, routes, logger)
 	s.http.Addr, s.portKey = settings.adminAddress(), "app.admin_port"
 	s.slots, s.limitWarning = make(chan struct{}, min(adminConnections, cap(s.slots))), ""
 	return s
@@ -101,14 +106,6 @@ func (s *Server) serve() error {
 		return fmt.Errorf("serve %s: %w", s.http.Addr, err)
 	}
 	return nil
-}
-
-// protocols returns HTTP/1 and, if the settings enable it, HTTP/2 without TLS.
-func protocols(settings Settings) *http.Protocols {
-	all := new(http.Protocols)
-	all.SetHTTP1(true)
-	all.SetUnencryptedHTTP2(settings.H2C)
-	return all
 }
 
 func (s *Server) cutOff(err error) error {

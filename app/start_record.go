@@ -2,9 +2,8 @@ package app
 
 import (
 	"log/slog"
+	"slices"
 	"strings"
-
-	"github.com/labstack/echo/v4"
 )
 
 // StartFacts returns attributes of a module for the log record of the start. A module adds them to the fx value group
@@ -27,17 +26,11 @@ func (p serveParams) record() []any {
 
 // warnOfOpenRoutes logs one warning, with the first route, if the application has routes of its own but is without clientauth.
 func (p serveParams) warnOfOpenRoutes() {
-	for _, module := range p.Modules {
-		if module == "clientauth" {
-			return
-		}
-	}
-	public := make(map[*echo.Route]bool)
-	for _, route := range p.Public {
-		public[route] = true
+	if slices.Contains(p.Modules, "clientauth") {
+		return
 	}
 	for _, route := range p.Echo.Routes() {
-		if !public[route] && !isOwnHandler(route.Name) {
+		if !slices.Contains(p.Public, route) && !isOwnHandler(route.Name) {
 			p.Logger.Warn("routes of this application are open to everybody: the clientauth module is missing", "route", route.Method+" "+route.Path)
 			return
 		}

@@ -24,13 +24,13 @@ import (
 //
 // Use the options at the root of the application, not inside an fx.Module, where a decorator would not reach the other modules.
 func Options(options ...fx.Option) fx.Option {
-	events := new(eventLogger)
+	events := &eventLogger{graph: graphEvents{provided: make(map[string][]provider)}}
 	return fx.Options(
 		fx.WithLogger(func() fxevent.Logger { return events }),
 		RegisterSettings(SectionName, DefaultSettings()),
 		fx.Provide(
-			provideConfig, provideSettings, provideLogger, newRegistry, provideEcho, provideHealth, provideMetrics,
-			providePublicRoutes, provideServer, provideAdminServer, events.modules,
+			provideConfig, provideSettings, provideLogger, newRegistry, provideEcho, fx.Annotate(newHealth, fx.ParamTags(`group:"readiness"`, ``, `optional:"true"`)), newMetrics,
+			providePublicRoutes, provideServer, events.modules,
 		),
 		fx.Module("app", fx.Invoke(events.checkGraph, awaitStreams)), // the invokes of a module run before those of the root
 		fx.Invoke(events.use, logConfigWarnings),
@@ -109,24 +109,6 @@ func provideEcho(settings Settings, logger *slog.Logger, telemetry Telemetry) (*
 	return e, WatchRoutes(e), nil
 }
 
-type healthParams struct {
-	fx.In
-	Checks []ReadinessCheck `group:"readiness"`
-	Logger *slog.Logger
-	Clock  Clock `optional:"true"`
-}
-
-func provideHealth(params healthParams) *health {
-	return newHealth(params.Checks, params.Logger, params.Clock)
-}
-
-// metrics is the handler of GET /metrics.
-type metrics http.Handler
-
-func provideMetrics(telemetry Telemetry, logger *slog.Logger) metrics {
-	return metricsHandler(telemetry.gatherer(), logger)
-}
-
 func providePublicRoutes(settings Settings, e *echo.Echo, probes *health, m metrics) PublicRoutes {
 	routes := append(probes.register(e), registerVersion(e)...)
 	if settings.AdminPort == 0 {
@@ -139,18 +121,6 @@ func provideServer(settings Settings, e *echo.Echo, logger *slog.Logger) *Server
 	return newServer(settings, http.Handler(e), logger)
 }
 
-// adminServer has a nil Server if there is no second server.
-type adminServer struct{ *Server }
-
-func provideAdminServer(settings Settings, m metrics, logger *slog.Logger) adminServer {
-	if settings.AdminPort == 0 {
-		return adminServer{}
-	}
-	routes := http.NewServeMux()
-	routes.Handle("GET "+metricsPath, m)
-	return adminServer{newAdminServer(settings, routes, logger)}
-}
-
 type serveParams struct {
 	fx.In
 	Settings   Settings
@@ -159,7 +129,7 @@ type serveParams struct {
 	Public     PublicRoutes
 	Health     *health
 	Server     *Server
-	Admin      adminServer
+	Metrics    metrics
 	Logger     *slog.Logger
 	Lifecycle  fx.Lifecycle
 	Shutdowner fx.Shutdowner
@@ -169,7 +139,8 @@ type serveParams struct {
 
 // serve opens the port after everything else has started, and drains the server before anything else stops.
 func serve(p serveParams) {
-	if admin := p.Admin.Server; admin != nil {
+	if p.Settings.AdminPort != 0 {
+		admin := newAdminServer(p.Settings, p.Metrics, p.Logger)
 		p.Lifecycle.Append(fx.Hook{
 			OnStart: func(ctx context.Context) error { return p.run(ctx, admin, "listening for metrics") },
 			OnStop:  admin.shutdown,
