@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"github.com/knadh/koanf/v2"
 )
 
 // Value describes one setting of a configuration for people.
@@ -27,7 +29,13 @@ const hiddenValue = "(hidden)"
 // AddSettings adds a section to the sources, as app.RegisterSettings does.
 func AddSettings[T any](sources *Sources, name string, defaults T) {
 	sources.Sections = append(sources.Sections, name)
-	sources.settings = append(sources.settings, settingsOf(name, defaults))
+	sources.settings = append(sources.settings, sectionSettings{
+		name: name,
+		keys: settingsKeys(reflect.TypeFor[T]()),
+		decode: func(k *koanf.Koanf, validate bool) (any, error) {
+			return decodeSection(k, name, defaults, validate)
+		},
+	})
 }
 
 // Describe returns every setting of the sections that were added by AddSettings, in the order of their fields. warnings are
@@ -38,14 +46,13 @@ func Describe(sources Sources) (values []Value, warnings []Warning, err error) {
 	if err != nil {
 		return nil, l.warnings, err
 	}
+	d := describer{loader: l}
 	for _, settings := range l.settings {
 		decoded, fault := settings.decode(l.koanf, false)
 		err = errors.Join(err, fault)
-		d := describer{loader: l}
 		d.describe(settings.name, reflect.ValueOf(decoded), true)
-		values = append(values, d.values...)
 	}
-	return values, l.warnings, err
+	return d.values, l.warnings, err
 }
 
 type describer struct {

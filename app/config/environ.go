@@ -26,28 +26,12 @@ func (l *loader) addEnvironment(environ []string) {
 		}
 		source := "environment variable " + name
 		key := section + keyDelimiter + strings.ReplaceAll(strings.ToLower(rest), "__", keyDelimiter)
-		if plain, isFile := l.keyOfFile(section, key); isFile {
+		if plain, isFile := l.fileKeys[key]; isFile {
 			l.addValueFile(plain, name, value)
 			continue
 		}
 		l.add(map[string]any{key: value}, at(source))
 	}
-}
-
-// keyOfFile reports whether a key names a file with the value of another key.
-func (l *loader) keyOfFile(section, key string) (plain string, isFile bool) {
-	plain, isFile = strings.CutSuffix(key, fileSuffix)
-	if !isFile {
-		return "", false
-	}
-	for _, settings := range l.settings {
-		if settings.name == section {
-			below := section + keyDelimiter
-			return plain, slices.Contains(settings.keys, strings.TrimPrefix(plain, below)) &&
-				!slices.Contains(settings.keys, strings.TrimPrefix(key, below))
-		}
-	}
-	return "", false
 }
 
 func (l *loader) addValueFile(key, variable, path string) {
@@ -56,6 +40,11 @@ func (l *loader) addValueFile(key, variable, path string) {
 		l.fault(key, "is given twice, with and without _FILE", source)
 		return
 	}
+	l.addContent(key, path, source)
+}
+
+// addContent sets a key to the content of a file.
+func (l *loader) addContent(key, path, source string) {
 	value, err := readValue(path)
 	if err != nil {
 		l.fault(key, "cannot be read: "+err.Error(), source)
@@ -84,7 +73,7 @@ func readValue(path string) (string, error) {
 
 // pathCause removes the path from an error whose surrounding text contains it already.
 func pathCause(err error) error {
-	if pathError := (*fs.PathError)(nil); errors.As(err, &pathError) {
+	if pathError, hasPath := errors.AsType[*fs.PathError](err); hasPath {
 		return pathError.Err
 	}
 	return err

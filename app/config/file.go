@@ -43,12 +43,12 @@ func (l *loader) addFile(path string) {
 func (l *loader) takeValueFiles(path string) {
 	for _, settings := range l.settings {
 		for _, key := range settings.keys {
-			key = settings.name + keyDelimiter + key
+			key = joinKey(settings.name, key)
 			named := key + fileSuffix
-			if _, isFile := l.keyOfFile(settings.name, named); !isFile || l.koanf.Get(named) == nil {
+			value, source := l.koanf.Get(named), l.originOf(named).source
+			if l.fileKeys[named] == "" || value == nil {
 				continue
 			}
-			value, source := l.koanf.Get(named), l.originOf(named).source
 			l.koanf.Delete(named)
 			if strings.HasPrefix(l.originOf(key).source, path+":") {
 				l.fault(key, "is given twice, with and without "+fileSuffix, source)
@@ -71,13 +71,7 @@ func (l *loader) addNamedFile(key string, value any, source string) {
 		l.fault(key+fileSuffix, err.Error(), source)
 		return
 	}
-	source = fmt.Sprintf("%s, file %q", source, path)
-	content, err := readValue(path)
-	if err != nil {
-		l.fault(key, "cannot be read: "+err.Error(), source)
-		return
-	}
-	l.add(map[string]any{key: content}, func(string) origin { return origin{source: source, literal: true} })
+	l.addContent(key, path, fmt.Sprintf("%s, file %q", source, path))
 }
 
 // readYAML reads one YAML document, which must be a mapping, and the line of each of its keys. An empty file is an empty

@@ -36,6 +36,7 @@ type loader struct {
 	settings []sectionSettings
 	environ  map[string]string
 	used     map[string]bool   // variables that a placeholder named
+	fileKeys map[string]string // keys that name a file with the value of another key, with that key
 	origins  map[string]origin // by key, and by key[i] for the items of a list
 	broken   bool              // a whole file could not be read
 	faults   []error
@@ -45,7 +46,7 @@ type loader struct {
 func newLoader(sources Sources) *loader {
 	l := &loader{
 		koanf: koanf.New(keyDelimiter), sections: make(map[string]bool), environ: make(map[string]string), used: make(map[string]bool),
-		origins: make(map[string]origin),
+		fileKeys: make(map[string]string), origins: make(map[string]origin),
 	}
 	for _, name := range sources.Sections {
 		if !isSectionName(name) {
@@ -54,8 +55,14 @@ func newLoader(sources Sources) *loader {
 		l.sections[name] = true
 	}
 	for _, settings := range sources.settings {
-		if !slices.ContainsFunc(l.settings, func(s sectionSettings) bool { return s.name == settings.name }) {
-			l.settings = append(l.settings, settings)
+		if slices.ContainsFunc(l.settings, func(s sectionSettings) bool { return s.name == settings.name }) {
+			continue
+		}
+		l.settings = append(l.settings, settings)
+		for _, key := range settings.keys {
+			if full := joinKey(settings.name, key); !slices.Contains(settings.keys, key+fileSuffix) {
+				l.fileKeys[full+fileSuffix] = full
+			}
 		}
 	}
 	for _, line := range sources.Environ {
@@ -74,7 +81,7 @@ func (l *loader) add(values map[string]any, where func(key string) origin) {
 	nested := make(map[string]any)
 	tree := keyTree{fault: func(key, reason string) { l.fault(key, reason, where(key).source) }}
 	tree.nest(nested, values, "")
-	for _, name := range sortedKeys(nested) {
+	for _, name := range slices.Sorted(maps.Keys(nested)) {
 		_, isMap := nested[name].(map[string]any)
 		switch {
 		case !l.sections[name]:
@@ -150,23 +157,26 @@ func (l *loader) check() {
 	for _, settings := range l.settings {
 		_, err := settings.decode(l.koanf, !l.broken)
 		for _, fault := range Faults(err) {
-			if config := (*Error)(nil); errors.As(fault, &config) && config.Source == "" {
+			if config, hasKey := errors.AsType[*Error](fault); hasKey && config.Source == "" {
 				config.Source = l.originOf(config.Key).source
 			}
-			if !l.isFault(fault) {
-				l.faults = append(l.faults, fault)
-			}
 		}
+		l.faults = addFaults(l.faults, err)
 	}
 }
 
-// isFault reports whether there is a fault of the same key already.
-func (l *loader) isFault(fault error) bool {
-	config := (*Error)(nil)
-	return errors.As(fault, &config) && slices.ContainsFunc(l.faults, func(known error) bool {
-		earlier := (*Error)(nil)
-		return errors.As(known, &earlier) && earlier.Key == config.Key
-	})
+// addFaults adds the faults of err, but none with the key of an earlier one.
+func addFaults(all []error, err error) []error {
+	for _, fault := range Faults(err) {
+		config, hasKey := errors.AsType[*Error](fault)
+		if !hasKey || !slices.ContainsFunc(all, func(known error) bool {
+			earlier, hasKey := errors.AsType[*Error](known)
+			return hasKey && earlier.Key == config.Key
+		}) {
+			all = append(all, fault)
+		}
+	}
+	return all
 }
 
 // Faults returns the errors that were joined by errors.Join.

@@ -34,31 +34,15 @@ func decodeSection[T any](k *koanf.Koanf, name string, defaults T, validate bool
 	if err != nil {
 		return defaults, err
 	}
-	faults := decodeStruct(reflect.ValueOf(&settings).Elem(), values, name)
+	faults := addFaults(nil, decodeStruct(reflect.ValueOf(&settings).Elem(), values, name))
 	if validator, ok := any(&settings).(interface{ Validate() error }); ok && validate {
-		faults = joinFaults(faults, qualify(name, validator.Validate()))
+		// For a key that could not be decoded, Validate saw the default, so its fault does not count.
+		faults = addFaults(faults, qualify(name, validator.Validate()))
 	}
 	if faults != nil {
-		return defaults, faults
+		return defaults, errors.Join(faults...)
 	}
 	return settings, nil
-}
-
-// joinFaults keeps the first fault of each key. For a key that could not be decoded, Validate saw the default, so its fault does
-// not count.
-func joinFaults(decoding, validation error) error {
-	var all []error
-	seen := make(map[string]bool)
-	for _, fault := range append(Faults(decoding), Faults(validation)...) {
-		config := (*Error)(nil)
-		if !errors.As(fault, &config) {
-			all = append(all, fault)
-		} else if !seen[config.Key] {
-			seen[config.Key] = true
-			all = append(all, fault)
-		}
-	}
-	return errors.Join(all...)
 }
 
 // sectionValues returns the values of a section as nested maps, whether its keys were nested or joined by dots.
@@ -89,7 +73,7 @@ func decodeStruct(dst reflect.Value, values map[string]any, path string) error {
 	}
 	known := slices.Sorted(stdmaps.Keys(fields))
 	var faults []error
-	for _, key := range sortedKeys(values) {
+	for _, key := range slices.Sorted(stdmaps.Keys(values)) {
 		full := path + "." + key
 		if field, ok := fields[key]; ok {
 			faults = append(faults, decodeValue(field, values[key], full))
@@ -186,7 +170,7 @@ func decodeMap(dst reflect.Value, value any, key string) error {
 	}
 	decoded := reflect.MakeMapWithSize(dst.Type(), len(values))
 	var faults []error
-	for _, name := range sortedKeys(values) {
+	for _, name := range slices.Sorted(stdmaps.Keys(values)) {
 		element := reflect.New(dst.Type().Elem()).Elem()
 		faults = append(faults, decodeValue(element, values[name], key+"."+name))
 		decoded.SetMapIndex(reflect.ValueOf(name).Convert(dst.Type().Key()), element)

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"reflect"
 
 	"github.com/knadh/koanf/v2"
 )
@@ -44,16 +43,6 @@ type sectionSettings struct {
 	keys []string // below the section, joined by dots
 	// decode returns the settings, a struct, and their faults.
 	decode func(k *koanf.Koanf, validate bool) (any, error)
-}
-
-func settingsOf[T any](name string, defaults T) sectionSettings {
-	return sectionSettings{
-		name: name,
-		keys: settingsKeys(reflect.TypeFor[T]()),
-		decode: func(k *koanf.Koanf, validate bool) (any, error) {
-			return decodeSection(k, name, defaults, validate)
-		},
-	}
 }
 
 // Load reads the sources into one koanf, and returns warnings about settings without effect. The error joins all faults that were

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -14,7 +15,7 @@ type keyTree struct {
 
 // nest copies values into dst and splits dotted keys. path is the key of dst itself.
 func (t keyTree) nest(dst, values map[string]any, path string) {
-	for _, key := range sortedKeys(values) {
+	for _, key := range slices.Sorted(maps.Keys(values)) {
 		t.place(dst, strings.Split(key, keyDelimiter), values[key], path)
 	}
 }
@@ -79,15 +80,6 @@ func stringMap(value any) (converted map[string]any, isMap bool, err error) {
 		converted[key.String()] = entries.Value().Interface()
 	}
 	return converted, true, nil
-}
-
-func sortedKeys(values map[string]any) []string {
-	keys := make([]string, 0, len(values))
-	for key := range values {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 func isSectionName(name string) bool {
