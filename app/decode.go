@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -49,15 +50,12 @@ func DecodeOptionalJSON(w http.ResponseWriter, r *http.Request, dst any) error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		r.Body = prefixedBody{io.MultiReader(bytes.NewReader(first[:n]), r.Body), r.Body}
+		r.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(first[:n]), r.Body), r.Body}
 	}
 	return DecodeJSON(w, r, dst)
-}
-
-// prefixedBody is a body whose beginning was read already.
-type prefixedBody struct {
-	io.Reader
-	io.Closer
 }
 
 // DecodeObject decodes text, one JSON object, into dst by the rules of DecodeJSON.
@@ -132,8 +130,8 @@ func bodyTooLarge() *Problem {
 // objectProblem returns the problem for a decoding error. For a mistake in the program, such as a dst that is no pointer, it
 // returns an error that is not a problem.
 func objectProblem(text []byte, err error) error {
-	var syntax *jsontext.SyntacticError
-	var meaning *json.SemanticError
+	syntax, isSyntax := errors.AsType[*jsontext.SyntacticError](err)
+	meaning, isMeaning := errors.AsType[*json.SemanticError](err)
 	switch {
 	case !utf8.Valid(text):
 		return badBody("invalid_json", "request body is not valid UTF-8")
@@ -143,26 +141,17 @@ func objectProblem(text []byte, err error) error {
 		return badBody("invalid_json", "request body is not valid JSON")
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return badBody("invalid_json", "request body ends before its JSON object does")
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		return badBody("duplicate_field", "field "+printable(duplicateName(err))+" is given twice")
-	case errors.As(err, &syntax):
-		if hasTrailingData(text) {
-			return badBody("trailing_data", "request body has data after its JSON object")
-		}
+	case isSyntax && errors.Is(err, jsontext.ErrDuplicateName):
+		return badBody("duplicate_field", "field "+printable(syntax.JSONPointer.LastToken())+" is given twice")
+	case isSyntax && hasTrailingData(text):
+		return badBody("trailing_data", "request body has data after its JSON object")
+	case isSyntax:
 		return badBody("invalid_json", "request body is not valid JSON")
-	case errors.As(err, &meaning) && meaning.JSONPointer != "":
+	case isMeaning && meaning.JSONPointer != "":
 		return fieldProblem(meaning)
 	default:
 		return fmt.Errorf("decode JSON: %w", err)
 	}
-}
-
-func duplicateName(err error) string {
-	var syntax *jsontext.SyntacticError
-	if errors.As(err, &syntax) {
-		return syntax.JSONPointer.LastToken()
-	}
-	return ""
 }
 
 func hasTrailingData(text []byte) bool {
@@ -172,11 +161,7 @@ func hasTrailingData(text []byte) bool {
 
 // fieldProblem names the field that has the wrong type.
 func fieldProblem(err *json.SemanticError) *Problem {
-	var names []string
-	for name := range err.JSONPointer.Tokens() {
-		names = append(names, name)
-	}
-	field := strings.Trim(printable(strings.Join(names, ".")), `"`)
+	field := strings.Trim(printable(strings.Join(slices.Collect(err.JSONPointer.Tokens()), ".")), `"`)
 	if err.GoType == nil || decodesItself(err.GoType) {
 		// The type's own error may contain the value, so it is not for clients.
 		return badBody("invalid_value", "field "+field+" has an invalid value")

@@ -28,10 +28,9 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 
 // problemOf returns the problem for an error. Besides the errors that package problem converts, it converts those of echo.
 func problemOf(ctx context.Context, err error) *Problem {
-	var own *Problem
-	var ofEcho *echo.HTTPError
-	isOwn := errors.As(err, &own) && own != nil && own.Status >= 400 && own.Status <= 599
-	if !isOwn && errors.As(err, &ofEcho) && ofEcho.Code >= 400 && ofEcho.Code <= 599 {
+	own, isOwn := errors.AsType[*Problem](err)
+	isOwn = isOwn && own != nil && own.Status >= 400 && own.Status <= 599
+	if ofEcho, isEcho := errors.AsType[*echo.HTTPError](err); isEcho && !isOwn && ofEcho.Code >= 400 && ofEcho.Code <= 599 {
 		return problemOfEcho(ofEcho)
 	}
 	return problem.Of(ctx, err)

@@ -81,8 +81,7 @@ func newAdminServer(settings Settings, m metrics, logger *slog.Logger) *Server {
 func (s *Server) listen(ctx context.Context) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.http.Addr)
 	if err != nil {
-		var cause *os.SyscallError
-		if errors.As(err, &cause) {
+		if cause, isSyscall := errors.AsType[*os.SyscallError](err); isSyscall {
 			err = cause.Err // the rest repeats the address
 		}
 		return fmt.Errorf("cannot listen on %s (app.host, %s): %w", s.http.Addr, s.portKey, err)

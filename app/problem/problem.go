@@ -88,15 +88,13 @@ func (e Encoded) Write(w http.ResponseWriter) {
 
 // Of returns the problem that Write would write, as a copy.
 func Of(ctx context.Context, err error) *Problem {
-	var problem *Problem
-	if errors.As(err, &problem) && problem != nil && problem.Status >= 400 && problem.Status <= 599 {
+	if problem, isOwn := errors.AsType[*Problem](err); isOwn && problem != nil && problem.Status >= 400 && problem.Status <= 599 {
 		complete := *problem
 		complete.Type = cmp.Or(problem.Type, "about:blank")
 		complete.Title = cmp.Or(problem.Title, StatusTitle(problem.Status))
 		return &complete
 	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, isTooLarge := errors.AsType[*http.MaxBytesError](err); isTooLarge {
 		return New(http.StatusRequestEntityTooLarge, "body_too_large", "request body is too large")
 	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {

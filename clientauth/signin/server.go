@@ -145,8 +145,7 @@ func (s *server) send(ctx context.Context, c call, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
 	defer cancel()
 	err := s.once(ctx, c, into)
-	var refused *Error
-	if errors.As(err, &refused) && refused.Code == errorNonce && refused.nonce {
+	if refused, isRefusal := errors.AsType[*Error](err); isRefusal && refused.Code == errorNonce && refused.nonce {
 		err = s.once(ctx, c, into)
 	}
 	return err
@@ -216,8 +215,7 @@ func refusal(reply *http.Response, body []byte, nonce bool) error {
 // isTemporary reports whether the request may succeed later: a refusal that says so, or any other error, such as a lost connection,
 // except a cancelled context, errNotBound and errForeignText.
 func isTemporary(err error) bool {
-	var refused *Error
-	if errors.As(err, &refused) {
+	if refused, isRefusal := errors.AsType[*Error](err); isRefusal {
 		return refused.temporary()
 	}
 	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, errNotBound) && !errors.Is(err, errForeignText)

@@ -210,9 +210,8 @@ func (s *Source) exchange(ctx context.Context) (answer tokens, began time.Time, 
 		if err == nil || !isTemporary(err) || ctx.Err() != nil || s.current.isValid() {
 			return answer, began, err
 		}
-		var refusedBy *Error
-		if errors.As(err, &refusedBy) {
-			pause = max(pause, refusedBy.RetryAfter)
+		if refused, isRefusal := errors.AsType[*Error](err); isRefusal {
+			pause = max(pause, refused.RetryAfter)
 		}
 		select {
 		case <-time.After(pause):
@@ -226,8 +225,7 @@ func (s *Source) exchange(ctx context.Context) (answer tokens, began time.Time, 
 func (s *Source) once(ctx context.Context) (tokens, error) {
 	if s.current.RefreshToken != "" {
 		answer, err := s.server.refresh(ctx, s.current.RefreshToken, s.proofKey)
-		var refused *Error
-		if err == nil || !errors.As(err, &refused) || refused.temporary() || refused.Code == errorProof {
+		if refused, isRefusal := errors.AsType[*Error](err); !isRefusal || refused.temporary() || refused.Code == errorProof {
 			return answer, err
 		}
 		s.current.RefreshToken = "" // the session has ended

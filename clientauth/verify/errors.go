@@ -76,8 +76,7 @@ func unavailableError(code, text string) error { return &reason{code, text, ErrU
 // Code returns the short name of an error of this package for metrics and logs, such as "expired" or "keys_unavailable". It
 // returns "other" for any other error.
 func Code(err error) string {
-	var known *reason
-	if errors.As(err, &known) {
+	if known, isKnown := errors.AsType[*reason](err); isKnown {
 		return known.code
 	}
 	return "other"

@@ -35,8 +35,7 @@ func missing(scheme, code, detail string) *problem.Problem {
 // sentinel and a hint; the rest of err is for the log only.
 func refusal(scheme string, err error, ofAgent bool) *problem.Problem {
 	text := "the token was refused"
-	var known *reason
-	if errors.As(err, &known) {
+	if known, isKnown := errors.AsType[*reason](err); isKnown {
 		text = known.text
 	}
 	if !errors.Is(err, ErrInvalidToken) {
