@@ -5,13 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/clientauth/verify"
 )
@@ -22,42 +21,30 @@ type LocalIssuer struct {
 	TrustedIssuer
 }
 
-// issuersConfig configures [newIssuers].
-type issuersConfig struct {
-	Settings Settings
-	// Local is the issuer in the same app, or nil.
-	Local *LocalIssuer
-	// Clock is for tests; nil is the system's.
-	Clock app.Clock
-	// Logger gets failed fetches; nil: slog.Default().
-	Logger *slog.Logger
-	// Observer is notified of the fetches; nil: none.
-	Observer verify.Observer
-
-	client *http.Client // nil: each endpoint has its own
+// remote is a key set or a denylist of an issuer elsewhere.
+type remote interface {
+	// Refresh fetches it now.
+	Refresh(context.Context) error
+	// Ready returns nil if it can be used, and fetches it if that is necessary.
+	Ready(context.Context) error
 }
 
-// refreshable is a key set or denylist that can be fetched before the first request needs it.
-type refreshable interface{ Refresh(context.Context) error }
+type remotes []remote
 
 // issuers are the trusted issuers in the settings, for a [ValidatorConfig].
 type issuers struct {
-	Trusted   []TrustedIssuer
-	remote    []refreshable
-	keys      []*RemoteKeySet
-	denylists []*RemoteDenylist
+	Trusted         []TrustedIssuer
+	keys, denylists remotes
+	client          *http.Client // nil: each endpoint has its own
 }
 
 // newIssuers returns the issuer of the top-level keys, or the local one, and those of the list. Keys and denylist of the local
 // issuer are read in process. The error names the keys that are missing or invalid. If the section is not enabled, having no
 // issuer is no error, and incomplete top-level keys are ignored.
-func newIssuers(cfg issuersConfig) (*issuers, error) {
-	all := &issuers{}
-	var problems []error
-	var err error
-	if cfg.client, err = verify.ClientTrusting(cfg.Settings.CAFile); err != nil {
-		problems = append(problems, &config.Error{Key: SettingsSection + ".ca_file", Reason: err.Error()})
-	}
+func newIssuers(cfg issuersParams) (*issuers, error) {
+	client, err := verify.ClientTrusting(cfg.Settings.CAFile)
+	all := &issuers{client: client}
+	problems := []error{faultOf(SettingsSection+".ca_file", err)}
 	if flat := cfg.flat(); cfg.wants(flat) {
 		problems = append(problems, all.add(cfg, flat, ""))
 	}
@@ -73,7 +60,7 @@ func newIssuers(cfg issuersConfig) (*issuers, error) {
 func listKey(i int, key string) string { return fmt.Sprintf("issuers[%d].%s", i, key) }
 
 // flat returns the issuer of the top-level keys, with the local issuer as the default.
-func (cfg issuersConfig) flat() IssuerSettings {
+func (cfg issuersParams) flat() IssuerSettings {
 	flat := cfg.Settings.IssuerSettings
 	if cfg.Local != nil {
 		flat.Issuer = cmp.Or(flat.Issuer, cfg.Local.Issuer)
@@ -82,19 +69,19 @@ func (cfg issuersConfig) flat() IssuerSettings {
 }
 
 // wants reports whether the top-level keys have to describe a complete issuer.
-func (cfg issuersConfig) wants(flat IssuerSettings) bool {
+func (cfg issuersParams) wants(flat IssuerSettings) bool {
 	if !cfg.Settings.Enabled {
 		return flat.Issuer != "" && len(flat.Audience) > 0
 	}
 	return flat.Issuer != "" || len(flat.Audience) > 0 || len(cfg.Settings.Issuers) == 0
 }
 
-func (cfg issuersConfig) isLocal(s IssuerSettings) bool {
+func (cfg issuersParams) isLocal(s IssuerSettings) bool {
 	return cfg.Local != nil && s.Issuer == cfg.Local.Issuer
 }
 
 // localised sets the audience if there is none: the resource, or that of the local issuer.
-func (cfg issuersConfig) localised(s IssuerSettings) IssuerSettings {
+func (cfg issuersParams) localised(s IssuerSettings) IssuerSettings {
 	switch {
 	case len(s.Audience) > 0:
 	case cfg.Settings.Resource != "" && s.Issuer != "":
@@ -106,7 +93,7 @@ func (cfg issuersConfig) localised(s IssuerSettings) IssuerSettings {
 }
 
 // add adds one issuer. prefix is the prefix of its keys in errors.
-func (i *issuers) add(cfg issuersConfig, s IssuerSettings, prefix string) error {
+func (i *issuers) add(cfg issuersParams, s IssuerSettings, prefix string) error {
 	s = cfg.localised(s)
 	section := SettingsSection + "." + prefix
 	claims, err := config.FlatTexts(section+"required_claims", s.RequiredClaims)
@@ -130,48 +117,42 @@ func (i *issuers) add(cfg issuersConfig, s IssuerSettings, prefix string) error 
 }
 
 // connect creates the key set and the denylist of a remote issuer.
-func (i *issuers) connect(cfg issuersConfig, s IssuerSettings, trusted *TrustedIssuer, section string) error {
+func (i *issuers) connect(cfg issuersParams, s IssuerSettings, trusted *TrustedIssuer, section string) error {
 	where, discovered, key := s.jwksURL(), "", "jwks_url"
 	if s.Discovery {
 		where, discovered, key = "", s.Issuer, "discovery"
 	}
-	keys, err := NewRemoteKeySet(RemoteKeySetConfig{URL: where, Issuer: discovered, TTL: time.Duration(s.JWKSTTLSeconds) * time.Second, Client: cfg.client,
-		InsecureAllowHTTP: cfg.Settings.InsecureAllowHTTP, Clock: cfg.Clock, Logger: cfg.Logger, Observer: cfg.Observer})
+	keys, err := NewRemoteKeySet(RemoteKeySetConfig{URL: where, Issuer: discovered, TTL: time.Duration(s.JWKSTTLSeconds) * time.Second, Client: i.client,
+		InsecureAllowHTTP: cfg.Settings.InsecureAllowHTTP, Clock: cfg.Clock, Logger: cfg.Log, Observer: cfg.Observer})
 	if err != nil {
 		return fmt.Errorf("%s%s: %w", section, key, err)
 	}
 	trusted.Algorithms, trusted.Keys = s.AcceptedAlgorithms, keys
-	i.remote, i.keys = append(i.remote, keys), append(i.keys, keys)
+	i.keys = append(i.keys, keys)
 	if s.RevocationEndpoint == "" {
 		return nil
 	}
 	denylist, err := NewRemoteDenylist(RemoteDenylistConfig{URL: s.RevocationEndpoint, Bearer: s.RevocationBearer,
-		Secret: s.RevocationSecret, ClientID: s.RevocationClientID, ClientSecret: s.RevocationClientSecret, Client: cfg.client, TTL: time.Duration(s.RevocationTTLSeconds) * time.Second, FailOpen: s.RevocationFailOpen,
-		InsecureAllowHTTP: cfg.Settings.InsecureAllowHTTP, Clock: cfg.Clock, Logger: cfg.Logger, Observer: cfg.Observer})
+		Secret: s.RevocationSecret, ClientID: s.RevocationClientID, ClientSecret: s.RevocationClientSecret, Client: i.client, TTL: time.Duration(s.RevocationTTLSeconds) * time.Second, FailOpen: s.RevocationFailOpen,
+		InsecureAllowHTTP: cfg.Settings.InsecureAllowHTTP, Clock: cfg.Clock, Logger: cfg.Log, Observer: cfg.Observer})
 	if err != nil {
 		return fmt.Errorf("%srevocation_endpoint: %w", section, err)
 	}
 	trusted.Denylist = denylist
-	i.remote, i.denylists = append(i.remote, denylist), append(i.denylists, denylist)
+	i.denylists = append(i.denylists, denylist)
 	return nil
 }
 
 // warm starts fetching keys and denylists, and returns at once: a service starts whether or not its issuers can be reached.
 func (i *issuers) warm() {
-	for _, remote := range i.remote {
-		go func() { _ = remote.Refresh(context.Background()) }()
+	for _, one := range slices.Concat(i.keys, i.denylists) {
+		go func() { _ = one.Refresh(context.Background()) }()
 	}
 }
 
-// keysReady returns nil once the keys of every remote issuer have been fetched. It fetches missing ones again, because a service
-// that is not ready gets no requests that would do so.
-func (i *issuers) keysReady(ctx context.Context) error { return allReady(ctx, i.keys) }
-
-// denylistsReady returns nil while no denylist is older than its TTL. It fetches one that is too old.
-func (i *issuers) denylistsReady(ctx context.Context) error { return allReady(ctx, i.denylists) }
-
-// allReady checks all concurrently.
-func allReady[T interface{ Ready(context.Context) error }](ctx context.Context, all []T) error {
+// ready returns nil once all are ready. It asks all concurrently, and they fetch what is missing, because a service that is not ready
+// gets no requests that would do so.
+func (all remotes) ready(ctx context.Context) error {
 	missing := make([]error, len(all))
 	var asked sync.WaitGroup
 	for n, one := range all {

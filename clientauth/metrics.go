@@ -22,7 +22,7 @@ import (
 //	picoauth_remote_denylist_entries
 //
 // With several issuers the ages are those of the oldest, and the entries are the sum. There are none before the first
-// successful fetch. A nil *Instruments counts nothing.
+// successful fetch.
 type Instruments struct {
 	validations, lookups, keyFetches, polls *prometheus.CounterVec
 	valid, hits, misses                     prometheus.Counter // of the above, looked up once because most requests count in them
@@ -33,11 +33,8 @@ type Instruments struct {
 	denylists map[*RemoteDenylist]struct{}
 }
 
-// NewInstruments registers the metrics. It returns nil for a nil registerer.
+// NewInstruments registers the metrics.
 func NewInstruments(metrics prometheus.Registerer) (*Instruments, error) {
-	if metrics == nil {
-		return nil, nil
-	}
 	counter := func(name, help, label string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
 	}

@@ -29,7 +29,7 @@ var Module fx.Option = fx.Module("clientauth",
 		provideValidator,
 		fx.Annotate(provideReadiness, fx.ResultTags(`group:"readiness,flatten"`)),
 	),
-	fx.Provide(provideSettings, provideInstruments, provideIssuers, newRedisProofs, fx.Private),
+	fx.Provide(provideSettings, provideObserver, newIssuers, newRedisProofs, fx.Private),
 	fx.Invoke(install),
 )
 
@@ -37,39 +37,31 @@ func provideSettings(k *koanf.Koanf) (Settings, error) {
 	return config.Section(k, SettingsSection, DefaultSettings())
 }
 
-func provideInstruments(telemetry app.Telemetry) (*Instruments, error) {
-	return NewInstruments(telemetry.Metrics())
-}
-
-// observerOf returns nil for nil instruments.
-func observerOf(i *Instruments) verify.Observer {
-	if i == nil {
-		return nil
+// provideObserver returns nil if there is nothing to register metrics in.
+func provideObserver(telemetry app.Telemetry) (verify.Observer, error) {
+	if telemetry.Metrics() == nil {
+		return nil, nil
 	}
-	return i
+	return NewInstruments(telemetry.Metrics())
 }
 
 type issuersParams struct {
 	fx.In
-	Settings    Settings
-	Log         *slog.Logger
-	Instruments *Instruments
-	Local       *LocalIssuer `optional:"true"`
-	Clock       app.Clock    `optional:"true"`
-}
-
-func provideIssuers(p issuersParams) (*issuers, error) {
-	return newIssuers(issuersConfig{Settings: p.Settings, Local: p.Local, Clock: p.Clock, Logger: p.Log, Observer: observerOf(p.Instruments)})
+	Settings Settings
+	Log      *slog.Logger
+	Observer verify.Observer
+	Local    *LocalIssuer `optional:"true"`
+	Clock    app.Clock    `optional:"true"`
 }
 
 // provideReadiness makes /readyz fail until the keys are there, while a denylist is too old, and while the Redis of used proofs
 // fails. An issuer in the same app has readiness checks of its own.
 func provideReadiness(settings Settings, issuers *issuers, used *redisProofs) (checks []app.ReadinessCheck) {
 	if settings.Enabled && len(issuers.keys) > 0 {
-		checks = append(checks, app.ReadinessCheck{Name: "keys", Check: issuers.keysReady})
+		checks = append(checks, app.ReadinessCheck{Name: "keys", Check: issuers.keys.ready})
 	}
 	if settings.Enabled && len(issuers.denylists) > 0 {
-		checks = append(checks, app.ReadinessCheck{Name: "denylist", Check: issuers.denylistsReady})
+		checks = append(checks, app.ReadinessCheck{Name: "denylist", Check: issuers.denylists.ready})
 	}
 	if settings.Enabled && used != nil {
 		checks = append(checks, app.ReadinessCheck{Name: "dpop", Check: used.ready})
@@ -79,11 +71,11 @@ func provideReadiness(settings Settings, issuers *issuers, used *redisProofs) (c
 
 type validatorParams struct {
 	fx.In
-	Settings    Settings
-	Issuers     *issuers
-	Roles       RoleResolver
-	Instruments *Instruments
-	Clock       app.Clock `optional:"true"`
+	Settings Settings
+	Issuers  *issuers
+	Roles    RoleResolver
+	Observer verify.Observer
+	Clock    app.Clock `optional:"true"`
 }
 
 func provideValidator(p validatorParams) (*TokenValidator, error) {
@@ -91,7 +83,7 @@ func provideValidator(p validatorParams) (*TokenValidator, error) {
 		return new(TokenValidator), nil // the section is not enabled
 	}
 	return NewTokenValidator(ValidatorConfig{Issuers: p.Issuers.Trusted, Leeway: p.Settings.Leeway(),
-		CacheSize: p.Settings.TokenCacheSize, RequireTyp: p.Settings.RequireTyp, Roles: p.Roles, Observer: observerOf(p.Instruments), Clock: p.Clock})
+		CacheSize: p.Settings.TokenCacheSize, RequireTyp: p.Settings.RequireTyp, Roles: p.Roles, Observer: p.Observer, Clock: p.Clock})
 }
 
 type installParams struct {

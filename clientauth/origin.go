@@ -1,19 +1,11 @@
 package clientauth
 
 import (
-	"cmp"
 	"net/http"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 )
-
-// originsOf returns a function for the scheme and host under which the client sees the service: publicURL if it is configured,
-// else [OriginOf].
-func originsOf(e *echo.Echo, publicURL string) func(*http.Request) []string {
-	origin := OriginOf(e)
-	return func(r *http.Request) []string { return []string{cmp.Or(publicURL, origin(r))} }
-}
 
 // OriginOf returns a function for the scheme and host under which the client of a request sees the service, such as
 // https://api.example.com: those of the connection, or those that a proxy which e trusts sends in X-Forwarded-Proto and

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -36,8 +37,9 @@ type redisProofs struct {
 	log     *slog.Logger
 	connect singleflight.Group
 
+	client atomic.Value // a redis.UniversalClient, once there is one
+
 	mu      sync.Mutex
-	client  redis.UniversalClient
 	key     []byte
 	keyRead time.Time
 }
@@ -149,9 +151,7 @@ func (p *redisProofs) connected(ctx context.Context) (redis.UniversalClient, err
 		if err != nil {
 			return nil, err
 		}
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.client = client
+		p.client.Store(client)
 		return client, nil
 	})
 	select {
@@ -164,9 +164,8 @@ func (p *redisProofs) connected(ctx context.Context) (redis.UniversalClient, err
 }
 
 func (p *redisProofs) known() redis.UniversalClient {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.client
+	client, _ := p.client.Load().(redis.UniversalClient)
+	return client
 }
 
 func (p *redisProofs) close() error {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -121,15 +122,17 @@ func DefaultSettings() Settings {
 // Validate checks every value. It does not check whether an issuer is missing, because that depends on whether one runs in the
 // same app.
 func (s Settings) Validate() error {
+	_, noCAFile := verify.ClientTrusting(s.CAFile)
+	_, noProofStorage := newRedisProofs(s, nil)
 	problems := []error{
 		config.CheckTexts("", s),
 		config.CheckRange("leeway_seconds", s.LeewaySeconds, 0, 600),
 		config.CheckRange("dpop_cache_size", s.DPoPCacheSize, 1, 10_000_000),
-		s.checkProofStorage(),
+		noProofStorage,
 		checkPublicURL(s.PublicURL),
 		s.checkResource(),
 		config.CheckRange("token_cache_size", s.TokenCacheSize, 0, 10_000_000),
-		s.checkCAFile(),
+		faultOf("ca_file", noCAFile),
 		s.IssuerSettings.validate(""),
 		s.IssuerSettings.checkEndpoints("", s.InsecureAllowHTTP),
 	}
@@ -157,22 +160,19 @@ func checkPublicURL(text string) error {
 	return &config.Error{Key: "public_url", Reason: "is not a URL such as https://api.example.com"}
 }
 
-func (s Settings) checkCAFile() error {
-	if _, err := verify.ClientTrusting(s.CAFile); err != nil {
-		return &config.Error{Key: "ca_file", Reason: err.Error()}
+// faultOf returns the fault of a key, or nil without an error.
+func faultOf(key string, err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
-}
-
-func (s Settings) checkProofStorage() error {
-	_, err := newRedisProofs(s, nil)
-	return err
+	return &config.Error{Key: key, Reason: strings.TrimPrefix(err.Error(), "clientauth: ")}
 }
 
 // dpop returns the configuration of proof validation for the app of e. used may be nil.
 func (s Settings) dpop(e *echo.Echo, used *redisProofs) verify.DPoPConfig {
-	c := verify.DPoPConfig{Required: s.RequireDPoP, Algorithms: s.DPoPAlgorithms, CacheSize: s.DPoPCacheSize,
-		Origins: originsOf(e, s.PublicURL), Nonces: s.DPoPNonce}
+	origin := OriginOf(e)
+	c := verify.DPoPConfig{Required: s.RequireDPoP, Algorithms: s.DPoPAlgorithms, CacheSize: s.DPoPCacheSize, Nonces: s.DPoPNonce,
+		Origins: func(r *http.Request) []string { return []string{cmp.Or(s.PublicURL, origin(r))} }}
 	if used != nil {
 		c.Used, c.NonceKey = used, used.NonceKey
 	}
@@ -183,12 +183,8 @@ func (s Settings) dpop(e *echo.Echo, used *redisProofs) verify.DPoPConfig {
 func (s Settings) Leeway() time.Duration { return time.Duration(s.LeewaySeconds) * time.Second }
 
 func (i IssuerSettings) withDefaults() IssuerSettings {
-	if i.JWKSTTLSeconds == 0 {
-		i.JWKSTTLSeconds = defaultKeysTTLSeconds
-	}
-	if i.RevocationTTLSeconds == 0 {
-		i.RevocationTTLSeconds = defaultRevocationTTLSeconds
-	}
+	i.JWKSTTLSeconds = cmp.Or(i.JWKSTTLSeconds, defaultKeysTTLSeconds)
+	i.RevocationTTLSeconds = cmp.Or(i.RevocationTTLSeconds, defaultRevocationTTLSeconds)
 	return i
 }
 
@@ -266,32 +262,23 @@ func (i IssuerSettings) checkEndpoints(prefix string, insecure bool) error {
 		return nil
 	}
 	var problems []error
-	check := func(key string, err error) {
-		if err != nil {
-			problems = append(problems, &config.Error{Key: prefix + key, Reason: strings.TrimPrefix(err.Error(), "clientauth: ")})
-		}
+	checkKeys := func(key, url string, insecure bool) {
+		_, err := NewRemoteKeySet(RemoteKeySetConfig{URL: url, InsecureAllowHTTP: insecure})
+		problems = append(problems, faultOf(prefix+key, err))
 	}
-	switch key := cmp.Or(i.JWKSURL, i.JWKSEndpoint); {
-	case key != "":
-		_, err := NewRemoteKeySet(RemoteKeySetConfig{URL: key, InsecureAllowHTTP: insecure})
-		check(i.jwksKey(), err)
+	switch {
+	case i.JWKSURL != "":
+		checkKeys("jwks_url", i.JWKSURL, insecure)
+	case i.JWKSEndpoint != "":
+		checkKeys("jwks_endpoint", i.JWKSEndpoint, insecure)
 	case len(i.Tenants) == 0:
-		_, err := NewRemoteKeySet(RemoteKeySetConfig{URL: i.Issuer, InsecureAllowHTTP: true})
-		check("issuer", err)
+		checkKeys("issuer", i.Issuer, true)
 	}
 	if i.RevocationEndpoint != "" {
 		_, err := NewRemoteDenylist(RemoteDenylistConfig{URL: i.RevocationEndpoint, InsecureAllowHTTP: insecure})
-		check("revocation_endpoint", err)
+		problems = append(problems, faultOf(prefix+"revocation_endpoint", err))
 	}
 	return errors.Join(problems...)
-}
-
-// jwksKey returns the name of the setting that contains the URL of the JWK Set.
-func (i IssuerSettings) jwksKey() string {
-	if i.JWKSURL == "" && i.JWKSEndpoint != "" {
-		return "jwks_endpoint"
-	}
-	return "jwks_url"
 }
 
 // checkHeaderValue checks a secret that is sent in a header. The error does not contain it. least is the first character that is
@@ -305,8 +292,5 @@ func checkHeaderValue(key, value string, least rune) error {
 
 // jwksURL returns the URL of the JWK Set.
 func (i IssuerSettings) jwksURL() string {
-	if i.JWKSURL+i.JWKSEndpoint == "" {
-		return strings.TrimRight(i.Issuer, "/") + "/api/v1/auth/jwks"
-	}
-	return cmp.Or(i.JWKSURL, i.JWKSEndpoint)
+	return cmp.Or(i.JWKSURL, i.JWKSEndpoint, strings.TrimRight(i.Issuer, "/")+"/api/v1/auth/jwks")
 }
