@@ -97,13 +97,13 @@ func (s *Server) acting(t *tokenRequest, p parties, scope, audience []string) (t
 	if err != nil {
 		return token.Request{}, err
 	}
-	expires := t.began.Add(s.own.accessTTL)
+	expires := t.began.Add(s.auth.AccessTokenTTL())
 	for _, other := range []time.Time{p.person.ExpiresAt, p.agent.ExpiresAt} {
 		if other.Before(expires) {
 			expires = other
 		}
 	}
-	issued := t.began.Add(-s.own.skew - revocationReach).Truncate(time.Second)
+	issued := t.began.Add(-s.auth.ClockSkew() - revocationReach).Truncate(time.Second)
 	if earlier := earlierOf(p.person.IssuedAt, p.agent.IssuedAt); earlier.After(issued) {
 		issued = earlier
 	}

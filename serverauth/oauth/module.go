@@ -26,7 +26,7 @@ var Module fx.Option = fx.Module("oauth",
 	fx.Provide(
 		provideSettings,
 		fx.Annotate(provideMetadata, fx.ResultTags(`group:"picoauth.metadata"`)),
-		provideServer,
+		newServer,
 		provideReaders,
 	),
 	fx.Provide(provideRegistry, provideClientAuth, fx.Private),
@@ -70,6 +70,7 @@ type clockParam struct {
 	Clock app.Clock `optional:"true"`
 }
 
+// serverParams are what newServer needs.
 type serverParams struct {
 	fx.In
 	Settings   Settings
@@ -87,19 +88,6 @@ type serverParams struct {
 	Proofs     *dpop.Proofs
 	Log        *slog.Logger
 	Clock      app.Clock `optional:"true"`
-}
-
-func provideServer(p serverParams) (*Server, error) {
-	secret, err := p.Ring.LiveSecret(context.Background(), secretName)
-	if err != nil {
-		return nil, err
-	}
-	return NewServer(Config{
-		Settings: p.Settings, Issuer: p.Auth.Issuer, ClientID: p.Auth.ClientIDOrAudience(), AccessTTL: p.Auth.AccessTokenTTL(),
-		Skew: p.Auth.ClockSkew(), Core: p.Core, Clients: p.Clients, ClientAuth: p.ClientAuth,
-		Sessions: p.Sessions, Tokens: p.Tokens, Revoker: p.Revoker, Challenges: p.Challenges, Used: p.Used, Ring: p.Ring, Local: p.Local, Proofs: p.Proofs, Secret: secret,
-		Clock: p.Clock, Log: p.Log,
-	})
 }
 
 type registerParams struct {

@@ -1,12 +1,12 @@
 package oauth
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -32,6 +32,7 @@ const Prefix = serverauth.Prefix + "/oauth"
 // Server has the endpoints of the authorization server.
 type Server struct {
 	settings  Settings
+	auth      serverauth.ServerAuthSettings
 	issuer    string
 	audience  string // of access tokens without a resource
 	base      string // of the endpoints, absolute
@@ -40,7 +41,6 @@ type Server struct {
 	pages     pages
 	forms     web.Forms
 	catalogue *catalogue
-	own       own
 
 	core       *serverauth.AuthController
 	wallets    *serverauth.Consents
@@ -66,69 +66,45 @@ type Server struct {
 	routes                                     []*echo.Route
 }
 
-// own has this server's settings for its own tokens.
-type own struct {
-	clientID        string
-	accessTTL, skew time.Duration
-}
-
-// Config configures a Server.
-type Config struct {
-	Settings   Settings
-	Issuer     string
-	ClientID   string        // of tokens that no client asked for
-	AccessTTL  time.Duration // the maximum lifetime of an access token
-	Skew       time.Duration // by which clocks may differ
-	Core       *serverauth.AuthController
-	Clients    *client.Registry
-	ClientAuth *client.Authenticator
-	Sessions   *session.Service
-	Tokens     *token.Issuer
-	Revoker    *revocation.Revoker
-	Challenges store.ChallengeStore
-	Used       store.UsedStore
-	Ring       *keys.Ring
-	Local      *clientauth.LocalIssuer
-	Proofs     *dpop.Proofs
-	// Secret returns the key for the MACs of what the server gives away and reads back. It is called for every use.
-	Secret func() []byte
-	Clock  app.Clock // nil: time.Now
-	Log    *slog.Logger
-}
-
-// NewServer returns a server. Register adds its routes.
-func NewServer(c Config) (*Server, error) {
-	issuer, err := url.Parse(c.Issuer)
+// newServer returns a server. Register adds its routes.
+func newServer(p serverParams) (*Server, error) {
+	issuer, err := url.Parse(p.Auth.Issuer)
 	if err != nil {
 		return nil, fmt.Errorf("oauth: issuer: %w", err)
 	}
+	secret, err := p.Ring.LiveSecret(context.Background(), secretName) // for the MACs of what the server gives away and reads back
+	if err != nil {
+		return nil, err
+	}
+	secure := issuer.Scheme == "https"
 	s := &Server{
-		settings: c.Settings, issuer: c.Issuer, audience: c.Local.TrustedIssuer.Audience, base: c.Issuer + Prefix, path: issuer.Path + Prefix,
-		secure: issuer.Scheme == "https", forms: web.Forms{Secure: issuer.Scheme == "https"}, catalogue: newCatalogue(c.Settings), own: own{c.ClientID, c.AccessTTL, c.Skew}, core: c.Core, wallets: c.Core.Consents(), clients: c.Clients,
-		clientAuth: c.ClientAuth, sessions: c.Sessions, tokens: c.Tokens, revoker: c.Revoker, challenges: c.Challenges, used: c.Used, ring: c.Ring, proofs: c.Proofs,
-		requests: newSealer(c.Secret, "request", 3*maxRequest), codes: newSealer(c.Secret, "code", maxCode),
-		cookies: newSealer(c.Secret, "cookie", maxCookie), deviceRequests: newSealer(c.Secret, "device request", maxDeviceCode),
-		deviceCodes: newSealer(c.Secret, "device code", maxDeviceCode), deviceAnswers: newSealer(c.Secret, "device answer", maxDeviceCode), sids: mac.NewRow(c.Secret, "oauth sid"),
-		now: app.ClockOr(c.Clock), log: c.Log,
+		settings: p.Settings, auth: p.Auth, issuer: p.Auth.Issuer, audience: p.Local.TrustedIssuer.Audience, base: p.Auth.Issuer + Prefix,
+		path: issuer.Path + Prefix, secure: secure, forms: web.Forms{Secure: secure}, catalogue: newCatalogue(p.Settings), core: p.Core,
+		wallets: p.Core.Consents(), clients: p.Clients, clientAuth: p.ClientAuth, sessions: p.Sessions, tokens: p.Tokens, revoker: p.Revoker,
+		challenges: p.Challenges, used: p.Used, ring: p.Ring, proofs: p.Proofs, now: app.ClockOr(p.Clock), log: p.Log,
+		requests: newSealer(secret, "request", 3*maxRequest), codes: newSealer(secret, "code", maxCode),
+		cookies: newSealer(secret, "cookie", maxCookie), deviceRequests: newSealer(secret, "device request", maxDeviceCode),
+		deviceCodes: newSealer(secret, "device code", maxDeviceCode), deviceAnswers: newSealer(secret, "device answer", maxDeviceCode),
+		sids: mac.NewRow(secret, "oauth sid"),
 	}
 	if s.workloads, err = workload.NewRegistry(workload.RegistryConfig{
-		Workloads: c.Settings.Workloads, Key: SettingsSection + ".workloads", Own: c.Issuer, ClockSkew: c.Skew, Used: c.Used, Clock: s.now, Log: c.Log,
+		Workloads: p.Settings.Workloads, Key: SettingsSection + ".workloads", Own: s.issuer, ClockSkew: p.Auth.ClockSkew(), Used: p.Used, Clock: s.now, Log: p.Log,
 	}); err != nil {
 		return nil, err
 	}
 	if s.pages, err = newPages(issuer.Path + serverauth.Prefix); err != nil {
 		return nil, err
 	}
-	trusted := c.Local.TrustedIssuer
+	trusted := p.Local.TrustedIssuer
 	trusted.Audiences = append([]string{trusted.Audience}, s.catalogue.uris...)
 	trusted.Audience = ""
 	if s.validator, err = clientauth.NewTokenValidator(clientauth.ValidatorConfig{
-		Issuers: []clientauth.TrustedIssuer{trusted}, Leeway: c.Skew, RequireTyp: true, Clock: c.Clock,
+		Issuers: []clientauth.TrustedIssuer{trusted}, Leeway: p.Auth.ClockSkew(), RequireTyp: true, Clock: p.Clock,
 	}); err != nil {
 		return nil, err
 	}
 	s.bearer, err = clientauth.NewAuthenticator(clientauth.AuthenticatorConfig{
-		Validator: s.validator, Realm: c.Issuer, DPoP: c.Proofs.Config(), Logger: c.Log,
+		Validator: s.validator, Realm: s.issuer, DPoP: p.Proofs.Config(), Logger: p.Log,
 	})
 	return s, err
 }

@@ -80,7 +80,7 @@ func errNotExchanged(parameter, reason string) *Error {
 // revokedLately is the error if the person or an agent was revoked a moment ago and has a new token since, but the other token is
 // older: the revocation would apply to the new token too. See acting.
 func (s *Server) revokedLately() *Error {
-	wait := strconv.Itoa(int((s.own.skew + revocationReach) / time.Second))
+	wait := strconv.Itoa(int((s.auth.ClockSkew() + revocationReach) / time.Second))
 	return &Error{
 		Code: "temporarily_unavailable", Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {wait}},
 		Description: "the person or an agent was revoked a moment ago: try again later, or with two newer tokens",
@@ -155,7 +155,7 @@ func (s *Server) actorOf(t *tokenRequest) (*clientauth.SecurityContext, error) {
 		return nil, errNotExchanged("actor_token", "its agent already acts for another subject")
 	case isFleet != (t.client.Source == client.Fleet):
 		return nil, errNotExchanged("actor_token", "the token of a fleet agent is accepted only without credentials of another client")
-	case isFleet, agent.ClientID == t.client.ID, agent.ClientID == s.own.clientID && keyOf(agent) != "":
+	case isFleet, agent.ClientID == t.client.ID, agent.ClientID == s.auth.ClientIDOrAudience() && keyOf(agent) != "":
 		return agent, nil
 	default:
 		return nil, errNotExchanged("actor_token", "it is neither a token of this client nor a token of a sign-in that is bound to a key (DPoP)")
