@@ -12,6 +12,7 @@ import (
 	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/oauth/client"
+	"github.com/picoauth/picoauth/serverauth/oauth/internal/faults"
 	"github.com/picoauth/picoauth/serverauth/oauth/workload"
 )
 
@@ -72,14 +73,15 @@ func (s Settings) known() client.Known {
 
 // Validate returns every value that the server cannot run with, each with its key.
 func (s Settings) Validate() error {
-	return errors.Join(
+	f, known := faults.New(""), s.known()
+	f.Join(
 		config.CheckRange("browser_session_minutes", s.BrowserSessionMinutes, 0, maxBrowserSessionMinutes),
 		s.Scopes.validate("scopes"),
-		s.validateResources(),
-		s.Settings.Validate(s.known()),
-		workload.Check("workloads", s.Workloads, s.known().Resources, s.scopesBeside),
-		s.checkFleetMayAct("", s.known()),
 	)
+	s.checkResources(f)
+	f.Join(s.Settings.Validate(known), workload.Check("workloads", s.Workloads, known.Resources, s.scopesBeside))
+	s.checkFleetMayAct(f, known)
+	return f.Err()
 }
 
 // scopesBeside returns the scopes that a client which lists these resources can ask for.
@@ -93,12 +95,10 @@ func (s Settings) scopesBeside(resources []string) []string {
 	return scopes
 }
 
-func (s Settings) checkFleetMayAct(prefix string, known client.Known) error {
-	var faults []error
+func (s Settings) checkFleetMayAct(f faults.List, known client.Known) {
 	for _, role := range slices.Sorted(maps.Keys(s.FleetMayAct)) {
-		faults = append(faults, client.CheckMayAct(prefix+"fleet_may_act."+role, s.FleetMayAct[role], known))
+		client.CheckMayAct(f, "fleet_may_act."+role, s.FleetMayAct[role], known)
 	}
-	return errors.Join(faults...)
 }
 
 // ValidateWith returns faults in combination with the server's own settings: rules for an audience that does not exist, for agents
@@ -109,38 +109,36 @@ func (s Settings) ValidateWith(auth serverauth.ServerAuthSettings) error {
 
 // checkWith returns the faults of the rules for agents. The keys begin with section.
 func (s Settings) checkWith(section string, auth serverauth.ServerAuthSettings) error {
-	known := s.known()
+	f, known := faults.New(section), s.known()
 	known.Audience = auth.Audience
-	faults := []error{s.checkFleetMayAct(section, known)}
+	s.checkFleetMayAct(f, known)
 	for i, one := range s.Clients {
-		faults = append(faults, client.CheckMayAct(fmt.Sprintf("%sclients[%d].may_act", section, i), one.MayAct, known))
+		client.CheckMayAct(f, fmt.Sprintf("clients[%d].may_act", i), one.MayAct, known)
 	}
 	for _, role := range slices.Sorted(maps.Keys(s.FleetMayAct)) {
 		if !slices.Contains(auth.FleetRoles, role) {
-			faults = append(faults, &config.Error{Key: section + "fleet_may_act." + role, Reason: "the role is not among server_auth.fleet_roles"})
+			f.Add("fleet_may_act."+role, "the role is not among server_auth.fleet_roles")
 		}
 	}
-	return errors.Join(faults...)
+	return f.Err()
 }
 
-func (s Settings) validateResources() error {
-	var faults []error
+func (s Settings) checkResources(f faults.List) {
 	seen := make(map[string]bool)
 	for i, resource := range s.Resources {
-		key := fmt.Sprintf("resources[%d]", i)
+		its, shown := f.In("resources[%d].", i), config.WithoutUserinfo(resource.URI)
 		switch {
 		case !isResourceURI(resource.URI):
-			faults = append(faults, &config.Error{Key: key + ".uri", Reason: fmt.Sprintf("%q is not an absolute URI without fragment", config.WithoutUserinfo(resource.URI))})
+			its.Add("uri", "%q is not an absolute URI without fragment", shown)
 		case seen[resource.URI]:
-			faults = append(faults, &config.Error{Key: key + ".uri", Reason: fmt.Sprintf("%q is there twice", config.WithoutUserinfo(resource.URI))})
+			its.Add("uri", "%q is there twice", shown)
 		}
 		seen[resource.URI] = true
 		if !isOneLine(resource.Name, maxDescription) {
-			faults = append(faults, &config.Error{Key: key + ".name", Reason: "must be one line of at most 100 characters"})
+			its.Add("name", "must be one line of at most 100 characters")
 		}
-		faults = append(faults, resource.Scopes.validate(key+".scopes"))
+		its.Join(resource.Scopes.validate(its.Prefix + "scopes"))
 	}
-	return errors.Join(faults...)
 }
 
 // maxResourceURI is the maximum length of a resource URI in bytes.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/picoauth/picoauth/serverauth/oauth/internal/faults"
 )
 
 // MayAct allows a client, or an agent of a fleet, to act for people by token exchange (RFC 8693). A single rule must allow the
@@ -24,38 +26,36 @@ const (
 	maxRole  = 100 // characters
 )
 
-// CheckMayAct returns the faults of rules: each is a *config.Error whose key begins with key, such as may_act[0].roles[1]. It
-// checks resources only if known has the server's own audience.
-func CheckMayAct(key string, rules []MayAct, known Known) error {
+// CheckMayAct adds the faults of rules, whose keys are such as may_act[0].roles[1]. It checks resources only if known has the
+// server's own audience.
+func CheckMayAct(f faults.List, key string, rules []MayAct, known Known) {
 	if len(rules) > maxRules {
-		return prefixed("", fault(key, "has more than %d items", maxRules))
+		f.Add(key, "has more than %d items", maxRules)
+		return
 	}
-	var all []error
 	for i, rule := range rules {
-		prefix := fmt.Sprintf("%s[%d].", key, i)
-		all = append(all, checkRoles(prefix, rule.Roles), checkList(prefix, "scopes", rule.Scopes, append(OpenIDScopes(), known.Scopes...)))
+		its := f.In("%s[%d].", key, i)
+		checkRoles(its, rule.Roles)
+		checkList(its, "scopes", rule.Scopes, append(OpenIDScopes(), known.Scopes...))
 		if known.Audience != "" {
-			all = append(all, checkList(prefix, "resources", rule.Resources, append([]string{known.Audience}, known.Resources...)))
+			checkList(its, "resources", rule.Resources, append([]string{known.Audience}, known.Resources...))
 		}
 	}
-	return errors.Join(all...)
 }
 
-func checkRoles(prefix string, roles []string) error {
+func checkRoles(f faults.List, roles []string) {
 	if len(roles) == 0 {
-		return prefixed(prefix, fault("roles", "must not be empty: it lists the roles of the people for whom the agent may act"))
+		f.Add("roles", "must not be empty: it lists the roles of the people for whom the agent may act")
 	}
-	var all []error
 	for i, role := range roles {
 		at := fmt.Sprintf("roles[%d]", i)
 		switch {
 		case role == "" || len([]rune(role)) > maxRole:
-			all = append(all, prefixed(prefix, fault(at, "must have 1 to %d characters", maxRole)))
+			f.Add(at, "must have 1 to %d characters", maxRole)
 		case slices.Contains(roles[:i], role):
-			all = append(all, prefixed(prefix, fault(at, "%q is there twice", role)))
+			f.Add(at, "%q is there twice", role)
 		}
 	}
-	return errors.Join(all...)
 }
 
 // ErrNamesakeClient is returned for an agent of a fleet whose agent_id is also the id of a client.

@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/picoauth/picoauth/serverauth/oauth/internal/faults"
 )
 
 // metadata is a client's description of itself, in a metadata document or a registration (RFC 7591, section 2). Other members are
@@ -55,7 +57,8 @@ func (m *metadata) check() *Error {
 	if m.AuthMethod == AuthNone {
 		m.JWKS, m.JWKSURI = nil, ""
 	}
-	if checkName(m.Name) != nil {
+	name := faults.New("")
+	if checkName(name, m.Name); name.Err() != nil {
 		m.Name = ""
 	}
 	m.checkGrants()

@@ -128,7 +128,7 @@ func (r *Registry) Add(ctx context.Context, c Config) (secret string, err error)
 		kept.SecretDigest, checked.Secret = sum[:], secret
 	}
 	if c.Secret != "" {
-		return "", fault("secret", "must not be given: the server makes it")
+		return "", &config.Error{Key: "secret", Reason: "must not be given: the server makes it"}
 	}
 	if err := checked.Check("", r.known); err != nil {
 		return "", err

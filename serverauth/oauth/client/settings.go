@@ -1,13 +1,13 @@
 package client
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"strings"
 
 	"github.com/picoauth/picoauth/app/config"
+	"github.com/picoauth/picoauth/serverauth/oauth/internal/faults"
 )
 
 // Values of the settings for clients that describe themselves.
@@ -44,35 +44,33 @@ func DefaultSettings() Settings {
 
 // Validate returns every value that the server cannot run with, each with its key in the section.
 func (s Settings) Validate(known Known) error {
-	var token error
-	switch {
-	case s.DynamicRegistration == RegistrationToken:
-		token = errors.Join(config.CheckNotEmpty("registration_token", s.RegistrationToken), config.CheckSecret("registration_token", s.RegistrationToken, minRegistrationToken))
-	case s.RegistrationToken != "":
-		token = fault("registration_token", "needs dynamic_registration: token")
-	}
-	return errors.Join(
-		checkAll("clients", s.Clients, known),
+	f := faults.New("")
+	checkAll(f, "clients", s.Clients, known)
+	f.Join(
 		config.CheckTexts("", s),
 		config.CheckOneOf("client_metadata_documents", s.ClientMetadataDocuments, DocumentsOff, DocumentsOn),
 		config.CheckOneOf("dynamic_registration", s.DynamicRegistration, RegistrationOff, RegistrationOpen, RegistrationToken),
-		token,
-		s.checkInsecureHosts(),
 	)
-}
-
-// checkInsecureHosts refuses what cannot be the host of a URL.
-func (s Settings) checkInsecureHosts() error {
-	var all []error
+	switch {
+	case s.DynamicRegistration == RegistrationToken:
+		f.Join(config.CheckNotEmpty("registration_token", s.RegistrationToken), config.CheckSecret("registration_token", s.RegistrationToken, minRegistrationToken))
+	case s.RegistrationToken != "":
+		f.Add("registration_token", "needs dynamic_registration: token")
+	}
 	for i, text := range s.InsecureClientHosts {
-		host, port, err := net.SplitHostPort(text)
-		if err != nil { // there is no port
-			host, port = strings.Trim(text, "[]"), "1"
-		}
-		n, notNumber := strconv.ParseUint(port, 10, 16)
-		if host == "" || n == 0 || notNumber != nil || strings.ContainsAny(host, "/*@?# ") || strings.Contains(host, ":") && net.ParseIP(host) == nil {
-			all = append(all, fault(fmt.Sprintf("insecure_client_hosts[%d]", i), "%q is not host or host:port", config.WithoutUserinfo(text)))
+		if !isHost(text) {
+			f.Add(fmt.Sprintf("insecure_client_hosts[%d]", i), "%q is not host or host:port", config.WithoutUserinfo(text))
 		}
 	}
-	return errors.Join(all...)
+	return f.Err()
+}
+
+// isHost reports whether a text can be the host of a URL, with or without a port.
+func isHost(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil { // there is no port
+		host, port = strings.Trim(text, "[]"), "1"
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return host != "" && n > 0 && err == nil && !strings.ContainsAny(host, "/*@?# ") && (!strings.Contains(host, ":") || net.ParseIP(host) != nil)
 }

@@ -1,7 +1,6 @@
 package workload
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/clientauth/verify"
 	"github.com/picoauth/picoauth/serverauth/oauth/client"
+	"github.com/picoauth/picoauth/serverauth/oauth/internal/faults"
 )
 
 // Config is an item of oauth.workloads: which assertions of an issuer are accepted, and for which tokens.
@@ -49,49 +49,48 @@ func (c Config) scopes() []string { return strings.Fields(strings.Join(c.Scope, 
 // makes no request. resources are the server's. scopes returns the server's scopes that can be requested by a workload with these
 // resources.
 func Check(key string, all []Config, resources []string, scopes func(resources []string) []string) error {
-	var faults []error
+	f := faults.New("")
 	if len(all) > maxWorkloads {
-		faults = append(faults, &config.Error{Key: key, Reason: fmt.Sprintf("has more than %d items", maxWorkloads)})
+		f.Add(key, "has more than %d items", maxWorkloads)
 	}
 	for i, one := range all {
-		prefix := fmt.Sprintf("%s[%d].", key, i)
-		_, claims := config.FlatTexts(prefix+"claims", one.Claims)
-		faults = append(faults,
-			config.CheckTexts(prefix, one),
-			config.CheckOneValue(prefix+"role", one.Role),
-			one.checkIssuer(prefix),
-			one.checkAudience(prefix),
-			config.CheckNotEmpty(prefix+"subject", one.Subject),
-			claims,
-			client.CheckID(prefix+"client", one.Client),
-			one.checkResources(prefix, resources),
-			one.checkScope(prefix, scopes(one.Resources)),
-		)
+		its := f.In("%s[%d].", key, i)
+		its.Join(config.CheckTexts(its.Prefix, one), config.CheckOneValue(its.Prefix+"role", one.Role))
+		one.checkIssuer(its)
+		if len(one.Audience) == 0 || slices.Contains(one.Audience, "") {
+			its.Add("audience", "must not be empty")
+		}
+		_, claims := config.FlatTexts(its.Prefix+"claims", one.Claims)
+		its.Join(config.CheckNotEmpty(its.Prefix+"subject", one.Subject), claims)
+		client.CheckID(its, "client", one.Client)
+		one.checkResources(its, resources)
+		one.checkScope(its, scopes(one.Resources))
 		if first := slices.IndexFunc(all[:i], func(c Config) bool { return c.Issuer == one.Issuer }); first >= 0 {
-			faults = append(faults, one.checkBeside(prefix, fmt.Sprintf("%s[%d]", key, first), all[first]))
+			one.checkBeside(its, fmt.Sprintf("%s[%d]", key, first), all[first])
 		}
 	}
-	return errors.Join(faults...)
+	return f.Err()
 }
 
 // checkIssuer checks that the issuer's keys can be requested.
-func (c Config) checkIssuer(prefix string) error {
+func (c Config) checkIssuer(f faults.List) {
 	switch {
 	case c.Issuer == "":
-		return config.CheckNotEmpty(prefix+"issuer", "")
+		f.Add("issuer", "must not be empty")
+		return
 	case strings.ContainsFunc(c.Issuer, unicode.IsSpace): // in the sub of tokens, a space ends the issuer
-		return &config.Error{Key: prefix + "issuer", Reason: "has white space in it"}
+		f.Add("issuer", "has white space in it")
+		return
 	case c.Discovery && c.JWKSURL != "":
-		return &config.Error{Key: prefix + "jwks_url", Reason: "is set together with discovery; set only one of them"}
+		f.Add("jwks_url", "is set together with discovery; set only one of them")
+		return
 	}
 	_, err := verify.NewRemoteKeySet(c.keySet())
 	switch {
-	case err == nil:
-		return nil
-	case c.JWKSURL != "":
-		return &config.Error{Key: prefix + "jwks_url", Reason: err.Error()}
-	default:
-		return &config.Error{Key: prefix + "issuer", Reason: err.Error() + "; if the issuer is not a URL, set jwks_url"}
+	case err != nil && c.JWKSURL != "":
+		f.Add("jwks_url", "%s", err)
+	case err != nil:
+		f.Add("issuer", "%s; if the issuer is not a URL, set jwks_url", err)
 	}
 }
 
@@ -103,62 +102,41 @@ func (c Config) keySet() verify.RemoteKeySetConfig {
 	return verify.RemoteKeySetConfig{URL: c.JWKSURL}
 }
 
-func (c Config) checkAudience(prefix string) error {
-	if len(c.Audience) == 0 || slices.Contains(c.Audience, "") {
-		return config.CheckNotEmpty(prefix+"audience", "")
-	}
-	return nil
-}
-
-func (c Config) checkResources(prefix string, known []string) error {
-	var faults []error
+func (c Config) checkResources(f faults.List, known []string) {
 	for i, uri := range c.Resources {
-		var reason string
+		key, shown := fmt.Sprintf("resources[%d]", i), config.WithoutUserinfo(uri)
 		switch {
 		case !slices.Contains(known, uri):
-			reason = "is not one of the server's resources"
+			f.Add(key, "%q is not one of the server's resources", shown)
 		case slices.Contains(c.Resources[:i], uri):
-			reason = "is there twice"
-		default:
-			continue
+			f.Add(key, "%q is there twice", shown)
 		}
-		faults = append(faults, &config.Error{Key: fmt.Sprintf("%sresources[%d]", prefix, i), Reason: fmt.Sprintf("%q %s", config.WithoutUserinfo(uri), reason)})
 	}
-	return errors.Join(faults...)
 }
 
 // checkScope refuses scopes that no request could get.
-func (c Config) checkScope(prefix string, known []string) error {
-	var faults []error
+func (c Config) checkScope(f faults.List, known []string) {
 	for i, scope := range c.scopes() {
-		var reason string
 		switch {
 		case slices.Contains(client.OpenIDScopes(), scope):
-			reason = "is a scope about a person, which a workload cannot have"
+			f.Add("scope", "%q is a scope about a person, which a workload cannot have", scope)
 		case !slices.Contains(known, scope):
-			reason = "is not a scope of the server, or of the resources of this workload"
+			f.Add("scope", "%q is not a scope of the server, or of the resources of this workload", scope)
 		case slices.Contains(c.scopes()[:i], scope):
-			reason = "is there twice"
-		default:
-			continue
+			f.Add("scope", "%q is there twice", scope)
 		}
-		faults = append(faults, &config.Error{Key: prefix + "scope", Reason: fmt.Sprintf("%q %s", scope, reason)})
 	}
-	return errors.Join(faults...)
 }
 
 // checkBeside compares with an earlier item. An issuer's keys come from one place: otherwise two clusters with the same issuer name
 // would get tokens for the same subjects.
-func (c Config) checkBeside(prefix, at string, earlier Config) error {
+func (c Config) checkBeside(f faults.List, at string, earlier Config) {
 	const reason = "differs from that of %s, which has the same issuer"
 	switch {
 	case c.Issuer == "":
-		return nil
 	case c.JWKSURL != earlier.JWKSURL:
-		return &config.Error{Key: prefix + "jwks_url", Reason: fmt.Sprintf(reason, at)}
+		f.Add("jwks_url", reason, at)
 	case c.CAFile != earlier.CAFile:
-		return &config.Error{Key: prefix + "ca_file", Reason: fmt.Sprintf(reason, at)}
-	default:
-		return nil
+		f.Add("ca_file", reason, at)
 	}
 }
