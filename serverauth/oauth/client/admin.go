@@ -81,7 +81,7 @@ func (a *Admin) Create(c echo.Context) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	secret, err := a.Registry.Add(ctx, asked)
+	made, err := a.Registry.Add(ctx, asked)
 	var faulty *config.Error
 	switch {
 	case errors.Is(err, ErrTaken):
@@ -92,14 +92,8 @@ func (a *Admin) Create(c echo.Context) error {
 		return err
 	}
 	events.Log(ctx, a.Log, events.ClientCreated, "client_id", asked.ID, "by", operator, "client", app.ClientIP(c))
-	made := record{Config: asked, Source: Stored}
-	if made.AuthMethod == "" {
-		made.AuthMethod = AuthSecretBasic
-	}
-	reply := made.shown()
-	reply.Secret = secret
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
-	return app.WriteJSON(c.Response(), http.StatusCreated, reply)
+	return app.WriteJSON(c.Response(), http.StatusCreated, made)
 }
 
 // Delete is DELETE /clients/{id}.

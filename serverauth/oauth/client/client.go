@@ -66,30 +66,12 @@ func (s Source) isOperators() bool { return s == Configured || s == Stored }
 
 // Client is a program that may ask for tokens. It is immutable, and safe for concurrent use.
 type Client struct {
-	ID   string
-	Name string // shown to people; never empty
-	// Source says who wrote the other fields: in a registration and a document, the client itself.
-	Source                 Source
-	RedirectURIs           []string
-	PostLogoutRedirectURIs []string
-	AuthMethod             string
-	// JWKSURI is the URL of the keys for private_key_jwt.
-	JWKSURI string
-	Grants  []string
-	// Scopes are those that it may ask for. DefaultScopes are those that it gets if the request has no scope.
-	Scopes, DefaultScopes []string
-	// Resources are those that it may ask for in addition to the ones that are open to all clients.
-	Resources []string
-	// Role is the role in a token for the client itself (client_credentials).
-	Role string
-	// Consent is ConsentAsk or ConsentImplied.
-	Consent string
-	// Introspect and Denylist allow it to call /introspect and /revoked-jtis.
-	Introspect, Denylist bool
-	// DPoPBound means that each of its token requests needs a DPoP proof of the key that the tokens are bound to.
-	DPoPBound bool
-	// MayAct says for whom it may act, and with which scopes and resources; empty: for nobody.
-	MayAct []MayAct
+	// Config describes the client, with the defaults in place of what it leaves out, and without the secret. In a registration and a
+	// document, the client wrote it itself.
+	Config
+	Source Source
+	// DefaultScopes are those that it gets if the request has no scope.
+	DefaultScopes []string
 
 	secret *secret       // nil: it has none
 	keys   verify.KeySet // for private_key_jwt, else nil

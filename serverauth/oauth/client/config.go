@@ -44,13 +44,9 @@ func (c Config) asksPeople() bool {
 
 // client returns the client of a validated configuration.
 func (c Config) client(source Source) *Client {
-	made := &Client{
-		ID: c.ID, Name: cmp.Or(c.Name, c.ID), Source: source,
-		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
-		AuthMethod: c.authMethod(), JWKSURI: c.JWKSURI, Grants: c.Grants, Scopes: c.Scopes, DefaultScopes: c.Scopes,
-		Resources: c.Resources, Role: cmp.Or(c.Role, DefaultRole), Consent: cmp.Or(c.Consent, ConsentAsk),
-		Introspect: c.Introspect, Denylist: c.Denylist, DPoPBound: c.DPoPBound, MayAct: c.MayAct,
-	}
+	made := &Client{Config: c, Source: source, DefaultScopes: c.Scopes}
+	made.Name, made.AuthMethod = cmp.Or(c.Name, c.ID), c.authMethod()
+	made.Role, made.Consent = cmp.Or(c.Role, DefaultRole), cmp.Or(c.Consent, ConsentAsk)
 	if len(c.Grants) == 0 && c.asksPeople() {
 		made.Grants = []string{GrantCode, GrantRefresh}
 	}
@@ -58,7 +54,7 @@ func (c Config) client(source Source) *Client {
 		made.Scopes = OpenIDScopes()
 	}
 	if c.Secret != "" {
-		made.secret = configuredSecret(c.Secret)
+		made.secret, made.Secret = configuredSecret(c.Secret), ""
 	}
 	return made
 }

@@ -77,5 +77,5 @@ func (r *Registry) OfFleet(ctx context.Context, agentID string, rules []MayAct) 
 	if taken {
 		return nil, ErrNamesakeClient
 	}
-	return &Client{ID: agentID, Name: agentID, Source: Fleet, AuthMethod: authFleetToken, MayAct: rules}, nil
+	return &Client{Config: Config{ID: agentID, Name: agentID, AuthMethod: authFleetToken, MayAct: rules}, Source: Fleet}, nil
 }

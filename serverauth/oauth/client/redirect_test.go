@@ -9,9 +9,9 @@ import (
 )
 
 func TestAllowsRedirect(t *testing.T) {
-	c := &client.Client{RedirectURIs: []string{
+	c := &client.Client{Config: client.Config{RedirectURIs: []string{
 		"https://app.example.com/cb", "http://127.0.0.1/cb", "http://localhost:3000/cb?x=1", "http://[::1]:1/", "com.example.app:/cb", "https://app.example.com:8443",
-	}}
+	}}}
 	for uri, allowed := range map[string]bool{
 		"https://app.example.com/cb":                  true,
 		"https://app.example.com:8443":                true,
@@ -73,9 +73,9 @@ func TestHost(t *testing.T) {
 		"com.example.app:/cb":                             client.ThisDevice,
 		"com.example.app://bank.example.com/cb":           client.ThisDevice,
 	} {
-		assert.Equal(t, host, (&client.Client{ID: "a"}).Host(redirect), redirect)
+		assert.Equal(t, host, (&client.Client{Config: client.Config{ID: "a"}}).Host(redirect), redirect)
 	}
-	document := &client.Client{ID: "https://claude.example/client.json", Source: client.Document}
+	document := &client.Client{Config: client.Config{ID: "https://claude.example/client.json"}, Source: client.Document}
 	assert.Equal(t, "claude.example", document.Host("http://127.0.0.1:5000/"))
 }
 
@@ -101,7 +101,7 @@ func FuzzAllowsRedirect(f *testing.F) {
 		if (client.Config{ID: "a", RedirectURIs: []string{registered}}).Check("", client.Known{}) != nil {
 			return
 		}
-		c := &client.Client{RedirectURIs: []string{registered}}
+		c := &client.Client{Config: client.Config{RedirectURIs: []string{registered}}}
 		if !c.AllowsRedirect(asked) || asked == registered {
 			return
 		}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -114,26 +115,25 @@ func (r *Registry) forged(ctx context.Context, id string) error {
 	return ErrUnknown
 }
 
-// Add stores a client. If it authenticates with a secret, the server makes one of 256 random bits and returns it, only here: the
-// store has its SHA-256. The error is ErrTaken, a *config.Error for a fault of the configuration, or that of the store.
-func (r *Registry) Add(ctx context.Context, c Config) (secret string, err error) {
-	if c.AuthMethod == "" {
-		c.AuthMethod = AuthSecretBasic
-	}
-	kept := record{Config: c, Source: Stored}
-	checked := c
-	if c.AuthMethod == AuthSecretBasic || c.AuthMethod == AuthSecretPost {
-		secret = rand.Text() + rand.Text()
-		sum := sha256.Sum256([]byte(secret))
-		kept.SecretDigest, checked.Secret = sum[:], secret
-	}
+// Add stores a client and returns its configuration with the defaults. If it authenticates with a secret, the server makes one of
+// 256 random bits, which is only there: the store has its SHA-256. The error is ErrTaken, a *config.Error for a fault of the
+// configuration, or that of the store.
+func (r *Registry) Add(ctx context.Context, c Config) (Config, error) {
 	if c.Secret != "" {
-		return "", &config.Error{Key: "secret", Reason: "must not be given: the server makes it"}
+		return Config{}, &config.Error{Key: "secret", Reason: "must not be given: the server makes it"}
 	}
-	if err := checked.Check("", r.known); err != nil {
-		return "", err
+	c.AuthMethod = cmp.Or(c.AuthMethod, AuthSecretBasic)
+	kept := record{Config: c, Source: Stored}
+	made := c.client(Stored).Config
+	if c.AuthMethod == AuthSecretBasic || c.AuthMethod == AuthSecretPost {
+		c.Secret = rand.Text() + rand.Text()
+		sum := sha256.Sum256([]byte(c.Secret))
+		kept.SecretDigest, made.Secret = sum[:], c.Secret
 	}
-	return secret, r.keep(ctx, kept, 0)
+	if err := c.Check("", r.known); err != nil {
+		return Config{}, err
+	}
+	return made, r.keep(ctx, kept, 0)
 }
 
 // keep adds a record to the store. until is when it expires, in Unix milliseconds; 0: never.
@@ -187,16 +187,7 @@ func (r *Registry) List(ctx context.Context, after string, limit int) (all []Con
 			}
 			continue
 		}
-		all = append(all, kept.shown())
+		all = append(all, kept.Config.client(kept.Source).Config)
 	}
 	return all, next, nil
-}
-
-// shown returns a client as the list shows it, including the defaults.
-func (c record) shown() Config {
-	made := c.Config.client(c.Source)
-	shown := c.Config
-	shown.Name, shown.AuthMethod, shown.Grants, shown.Scopes = made.Name, made.AuthMethod, made.Grants, made.Scopes
-	shown.Role, shown.Consent = made.Role, made.Consent
-	return shown
 }

@@ -132,10 +132,10 @@ func (r *Registry) rule(c Config, keys verify.KeySet, skew time.Duration) (*rule
 	})
 	return &rule{
 		subject: c.Subject, audience: c.Audience, validator: validator, sub: c.Sub,
-		client: &client.Client{
-			ID: c.Client, Name: c.Client, Source: client.Configured, AuthMethod: client.AuthNone, Grants: []string{client.GrantJWTBearer},
-			Scopes: c.scopes(), DefaultScopes: c.scopes(), Resources: c.Resources, Role: cmp.Or(c.Role, client.DefaultRole),
-		},
+		client: &client.Client{Source: client.Configured, DefaultScopes: c.scopes(), Config: client.Config{
+			ID: c.Client, Name: c.Client, AuthMethod: client.AuthNone, Grants: []string{client.GrantJWTBearer},
+			Scopes: c.scopes(), Resources: c.Resources, Role: cmp.Or(c.Role, client.DefaultRole),
+		}},
 	}, err
 }
 
