@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -15,7 +14,6 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
-	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/serverauth/internal/events"
 )
 
@@ -36,11 +34,8 @@ const (
 
 // documents finds clients whose client_id is the URL of a metadata document (the OAuth draft Client ID Metadata Document).
 type documents struct {
-	fetcher *fetcher
-	keys    func(*Client, []byte) error // sets the keys of a client
-	now     app.Clock
-	log     *slog.Logger
-	flights singleflight.Group
+	registry *Registry
+	flights  singleflight.Group
 
 	mu   sync.Mutex
 	kept map[string]document
@@ -70,7 +65,7 @@ func (d *documents) isDocumentID(id string) bool {
 			return false
 		}
 	}
-	return d.fetcher.check(u) == nil
+	return d.registry.fetcher.check(u) == nil
 }
 
 // find returns the client of a document. The error is ErrUnknown if the document does not exist or is refused, and ErrUnreachable
@@ -79,7 +74,7 @@ func (d *documents) find(ctx context.Context, id string) (*Client, error) {
 	d.mu.Lock()
 	last, known := d.kept[id]
 	d.mu.Unlock()
-	if known && d.now().Before(last.fresh) {
+	if known && d.registry.now().Before(last.fresh) {
 		return last.client, last.err
 	}
 	flight := d.flights.DoChan(id, func() (any, error) {
@@ -98,8 +93,8 @@ func (d *documents) find(ctx context.Context, id string) (*Client, error) {
 
 // fetch gets a document and keeps the result.
 func (d *documents) fetch(ctx context.Context, id string, last document) document {
-	now := d.now()
-	body, header, err := d.fetcher.get(ctx, id)
+	now := d.registry.now()
+	body, header, err := d.registry.fetcher.get(ctx, id)
 	next := document{fresh: now.Add(documentPause)}
 	switch gone := statusError(0); {
 	case err == nil:
@@ -117,7 +112,7 @@ func (d *documents) fetch(ctx context.Context, id string, last document) documen
 		next.err = fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	if err != nil {
-		events.Log(ctx, d.log, events.ClientDocumentRefused, "client_id", id, "reason", err.Error())
+		events.Log(ctx, d.registry.log, events.ClientDocumentRefused, "client_id", id, "reason", err.Error())
 	}
 	d.keep(id, next)
 	return next
@@ -139,7 +134,8 @@ func (d *documents) read(id string, body []byte) (*Client, error) {
 	if m.Name == "" {
 		made.Name = made.Host("")
 	}
-	return made, d.keys(made, m.JWKS)
+	made.keys, err = d.registry.keysOf(made, m.JWKS)
+	return made, err
 }
 
 // keep stores a result. To stay within maxDocuments, it first removes those that are not fresh, then arbitrary ones.
@@ -147,7 +143,7 @@ func (d *documents) keep(id string, next document) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if _, known := d.kept[id]; !known && len(d.kept) >= maxDocuments {
-		now := d.now()
+		now := d.registry.now()
 		maps.DeleteFunc(d.kept, func(_ string, one document) bool { return now.After(one.fresh) })
 		for other := range d.kept {
 			if len(d.kept) < maxDocuments {

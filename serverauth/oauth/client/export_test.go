@@ -13,6 +13,5 @@ func ReadDocument(id string, body []byte) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &documents{keys: func(made *Client, jwks []byte) (err error) { made.keys, err = registry.keysOf(made, jwks); return err }}
-	return d.read(id, body)
+	return (&documents{registry: registry}).read(id, body)
 }

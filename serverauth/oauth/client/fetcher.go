@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,30 +29,23 @@ const (
 )
 
 // fetcher gets documents whose URLs come from untrusted clients. It connects to public addresses only, and checks the address of
-// the connection, because a host name can change its address at any time. It follows no redirect.
+// the connection, because a host name can change its address at any time. It is the transport of its client, and follows no redirect.
 type fetcher struct {
 	insecure []string // hosts, each with or without a port, that may have private addresses and use http
 	client   *http.Client
+	network  http.Transport
 	running  chan struct{}
 	hosts    *ratelimit.Limiter
 }
 
 func newFetcher(insecure []string, now app.Clock) *fetcher {
 	f := &fetcher{insecure: insecure, running: make(chan struct{}, maxFetches), hosts: ratelimit.New(fetchesPerHost, now)}
-	f.client = &http.Client{
-		Timeout:       fetchTimeout,
-		Transport:     &boundedTransport{f, f.transport()},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	return f
-}
-
-// transport uses no proxy, which would resolve names and connect without these checks.
-func (f *fetcher) transport() *http.Transport {
-	return &http.Transport{
+	f.network = http.Transport{ // without a proxy, which would resolve names and connect without these checks
 		DialContext: f.dial, DisableKeepAlives: true, TLSHandshakeTimeout: fetchTimeout, ResponseHeaderTimeout: fetchTimeout,
 		MaxResponseHeaderBytes: maxDocument, ForceAttemptHTTP2: true,
 	}
+	f.client = &http.Client{Timeout: fetchTimeout, Transport: f}
+	return f
 }
 
 var errNotPublic = errors.New("the host has no public address")
@@ -80,42 +74,27 @@ func (f *fetcher) isInsecure(hostPort string) bool {
 
 // check allows https, and http to an insecure host only.
 func (f *fetcher) check(u *url.URL) error {
-	port := u.Port()
-	switch {
-	case u.Scheme == "https":
+	if u.Scheme == "https" || u.Scheme == "http" && f.isInsecure(net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "80"))) {
 		return nil
-	case u.Scheme != "http":
-		return errors.New("the URL is not https")
-	case port == "":
-		port = "80"
 	}
-	if !f.isInsecure(net.JoinHostPort(u.Hostname(), port)) {
-		return errors.New("the URL is not https")
-	}
-	return nil
+	return errors.New("the URL is not https")
 }
 
-// boundedTransport enforces the rules of a fetcher.
-type boundedTransport struct {
-	rules *fetcher
-	next  http.RoundTripper
-}
-
-// RoundTrip implements http.RoundTripper.
-func (t *boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := t.rules.check(r.URL); err != nil {
+// RoundTrip implements http.RoundTripper with the rules of the fetcher.
+func (f *fetcher) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := f.check(r.URL); err != nil {
 		return nil, err
 	}
-	if _, ok := t.rules.hosts.Allow(ratelimit.Key{Holder: hostKey(r.URL), Endpoint: "client document"}); !ok {
+	if _, ok := f.hosts.Allow(ratelimit.Key{Holder: hostKey(r.URL), Endpoint: "client document"}); !ok {
 		return nil, errTooOften
 	}
 	select {
-	case t.rules.running <- struct{}{}:
-		defer func() { <-t.rules.running }()
+	case f.running <- struct{}{}:
+		defer func() { <-f.running }()
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
 	}
-	response, err := t.next.RoundTrip(r)
+	response, err := f.network.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}

@@ -60,10 +60,7 @@ func NewRegistry(c RegistryConfig) (*Registry, error) {
 		r.rows = mac.NewRow(c.Secret, "client")
 	}
 	if c.Settings.ClientMetadataDocuments == DocumentsOn {
-		r.documents = &documents{
-			fetcher: fetcher, now: r.now, log: c.Log, kept: make(map[string]document),
-			keys: func(made *Client, jwks []byte) (err error) { made.keys, err = r.keysOf(made, jwks); return err },
-		}
+		r.documents = &documents{registry: r, kept: make(map[string]document)}
 	}
 	for i, one := range c.Settings.Clients {
 		made := one.client(Configured)
