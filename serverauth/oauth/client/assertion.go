@@ -26,7 +26,7 @@ type assertions struct {
 // check returns an *Error unless the client signed the assertion for this server, it is valid now, and this is its first use.
 func (a *assertions) check(ctx context.Context, c *Client, text string) error {
 	if c.keys == nil {
-		return &Error{Code: "invalid_client", Description: "the client has no keys"}
+		return invalidClient("the client has no keys")
 	}
 	now := a.uses.Now()
 	validator, err := verify.NewTokenValidator(verify.ValidatorConfig{
@@ -41,9 +41,9 @@ func (a *assertions) check(ctx context.Context, c *Client, text string) error {
 	case errors.Is(err, verify.ErrUnavailable) && c.Source.isOperators():
 		return err
 	case errors.Is(err, verify.ErrUnavailable): // the reason is only logged, see checkRemoteKeys
-		return &Error{Code: "invalid_client", Description: "client_assertion is refused: the client's keys cannot be fetched"}
+		return invalidClient("client_assertion is refused: the client's keys cannot be fetched")
 	case err != nil:
-		return &Error{Code: "invalid_client", Description: "client_assertion is refused: " + printable(err.Error())}
+		return invalidClient("client_assertion is refused: " + printable(err.Error()))
 	}
 	return a.spend(ctx, c, found, now)
 }
@@ -62,11 +62,11 @@ func (a *assertions) spend(ctx context.Context, c *Client, found *verify.Securit
 		reason = "exp is more than an hour away"
 	}
 	if reason != "" {
-		return &Error{Code: "invalid_client", Description: "client_assertion is refused: " + reason}
+		return invalidClient("client_assertion is refused: " + reason)
 	}
 	first, err := a.uses.First(ctx, found.ExpiresAt, "client assertion", c.ID, found.TokenID)
 	if err == nil && !first {
-		err = &Error{Code: "invalid_client", Description: "client_assertion is refused: its jti was used before"}
+		err = invalidClient("client_assertion is refused: its jti was used before")
 	}
 	return err
 }

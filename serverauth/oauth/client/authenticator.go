@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -51,19 +52,27 @@ func NewAuthenticator(c AuthenticatorConfig) *Authenticator {
 //
 // The error is an *Error for the client. Any other error means that the client cannot be determined now.
 func (a *Authenticator) Authenticate(r *http.Request, form url.Values, address string) (*Client, error) {
+	known, err := a.identify(r, form, address)
+	if refusal := (*Error)(nil); errors.As(err, &refusal) && refusal.Code == "invalid_client" {
+		return nil, a.Unknown(refusal.Description)
+	}
+	return known, err
+}
+
+func (a *Authenticator) identify(r *http.Request, form url.Values, address string) (*Client, error) {
 	given, refusal := readCredentials(r.Header, form)
 	if refusal != nil {
-		return nil, a.refuse(refusal)
+		return nil, refusal
 	}
 	ctx := r.Context()
 	known, err := a.registry.Find(ctx, given.id)
 	switch {
 	case errors.Is(err, ErrUnknown):
-		return nil, invalidClient(a.realm, "the client is unknown")
+		return nil, invalidClient("the client is unknown")
 	case err != nil:
 		return nil, err
 	case known.AuthMethod != given.method:
-		return nil, invalidClient(a.realm, "the client used a wrong authentication method; it must be "+known.AuthMethod)
+		return nil, invalidClient("the client used a wrong authentication method; it must be " + known.AuthMethod)
 	case known.IsPublic():
 		return known, nil
 	}
@@ -71,10 +80,15 @@ func (a *Authenticator) Authenticate(r *http.Request, form url.Values, address s
 	if retryAfter, empty := a.limiter.IsEmpty(key); empty {
 		return nil, tooMany(retryAfter)
 	}
-	if err := a.prove(ctx, known, given.secret); err != nil {
-		return nil, a.count(key, err)
+	if err = a.prove(ctx, known, given.secret); err == nil {
+		return known, nil
 	}
-	return known, nil
+	if errors.As(err, &refusal) {
+		if retryAfter, ok := a.limiter.Allow(key); !ok {
+			return nil, tooMany(retryAfter)
+		}
+	}
+	return nil, err
 }
 
 // prove returns an *Error if the client has not proved its identity.
@@ -84,32 +98,16 @@ func (a *Authenticator) prove(ctx context.Context, c *Client, secret string) err
 	}
 	right, err := c.secret.matches(ctx, a.gate, secret)
 	if err == nil && !right {
-		err = &Error{Code: "invalid_client", Description: "the secret of the client is wrong"}
+		err = invalidClient("the secret of the client is wrong")
 	}
 	return err
 }
 
-// count counts a failed attempt and returns the error for it.
-func (a *Authenticator) count(key ratelimit.Key, err error) error {
-	var refusal *Error
-	if !errors.As(err, &refusal) {
-		return err
-	}
-	if retryAfter, ok := a.limiter.Allow(key); !ok {
-		return tooMany(retryAfter)
-	}
-	return a.refuse(refusal)
-}
-
-// Unknown returns the error for a request whose client is not given, or is not the one given.
+// Unknown returns the error for a request whose client is not given, or is not the one given. It has a Basic challenge, also for a
+// client that used another method: RFC 6749 requires a challenge of the scheme that was used, and the other methods have none.
 func (a *Authenticator) Unknown(description string) *Error {
-	return invalidClient(a.realm, description)
-}
-
-// refuse adds the WWW-Authenticate challenge to an invalid_client error.
-func (a *Authenticator) refuse(refusal *Error) error {
-	if refusal.Code == "invalid_client" {
-		return invalidClient(a.realm, refusal.Description)
-	}
+	refusal := invalidClient(description)
+	refusal.Status = http.StatusUnauthorized
+	refusal.Header = http.Header{"Www-Authenticate": {fmt.Sprintf("Basic realm=%q", a.realm)}}
 	return refusal
 }

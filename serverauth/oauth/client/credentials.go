@@ -48,7 +48,7 @@ func readCredentials(header http.Header, form url.Values) (credentials, *Error) 
 	case err != nil:
 		return credentials{}, err
 	case found.id == "":
-		return credentials{}, &Error{Code: "invalid_client", Description: "client_id is missing"}
+		return credentials{}, invalidClient("client_id is missing")
 	case len(found.secret) > jose.MaxTokenBytes || len(found.id) > maxRedirectURI || !utf8.ValidString(found.id+found.secret):
 		return credentials{}, invalidRequest("the credentials of the client are too long or not valid UTF-8")
 	default:
@@ -63,7 +63,7 @@ func Authenticates(header http.Header, form url.Values) bool {
 
 // readBasic decodes id and secret, which are form-encoded (RFC 6749, section 2.3.1).
 func (c *credentials) readBasic(values []string) *Error {
-	refused := &Error{Code: "invalid_client", Description: "Authorization must be Basic with the form-encoded client id and secret"}
+	refused := invalidClient("Authorization must be Basic with the form-encoded client id and secret")
 	scheme, encoded, _ := strings.Cut(values[0], " ")
 	text, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
 	user, password, found := strings.Cut(string(text), ":")
@@ -97,9 +97,9 @@ func (c *credentials) readAssertion(form url.Values) *Error {
 	}
 	switch {
 	case err != nil:
-		return &Error{Code: "invalid_client", Description: "client_assertion is not a signed JWT"}
+		return invalidClient("client_assertion is not a signed JWT")
 	case c.id != "" && c.id != claims.Subject:
-		return &Error{Code: "invalid_client", Description: "client_id differs from the sub of client_assertion"}
+		return invalidClient("client_id differs from the sub of client_assertion")
 	}
 	c.id, c.method, c.secret = claims.Subject, AuthPrivateKeyJWT, assertion
 	return nil

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -24,11 +23,8 @@ func invalidRequest(description string) *Error {
 	return &Error{Code: "invalid_request", Description: description, Status: http.StatusBadRequest}
 }
 
-// invalidClient has a Basic challenge, also for a client that used another method: RFC 6749 requires a challenge of the scheme that
-// was used, and the other methods have none.
-func invalidClient(realm, description string) *Error {
-	return &Error{Code: "invalid_client", Description: description, Status: http.StatusUnauthorized,
-		Header: http.Header{"Www-Authenticate": {fmt.Sprintf("Basic realm=%q", realm)}}}
+func invalidClient(description string) *Error {
+	return &Error{Code: "invalid_client", Description: description}
 }
 
 func tooMany(retryAfter time.Duration) *Error {
