@@ -51,16 +51,8 @@ func (s *Server) readParameters(ctx context.Context, r *request, values url.Valu
 	if r.KeyThumbprint = values.Get("dpop_jkt"); r.KeyThumbprint != "" && !dpop.IsThumbprint(r.KeyThumbprint) {
 		return errInvalidRequest("dpop_jkt is not a SHA-256 thumbprint in base64url")
 	}
-	if r.Resources, err = s.catalogue.targets(nonEmpty(values["resource"]), r.client); err != nil {
-		return err
-	}
-	if r.Scope, err = s.catalogue.scope(values.Get("scope"), r.client, r.Resources); err != nil {
-		return err
-	}
-	if len(r.Resources) > maxResources || len(strings.Join(r.Resources, " "))+len(strings.Join(r.Scope, " ")) > maxGrant {
-		return errInvalidTarget("too many resources and scopes at once")
-	}
-	return nil
+	r.Scope, r.Resources, err = s.catalogue.grant(values, r.client)
+	return err
 }
 
 func checkResponse(r *request, values url.Values) error {

@@ -61,10 +61,9 @@ func clientDigest(id string) string { return digest(id)[:22] }
 
 // covers reports whether a request asks for no more than was allowed.
 func (c consent) covers(r *request) bool {
-	_, scope := narrowed(r.Scope, c.Scope)
-	_, resources := narrowed(r.Resources, c.Resources)
 	// without a resource the token is for the server's own audience, which allows more than a resource
-	return c.Client == clientDigest(r.ClientID) && scope && resources && (len(r.Resources) > 0) == (len(c.Resources) > 0)
+	return c.Client == clientDigest(r.ClientID) && subset(r.Scope, c.Scope) && subset(r.Resources, c.Resources) &&
+		(len(r.Resources) > 0) == (len(c.Resources) > 0)
 }
 
 // withConsent returns the consents with that of a request before the others. It replaces those that it includes, of the same client
@@ -79,8 +78,4 @@ func withConsent(all []consent, r *request) []consent {
 	})
 	rest = append([]consent{added}, rest...)
 	return rest[:min(len(rest), maxConsents)]
-}
-
-func subset(some, all []string) bool {
-	return !slices.ContainsFunc(some, func(one string) bool { return !slices.Contains(all, one) })
 }

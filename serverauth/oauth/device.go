@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"math/big"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -70,11 +69,12 @@ func (s *Server) deviceAuthorization(r clientRequest) (any, error) {
 	if !r.client.AllowsGrant(client.GrantDevice) {
 		return nil, errUnauthorizedClient("the client may not use the device flow")
 	}
-	asked, err := s.readDeviceRequest(r.client, r.form)
-	if err == nil {
-		err = s.keepDevice(r.Request().Context(), asked)
-	}
+	scope, resources, err := s.catalogue.grant(r.form, r.client)
 	if err != nil {
+		return nil, err
+	}
+	asked := &deviceRequest{ID: randomID(), ClientID: r.client.ID, Scope: scope, Resources: resources, ExpiresAt: s.now().Add(deviceTTL).UnixMilli()}
+	if err := s.keepDevice(r.Request().Context(), asked); err != nil {
 		return nil, err
 	}
 	text, _, err := s.deviceCodes.seal(deviceCode{asked.ID, r.client.ID, asked.ExpiresAt})
@@ -86,20 +86,6 @@ func (s *Server) deviceAuthorization(r clientRequest) (any, error) {
 		DeviceCode: text, UserCode: shown, VerificationURI: s.base + "/device", VerificationURIComplete: s.base + "/device?user_code=" + shown,
 		ExpiresIn: int64(deviceTTL / time.Second), Interval: int64(devicePause / time.Second),
 	}, nil
-}
-
-func (s *Server) readDeviceRequest(of *client.Client, form url.Values) (asked *deviceRequest, err error) {
-	asked = &deviceRequest{ID: randomID(), ClientID: of.ID, ExpiresAt: s.now().Add(deviceTTL).UnixMilli()}
-	if asked.Resources, err = s.catalogue.targets(nonEmpty(form["resource"]), of); err != nil {
-		return nil, err
-	}
-	if asked.Scope, err = s.catalogue.scope(form.Get("scope"), of, asked.Resources); err != nil {
-		return nil, err
-	}
-	if len(asked.Resources) > maxResources || len(joined(asked.Resources))+len(joined(asked.Scope)) > maxGrant {
-		return nil, errInvalidTarget("too many resources and scopes at once")
-	}
-	return asked, nil
 }
 
 // userCodeTries is how many user codes are tried until one is not in use.

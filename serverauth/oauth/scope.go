@@ -2,6 +2,8 @@ package oauth
 
 import (
 	"fmt"
+	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"unicode"
@@ -105,9 +107,7 @@ type catalogueItem struct {
 
 func newCatalogue(s Settings) *catalogue {
 	c := &catalogue{scopes: s.Scopes.described(), resources: make(map[string]catalogueItem)}
-	for name, description := range openIDScopes {
-		c.scopes[name] = description
-	}
+	maps.Copy(c.scopes, openIDScopes)
 	for _, resource := range s.Resources {
 		c.resources[resource.URI] = catalogueItem{resource, resource.Scopes.described()}
 		c.uris = append(c.uris, resource.URI)
@@ -117,14 +117,9 @@ func newCatalogue(s Settings) *catalogue {
 
 // names returns all scopes, sorted.
 func (c *catalogue) names() []string {
-	var names []string
-	for name := range c.scopes {
-		names = append(names, name)
-	}
+	names := slices.Collect(maps.Keys(c.scopes))
 	for _, resource := range c.resources {
-		for name := range resource.scopes {
-			names = append(names, name)
-		}
+		names = slices.AppendSeq(names, maps.Keys(resource.scopes))
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
@@ -147,6 +142,20 @@ func (c *catalogue) describe(scope string, resources []string) (texts []string, 
 		add(c.resources[uri].scopes)
 	}
 	return texts, known
+}
+
+// grant returns scope and resources of a client's request for tokens about a person.
+func (c *catalogue) grant(form url.Values, of *client.Client) (scope, resources []string, err error) {
+	if resources, err = c.targets(form, of); err != nil {
+		return nil, nil, err
+	}
+	if scope, err = c.scope(form.Get("scope"), of, resources); err != nil {
+		return nil, nil, err
+	}
+	if len(resources) > maxResources || len(joined(resources))+len(joined(scope)) > maxGrant {
+		return nil, nil, errInvalidTarget("too many resources and scopes at once")
+	}
+	return scope, resources, nil
 }
 
 // scope returns the scope of a client's request for resources, or the client's default if the request has none.
@@ -189,9 +198,9 @@ func (c *catalogue) isOfOpenResource(scope string, of *client.Client, resources 
 }
 
 // targets checks and returns the resources of a client's request.
-func (c *catalogue) targets(asked []string, of *client.Client) ([]string, error) {
+func (c *catalogue) targets(form url.Values, of *client.Client) ([]string, error) {
 	resources := []string{}
-	for _, uri := range asked {
+	for _, uri := range nonEmpty(form["resource"]) {
 		if !c.allowsResource(uri, of) {
 			return nil, errInvalidTarget("the resource is unknown, or the client may not ask for it")
 		}
@@ -220,10 +229,9 @@ func narrowed(asked, granted []string) ([]string, bool) {
 	if len(asked) == 0 {
 		return granted, true
 	}
-	for _, one := range asked {
-		if !slices.Contains(granted, one) {
-			return nil, false
-		}
-	}
-	return asked, true
+	return asked, subset(asked, granted)
+}
+
+func subset(some, all []string) bool {
+	return !slices.ContainsFunc(some, func(one string) bool { return !slices.Contains(all, one) })
 }

@@ -182,6 +182,28 @@ func (s *Server) failed(c echo.Context, err error) {
 	}
 }
 
+// begin starts the session of a code for some of its resources, and returns the token response. settle marks what was presented as
+// used, after all checks.
+func (s *Server) begin(ctx context.Context, t *tokenRequest, k code, resources []string, settle func() error) (*granted, error) {
+	access := s.access(t.client, k.Scope, resources)
+	begun, err := s.sessions.StartGranted(ctx, session.Granted{
+		ID: k.SID, Subject: k.Subject, From: t.origin(k.RequestID), Since: time.UnixMilli(k.IssuedAt), ProofOf: k.ProofOf,
+		Grant:   token.Grant{ClientID: t.client.ID, Scope: k.Scope, Resources: k.Resources, AuthTime: k.AuthTime},
+		Access:  access,
+		Refresh: t.client.AllowsGrant(client.GrantRefresh) || has(k.Scope, scopeOffline),
+		Settle: func() error {
+			if err := t.proof.Spend(ctx); err != nil {
+				return err
+			}
+			return settle()
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.reply(ctx, begun, access, k.Nonce)
+}
+
 // reply returns the token response of a session.
 func (s *Server) reply(ctx context.Context, begun session.Begun, access session.Access, nonce string) (*granted, error) {
 	reply := tokenReply{

@@ -23,7 +23,7 @@ func (s *Server) clientCredentials(t *tokenRequest) (*granted, error) {
 
 // askedAlone reads scope and resources of a request for a token that is not about a person.
 func (s *Server) askedAlone(t *tokenRequest) (asked token.Request, err error) {
-	asked.Audience, err = s.catalogue.targets(nonEmpty(t.form["resource"]), t.client)
+	asked.Audience, err = s.catalogue.targets(t.form, t.client)
 	if err != nil {
 		return asked, err
 	}

@@ -1,17 +1,14 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/picoauth/picoauth/serverauth/internal/events"
-	"github.com/picoauth/picoauth/serverauth/oauth/client"
 	"github.com/picoauth/picoauth/serverauth/revocation"
-	"github.com/picoauth/picoauth/serverauth/session"
-	"github.com/picoauth/picoauth/serverauth/token"
 )
 
 var (
@@ -35,39 +32,24 @@ func (s *Server) exchangeCode(t *tokenRequest) (*granted, error) {
 		return nil, s.endReused(ctx, t, k, errCodeInvalid)
 	}
 	presented := binding(t.client.ID, t.form.Get("redirect_uri"), challengeOf(t.form.Get("code_verifier")))
-	if subtle.ConstantTimeCompare([]byte(presented), []byte(k.Binding)) != 1 {
-		return nil, s.spoil(ctx, t, k)
-	}
-	if t.proof.Fits(k.KeyThumbprint) != nil {
+	if subtle.ConstantTimeCompare([]byte(presented), []byte(k.Binding)) != 1 || t.proof.Fits(k.KeyThumbprint) != nil {
 		return nil, s.spoil(ctx, t, k)
 	}
 	resources, ok := narrowed(nonEmpty(t.form["resource"]), k.Resources)
 	if !ok {
 		return nil, errInvalidTarget("the resource is not one of those that the code is for")
 	}
-	access := s.access(t.client, k.Scope, resources)
-	begun, err := s.sessions.StartGranted(ctx, session.Granted{
-		ID: k.SID, Subject: k.Subject, From: t.origin(k.RequestID), Since: time.UnixMilli(k.IssuedAt), ProofOf: k.ProofOf,
-		Grant:   token.Grant{ClientID: t.client.ID, Scope: k.Scope, Resources: k.Resources, AuthTime: k.AuthTime},
-		Access:  access,
-		Refresh: t.client.AllowsGrant(client.GrantRefresh) || has(k.Scope, scopeOffline),
-		Settle: func() error {
-			if err := t.proof.Spend(ctx); err != nil {
-				return err
-			}
-			if spent, err := s.spend(ctx, k); err != nil || spent {
-				return err
-			}
-			return errCodeReused
-		},
+	given, err := s.begin(ctx, t, k, resources, func() error {
+		spent, err := s.spend(ctx, k)
+		if err == nil && !spent {
+			err = errCodeReused
+		}
+		return err
 	})
 	if errors.Is(err, errCodeReused) {
 		return nil, s.endReused(ctx, t, k, errCodeReused)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return s.reply(ctx, begun, access, k.Nonce)
+	return given, err
 }
 
 // spoil marks a code as used if it was presented with another client, redirect URI, verifier or key: its holder did not request it.
@@ -88,24 +70,17 @@ func (s *Server) spoil(ctx context.Context, t *tokenRequest, k code) error {
 func (s *Server) endReused(ctx context.Context, t *tokenRequest, k code, refusal *Error) error {
 	if refusal == errCodeInvalid { // expired, so its use is no longer stored: check its session
 		if began, err := s.sessions.Exists(ctx, k.SID); err != nil || !began {
-			return orRefusal(err, refusal)
+			return cmp.Or(err, error(refusal))
 		}
 	}
 	events.Alarm(ctx, s.log, events.OAuthCodeReused, "client_id", k.ClientID, "by", t.client.ID, "subject", k.Subject.ID, "sid", k.SID,
 		"consent", k.RequestID)
 	err := s.sessions.End(context.WithoutCancel(ctx), k.SID, revocation.Cause{By: byIssuer, Reason: "authorization code reuse"})
-	return orRefusal(err, refusal)
+	return cmp.Or(err, error(refusal))
 }
 
 // byIssuer is the `revoked_by` of revocations by the server itself.
 const byIssuer = "issuer"
-
-func orRefusal(err error, refusal *Error) error {
-	if err != nil {
-		return err
-	}
-	return refusal
-}
 
 func nonEmpty(all []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(one string) bool { return one == "" })

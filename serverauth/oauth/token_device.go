@@ -4,10 +4,6 @@ import (
 	"context"
 	"strconv"
 	"time"
-
-	"github.com/picoauth/picoauth/serverauth/oauth/client"
-	"github.com/picoauth/picoauth/serverauth/session"
-	"github.com/picoauth/picoauth/serverauth/token"
 )
 
 // The errors of RFC 8628, section 3.5.
@@ -50,7 +46,15 @@ func (s *Server) exchangeDevice(t *tokenRequest) (*granted, error) {
 	if answer.Code == nil {
 		return nil, errDeviceDenied
 	}
-	return s.startDevice(ctx, t, device, answer.Code)
+	k := *answer.Code
+	k.ProofOf = "" // a device does not keep the signature of the browser's session
+	return s.begin(ctx, t, k, k.Resources, func() error {
+		first, err := s.used.Use(ctx, deviceKey("tokens", device.ID), nil, device.ExpiresAt)
+		if err == nil && !first {
+			err = errDeviceCode
+		}
+		return err
+	})
 }
 
 // pace refuses a program that polls more than once in an interval of devicePause.
@@ -61,29 +65,4 @@ func (s *Server) pace(ctx context.Context, device deviceCode, now time.Time) err
 		err = errDeviceSlower
 	}
 	return err
-}
-
-// startDevice begins the session that the person allowed, only once.
-func (s *Server) startDevice(ctx context.Context, t *tokenRequest, device deviceCode, k *code) (*granted, error) {
-	access := s.access(t.client, k.Scope, k.Resources)
-	begun, err := s.sessions.StartGranted(ctx, session.Granted{
-		ID: k.SID, Subject: k.Subject, From: t.origin(k.RequestID), Since: time.UnixMilli(k.IssuedAt),
-		Grant:   token.Grant{ClientID: t.client.ID, Scope: k.Scope, Resources: k.Resources, AuthTime: k.AuthTime},
-		Access:  access,
-		Refresh: t.client.AllowsGrant(client.GrantRefresh) || has(k.Scope, scopeOffline),
-		Settle: func() error {
-			if err := t.proof.Spend(ctx); err != nil {
-				return err
-			}
-			first, err := s.used.Use(ctx, deviceKey("tokens", device.ID), nil, device.ExpiresAt)
-			if err == nil && !first {
-				err = errDeviceCode
-			}
-			return err
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return s.reply(ctx, begun, access, "")
 }
