@@ -120,8 +120,7 @@ func (s *Server) refuseBy(c echo.Context, r *request, err error, byForm bool) er
 		own = &Error{Code: "temporarily_unavailable", Description: "try again in a moment"}
 	}
 	if r == nil || r.RedirectURI == "" {
-		c.Response().Header().Set("Retry-After", "1")
-		return s.showError(c, http.StatusServiceUnavailable, &errPage{"The server cannot answer now", "Try again in a moment."})
+		return s.showUnavailable(c)
 	}
 	s.refused(c, r, own.Code, own.Description)
 	if !byForm && s.leadsAstray(c, r) {
@@ -160,13 +159,18 @@ func (s *Server) refused(c echo.Context, r *request, code, reason string) {
 		"endpoint", c.Path(), "client", app.ClientIP(c))
 }
 
-// location returns the redirect URI with the parameters of a response.
-func (s *Server) location(r *request, values url.Values) string {
+// complete adds to the parameters of a response those that each one has.
+func (s *Server) complete(r *request, values url.Values) url.Values {
 	values.Set("iss", s.issuer)
 	if r.State != "" {
 		values.Set("state", r.State)
 	}
-	return appendQuery(r.RedirectURI, values)
+	return values
+}
+
+// location returns the redirect URI with the parameters of a response.
+func (s *Server) location(r *request, values url.Values) string {
+	return appendQuery(r.RedirectURI, s.complete(r, values))
 }
 
 // respond sends the response to the client through the browser.

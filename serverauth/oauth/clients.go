@@ -8,13 +8,7 @@ import (
 
 // registerClients adds the endpoints for operators to add, list and remove clients, and for dynamic registration.
 func (s *Server) registerClients(e *echo.Echo) {
-	admin := &client.Admin{Registry: s.clients, Log: s.log, Operator: func(c echo.Context) (string, error) {
-		caller, err := s.core.Operator(c)
-		if err != nil {
-			return "", err
-		}
-		return caller.Subject, nil
-	}}
+	admin := &client.Admin{Registry: s.clients, Log: s.log, Operator: s.core.Operator}
 	s.get(e, "/clients", s.core.Handler(admin.List))
 	s.post(e, "/clients", s.core.Handler(admin.Create))
 	s.routes = append(s.routes, e.DELETE(Prefix+"/clients/:id", s.core.Handler(admin.Delete)))

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -87,12 +88,10 @@ const (
 // clientSession returns a new sid for a client's session that begins from a browser's session.
 func (s *Server) clientSession(browserSID string) string {
 	var sid [sidSize]byte
-	rand.Read(sid[:sidRandom]) // never fails: crypto/rand ends the program instead
-	if browserSID == "" {
-		rand.Read(sid[sidRandom:])
-		return base64url.EncodeToString(sid[:])
+	rand.Read(sid[:]) // never fails: crypto/rand ends the program instead
+	if browserSID != "" {
+		copy(sid[sidRandom:], s.sidMark(sid[:sidRandom], browserSID))
 	}
-	copy(sid[sidRandom:], s.sidMark(sid[:sidRandom], browserSID))
 	return base64url.EncodeToString(sid[:])
 }
 
@@ -110,13 +109,9 @@ func (s *Server) isOfBrowser(sid, browserSID string) bool {
 // challengeOf returns the code_challenge of a code_verifier (RFC 7636, section 4.2), or an empty text if the code_verifier is
 // invalid.
 func challengeOf(verifier string) string {
-	if len(verifier) < 43 || len(verifier) > 128 {
+	const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+	if len(verifier) < 43 || len(verifier) > 128 || strings.Trim(verifier, unreserved) != "" {
 		return ""
-	}
-	for _, char := range []byte(verifier) {
-		if !(char >= 'A' && char <= 'Z' || char >= 'a' && char <= 'z' || char >= '0' && char <= '9' || char == '-' || char == '.' || char == '_' || char == '~') {
-			return ""
-		}
 	}
 	sum := sha256.Sum256([]byte(verifier))
 	return base64url.EncodeToString(sum[:])

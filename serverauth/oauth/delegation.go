@@ -97,14 +97,9 @@ func (s *Server) acting(t *tokenRequest, p parties, scope, audience []string) (t
 	if err != nil {
 		return token.Request{}, err
 	}
-	expires := t.began.Add(s.auth.AccessTokenTTL())
-	for _, other := range []time.Time{p.person.ExpiresAt, p.agent.ExpiresAt} {
-		if other.Before(expires) {
-			expires = other
-		}
-	}
+	expires := earliest(t.began.Add(s.auth.AccessTokenTTL()), p.person.ExpiresAt, p.agent.ExpiresAt)
 	issued := t.began.Add(-s.auth.ClockSkew() - revocationReach).Truncate(time.Second)
-	if earlier := earlierOf(p.person.IssuedAt, p.agent.IssuedAt); earlier.After(issued) {
+	if earlier := earliest(p.person.IssuedAt, p.agent.IssuedAt); earlier.After(issued) {
 		issued = earlier
 	}
 	request := personal(p.person, joined(scope))
@@ -115,12 +110,7 @@ func (s *Server) acting(t *tokenRequest, p parties, scope, audience []string) (t
 	return request, nil
 }
 
-func earlierOf(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
+func earliest(times ...time.Time) time.Time { return slices.MinFunc(times, time.Time.Compare) }
 
 // personal returns the claims about the person in an agent's token: those of the person's own token that the scope includes.
 func personal(person *clientauth.SecurityContext, scope string) token.Request {

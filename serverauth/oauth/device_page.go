@@ -114,6 +114,5 @@ func (s *Server) refuseDevice(c echo.Context, r *request, err error) error {
 		return s.showError(c, http.StatusBadRequest, page)
 	}
 	s.failed(c, err)
-	c.Response().Header().Set("Retry-After", "1")
-	return s.showError(c, http.StatusServiceUnavailable, &errPage{"The server cannot answer now", "Try again in a moment."})
+	return s.showUnavailable(c)
 }

@@ -1,7 +1,9 @@
 package oauth
 
 import (
+	"cmp"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -41,16 +43,9 @@ type errorReply struct {
 
 // writeError answers in the form of RFC 6749, section 5.2.
 func writeError(c echo.Context, e *Error) error {
-	header := c.Response().Header()
-	for name, values := range e.Header {
-		header[name] = values
-	}
+	maps.Copy(c.Response().Header(), e.Header)
 	noStore(c)
-	status := e.Status
-	if status == 0 {
-		status = http.StatusBadRequest
-	}
-	return app.WriteJSON(c.Response(), status, errorReply{e.Code, e.Description})
+	return app.WriteJSON(c.Response(), cmp.Or(e.Status, http.StatusBadRequest), errorReply{e.Code, e.Description})
 }
 
 func noStore(c echo.Context) {

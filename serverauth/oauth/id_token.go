@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -61,13 +62,8 @@ func personOf(subject store.Subject, of claims.Claims, scope string) person {
 
 // preferredUsername returns what the app's claims say, else the name, else the subject.
 func preferredUsername(subject store.Subject, of claims.Claims) string {
-	if own, isText := of.Extra["preferred_username"].(string); isText && own != "" {
-		return own
-	}
-	if of.Name != "" {
-		return of.Name
-	}
-	return subject.ID
+	own, _ := of.Extra["preferred_username"].(string)
+	return cmp.Or(own, of.Name, subject.ID)
 }
 
 // idToken returns the ID token that belongs to an access token.

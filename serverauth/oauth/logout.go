@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -90,28 +91,20 @@ func (s *Server) readLogout(ctx context.Context, values url.Values) (*logoutRequ
 	if id != "" && r.hint.Audience != "" && id != r.hint.Audience {
 		return nil, &errPage{"The request names two programs", "The id_token_hint was made for another client than client_id."}
 	}
-	if id == "" {
-		id = r.hint.Audience
-	}
 	if target == "" {
 		return r, nil
 	}
-	known, err := s.clients.Find(ctx, id)
+	known, err := s.clients.Find(ctx, cmp.Or(id, r.hint.Audience))
 	switch {
 	case errors.Is(err, client.ErrUnknown), err == nil && !known.AllowsPostLogoutRedirect(target):
 		return nil, &errPage{"This address is not registered for the program", "The post_logout_redirect_uri is not registered for the client."}
 	case err != nil:
 		return nil, err
 	}
-	r.location = appendState(target, values.Get("state"))
-	return r, nil
-}
-
-func appendState(target, state string) string {
-	if state == "" {
-		return target
+	if r.location = target; values.Get("state") != "" {
+		r.location = appendQuery(target, url.Values{"state": values["state"]})
 	}
-	return appendQuery(target, url.Values{"state": {state}})
+	return r, nil
 }
 
 // readHint reads an ID token of this server, even an expired one.

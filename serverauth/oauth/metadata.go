@@ -5,13 +5,14 @@ import (
 	"slices"
 
 	"github.com/picoauth/picoauth/clientauth/jose"
+	"github.com/picoauth/picoauth/serverauth"
 	"github.com/picoauth/picoauth/serverauth/oauth/client"
 )
 
 // metadata is what the module adds to the discovery documents (RFC 8414, OpenID Connect Discovery, RFC 9207).
-func metadata(base string, settings Settings) map[string]any {
-	methods, algorithms := client.AuthMethods(), jose.Algorithms()
-	document := map[string]any{
+func metadata(settings Settings, auth serverauth.ServerAuthSettings) serverauth.Metadata {
+	base, methods, algorithms := auth.Issuer+Prefix, client.AuthMethods(), jose.Algorithms()
+	document := serverauth.Metadata{
 		"authorization_endpoint":        base + "/authorize",
 		"token_endpoint":                base + "/token",
 		"userinfo_endpoint":             base + "/userinfo",

@@ -25,7 +25,7 @@ var Module fx.Option = fx.Module("oauth",
 	app.RegisterSettings(SettingsSection, DefaultSettings()),
 	fx.Provide(
 		provideSettings,
-		fx.Annotate(provideMetadata, fx.ResultTags(`group:"picoauth.metadata"`)),
+		fx.Annotate(metadata, fx.ResultTags(`group:"picoauth.metadata"`)),
 		newServer,
 		provideReaders,
 	),
@@ -35,10 +35,6 @@ var Module fx.Option = fx.Module("oauth",
 
 func provideSettings(k *koanf.Koanf) (Settings, error) {
 	return config.Section(k, SettingsSection, DefaultSettings())
-}
-
-func provideMetadata(settings Settings, auth serverauth.ServerAuthSettings) serverauth.Metadata {
-	return metadata(auth.Issuer+Prefix, settings)
 }
 
 func provideRegistry(settings Settings, auth serverauth.ServerAuthSettings, clients store.ClientStore, ring *keys.Ring, log *slog.Logger, p clockParam) (*client.Registry, error) {

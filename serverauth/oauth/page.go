@@ -6,8 +6,6 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -129,6 +127,11 @@ func (s *Server) showError(c echo.Context, status int, e *errPage) error {
 	return s.showMessage(c, status, e.title, e.text+" Nobody was signed in. Close this page, or go back to where you came from.")
 }
 
+func (s *Server) showUnavailable(c echo.Context) error {
+	c.Response().Header().Set("Retry-After", "1")
+	return s.showError(c, http.StatusServiceUnavailable, &errPage{"The server cannot answer now", "Try again in a moment."})
+}
+
 // showContinue shows a page that leads to the client.
 func (s *Server) showContinue(c echo.Context, location string) error {
 	c.Response().Header().Set("Refresh", "0; url="+location)
@@ -150,12 +153,8 @@ func (s *Server) showGoBack(c echo.Context, r *request, e *Error) error {
 func (s *Server) showFormPost(c echo.Context, r *request, values url.Values) error {
 	data := struct {
 		Location template.URL
-		Fields   []field
-	}{Location: template.URL(r.RedirectURI)} //nolint:gosec // registered and checked
-	for name, value := range s.fields(r, values) {
-		data.Fields = append(data.Fields, field{name, value})
-	}
-	slices.SortFunc(data.Fields, func(a, b field) int { return strings.Compare(a.Name, b.Name) })
+		Fields   map[string]string
+	}{template.URL(r.RedirectURI), s.fields(r, values)} //nolint:gosec // registered and checked
 	return s.pages.send.Render(c, http.StatusOK, web.Frame{
 		Title: "Continuing", Narrow: true, Data: data, Scripts: []string{s.path + "/send.js"}, FormTargets: formTargets(r),
 	})
@@ -163,12 +162,9 @@ func (s *Server) showFormPost(c echo.Context, r *request, values url.Values) err
 
 // fields returns a response as fields of a form.
 func (s *Server) fields(r *request, values url.Values) map[string]string {
-	all := map[string]string{"iss": s.issuer}
-	for name := range values {
+	all := make(map[string]string)
+	for name := range s.complete(r, values) {
 		all[name] = values.Get(name)
-	}
-	if r.State != "" {
-		all["state"] = r.State
 	}
 	return all
 }

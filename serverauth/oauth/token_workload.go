@@ -89,9 +89,6 @@ func (s *Server) jwtBearer(t *tokenRequest) (*granted, error) {
 		return nil, err
 	}
 	asked.Subject, asked.Kind, asked.Workload = t.workload.Subject, kindWorkload, t.workload.Name
-	asked.Until = t.workload.Expires
-	if latest := t.began.Add(maxWorkloadLife); latest.Before(asked.Until) {
-		asked.Until = latest
-	}
+	asked.Until = earliest(t.workload.Expires, t.began.Add(maxWorkloadLife))
 	return s.issueAlone(t, asked, func(ctx context.Context) error { return s.workloads.Spend(ctx, t.workload) })
 }

@@ -11,12 +11,9 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
-var errNoOpenID = noOpenID()
-
-func noOpenID() *app.Problem {
-	p := app.NewProblem(http.StatusForbidden, "insufficient_scope", "the token has not the scope openid")
-	p.Header = http.Header{echo.HeaderWWWAuthenticate: {`Bearer error="insufficient_scope", scope="openid"`}}
-	return p
+var errNoOpenID = &app.Problem{
+	Status: http.StatusForbidden, Code: "insufficient_scope", Detail: "the token has not the scope openid",
+	Header: http.Header{echo.HeaderWWWAuthenticate: {`Bearer error="insufficient_scope", scope="openid"`}},
 }
 
 // userinfo is GET and POST /userinfo (OpenID Connect Core, section 5.3): the claims about the person that the token's scope

@@ -11,14 +11,15 @@ import (
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/app/config"
+	"github.com/picoauth/picoauth/clientauth/verify"
 	"github.com/picoauth/picoauth/serverauth/internal/events"
 )
 
 // Admin has the endpoints with which operators add, list and remove clients. Its errors are problems.
 type Admin struct {
 	Registry *Registry
-	// Operator returns the subject of the request's token if the token is an operator's, otherwise an error.
-	Operator func(echo.Context) (subject string, err error)
+	// Operator returns the caller of a request whose token is an operator's, otherwise an error.
+	Operator func(echo.Context) (*verify.SecurityContext, error)
 	Log      *slog.Logger
 }
 
@@ -91,7 +92,7 @@ func (a *Admin) Create(c echo.Context) error {
 	case err != nil:
 		return err
 	}
-	events.Log(ctx, a.Log, events.ClientCreated, "client_id", asked.ID, "by", operator, "client", app.ClientIP(c))
+	events.Log(ctx, a.Log, events.ClientCreated, "client_id", asked.ID, "by", operator.Subject, "client", app.ClientIP(c))
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	return app.WriteJSON(c.Response(), http.StatusCreated, made)
 }
@@ -116,6 +117,6 @@ func (a *Admin) Delete(c echo.Context) error {
 	case !deleted:
 		return app.NewProblem(http.StatusNotFound, "client_not_found", "there is no such client in the store")
 	}
-	events.Log(ctx, a.Log, events.ClientDeleted, "client_id", id, "by", operator, "client", app.ClientIP(c))
+	events.Log(ctx, a.Log, events.ClientDeleted, "client_id", id, "by", operator.Subject, "client", app.ClientIP(c))
 	return c.NoContent(http.StatusNoContent)
 }

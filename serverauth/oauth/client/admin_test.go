@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/clientauth/verify"
 	"github.com/picoauth/picoauth/serverauth/oauth/client"
 	"github.com/picoauth/picoauth/serverauth/sqlstore/sqlite"
 	"github.com/picoauth/picoauth/serverauth/store"
@@ -50,11 +51,11 @@ func storedRegistry(t *testing.T, in store.ClientStore, clock app.Clock, log io.
 // adminServer is a real server with the endpoints for operators, of whom one is known by the header X-Operator.
 func adminServer(t *testing.T, registry *client.Registry, log io.Writer) (call func(method, path, body string) (int, map[string]any)) {
 	t.Helper()
-	admin := &client.Admin{Registry: registry, Log: slog.New(slog.NewJSONHandler(log, nil)), Operator: func(c echo.Context) (string, error) {
+	admin := &client.Admin{Registry: registry, Log: slog.New(slog.NewJSONHandler(log, nil)), Operator: func(c echo.Context) (*verify.SecurityContext, error) {
 		if c.Request().Header.Get("X-Operator") == "" {
-			return "", app.NewProblem(http.StatusUnauthorized, "unauthorized", "no operator")
+			return nil, app.NewProblem(http.StatusUnauthorized, "unauthorized", "no operator")
 		}
-		return "operator", nil
+		return &verify.SecurityContext{Subject: "operator"}, nil
 	}}
 	e := echo.New()
 	for _, route := range []struct {
