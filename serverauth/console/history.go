@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -124,9 +125,8 @@ func (h *history) charts(now metrics) (good, bad chart) {
 			}
 		}
 	}
-	from, to := samples[0].at, samples[len(samples)-1].at
-	good = newChart(steps, from, to, func(outcome string) bool { return outcome == success || outcome == "refresh" })
-	bad = newChart(steps, from, to, func(outcome string) bool { return outcome != success && outcome != "refresh" })
+	to, isGood := samples[len(samples)-1].at, func(outcome string) bool { return outcome == success || outcome == "refresh" }
+	good, bad = newChart(steps, to, isGood), newChart(steps, to, func(outcome string) bool { return !isGood(outcome) })
 	for i := range good.Series {
 		good.Series[i].Name = map[string]string{success: "sign-ins", "refresh": "refreshes"}[good.Series[i].Name]
 	}
@@ -135,10 +135,10 @@ func (h *history) charts(now metrics) (good, bad chart) {
 
 // chart is a plot of stacked bars, one for each step.
 type chart struct {
-	From, To time.Time
-	Most     float64
-	Series   []series // largest total first
-	Bars     []bar
+	To     time.Time
+	Most   float64
+	Series []series // largest total first
+	Bars   []bar
 }
 
 // series is one outcome. Class is the CSS class of its colour.
@@ -159,33 +159,25 @@ const (
 	maxSeries               = 5 // with a colour of their own; the others share one
 )
 
-func newChart(steps []map[string]float64, from, to time.Time, wanted func(string) bool) chart {
-	c := chart{From: from, To: to}
+func newChart(steps []map[string]float64, to time.Time, wanted func(string) bool) chart {
+	c := chart{To: to}
 	totals := make(map[string]float64)
 	for _, step := range steps {
+		height := 0.0
 		for outcome, n := range step {
 			if wanted(outcome) {
 				totals[outcome] += n
+				height += n
 			}
 		}
+		c.Most = max(c.Most, height)
 	}
 	for outcome, total := range totals {
 		c.Series = append(c.Series, series{Name: outcome, Total: total})
 	}
 	slices.SortFunc(c.Series, func(a, b series) int { return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(a.Name, b.Name)) })
-	class := make(map[string]string)
 	for i := range c.Series {
-		c.Series[i].Class = "c" + string(rune('0'+min(i, maxSeries)))
-		class[c.Series[i].Name] = c.Series[i].Class
-	}
-	heights := make([]float64, len(steps))
-	for i, step := range steps {
-		for outcome, n := range step {
-			if wanted(outcome) {
-				heights[i] += n
-			}
-		}
-		c.Most = max(c.Most, heights[i])
+		c.Series[i].Class = "c" + strconv.Itoa(min(i, maxSeries))
 	}
 	width := chartWidth / historyLength
 	for i, step := range steps {
@@ -194,7 +186,7 @@ func newChart(steps []map[string]float64, from, to time.Time, wanted func(string
 			if n := step[s.Name]; n > 0 {
 				height := n / c.Most * chartHeight
 				y -= height
-				c.Bars = append(c.Bars, bar{class[s.Name], chartWidth - float64(len(steps)-i)*width, y, width - 1, height})
+				c.Bars = append(c.Bars, bar{s.Class, chartWidth - float64(len(steps)-i)*width, y, width - 1, height})
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 
@@ -29,7 +28,7 @@ type params struct {
 }
 
 func register(p params) error {
-	pages, err := New(Config{Settings: p.Settings, Echo: p.Echo, Metrics: gatherer(p.Telemetry), Log: p.Log, Clock: p.Clock})
+	pages, err := newPages(p)
 	if err != nil {
 		return fmt.Errorf("console: %w", err)
 	}
@@ -39,12 +38,7 @@ func register(p params) error {
 		}
 	}
 	if p.Settings.ConsoleEnabled {
-		ctx, cancel := context.WithCancel(context.Background())
-		done := make(chan struct{})
-		p.Lifecycle.Append(fx.StartStopHook(
-			func() { go func() { defer close(done); pages.history.run(ctx) }() },
-			func() { cancel(); <-done },
-		))
+		serverauth.Background(p.Lifecycle, pages.history.run)
 	}
 	return nil
 }

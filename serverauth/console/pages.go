@@ -21,15 +21,6 @@ import (
 //go:embed page
 var files embed.FS
 
-// Config has what New needs. Metrics, Log and Clock may be nil.
-type Config struct {
-	Settings serverauth.ServerAuthSettings
-	Echo     *echo.Echo // the pages call its HTTP API
-	Metrics  prometheus.Gatherer
-	Log      *slog.Logger
-	Clock    app.Clock
-}
-
 // Pages are the pages of the console and of the account.
 type Pages struct {
 	api      api
@@ -44,20 +35,17 @@ type Pages struct {
 	now      app.Clock
 }
 
-// New returns the pages.
-func New(c Config) (*Pages, error) {
+// newPages returns the pages, which call the HTTP API of the app's echo.
+func newPages(c params) (*Pages, error) {
 	issuer, err := url.Parse(c.Settings.Issuer)
 	if err != nil {
 		return nil, err
 	}
-	now, base := app.ClockOr(c.Clock), strings.TrimSuffix(issuer.Path, "/")+serverauth.Prefix
+	now, base, metrics := app.ClockOr(c.Clock), strings.TrimSuffix(issuer.Path, "/")+serverauth.Prefix, gatherer(c.Telemetry)
 	p := &Pages{
-		api: api{c.Echo}, settings: c.Settings, base: base, metrics: c.Metrics, log: c.Log, now: now,
-		forms: web.Forms{Secure: issuer.Scheme == "https"}, browsers: newBrowsers(now), history: newHistory(c.Metrics, now),
+		api: api{c.Echo}, settings: c.Settings, base: base, metrics: metrics, log: c.Log, now: now,
+		forms: web.Forms{Secure: issuer.Scheme == "https"}, browsers: newBrowsers(now), history: newHistory(metrics, now),
 		views: make(map[string]*web.Page),
-	}
-	if p.log == nil {
-		p.log = slog.New(slog.DiscardHandler)
 	}
 	kit, err := web.NewKit(base)
 	if err != nil {
@@ -240,20 +228,18 @@ func (p *Pages) when(value any) template.HTML {
 }
 
 func distance(d time.Duration) string {
-	form := "%s ago"
-	if d > 0 {
-		form = "in %s"
-	}
-	d = d.Abs()
-	text := "less than a minute"
+	text, length := "less than a minute", d.Abs()
 	for _, unit := range []struct {
 		length time.Duration
 		name   string
 	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
-		if n := int(d / unit.length); n > 0 {
+		if n := int(length / unit.length); n > 0 {
 			text = plural(n, unit.name)
 			break
 		}
 	}
-	return strings.Replace(form, "%s", text, 1)
+	if d > 0 {
+		return "in " + text
+	}
+	return text + " ago"
 }
