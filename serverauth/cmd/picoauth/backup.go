@@ -108,14 +108,14 @@ func (p place) backup(c *cobra.Command, path string) (size int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	counted := &countingWriter{w: file}
-	archive := tar.NewWriter(counted)
+	archive := tar.NewWriter(file)
 	// The keys are copied after the database: an additional new key does no harm.
-	err = errors.Join(addFile(archive, databaseEntry, snapshot), p.addKeys(archive))
-	if err = errors.Join(err, archive.Close(), file.Sync(), file.Close()); err != nil {
+	err = errors.Join(addFile(archive, databaseEntry, snapshot), p.addKeys(archive), archive.Close())
+	size, seekErr := file.Seek(0, io.SeekCurrent)
+	if err = errors.Join(err, seekErr, file.Sync(), file.Close()); err != nil {
 		_ = os.Remove(path)
 	}
-	return counted.n, err
+	return size, err
 }
 
 // copied returns the size of a file in bytes, 0 if it does not exist yet.
@@ -167,15 +167,4 @@ func addFile(archive *tar.Writer, name, path string) error {
 	}
 	_, err = io.Copy(archive, file)
 	return err
-}
-
-type countingWriter struct {
-	w io.Writer
-	n int64
-}
-
-func (c *countingWriter) Write(text []byte) (int, error) {
-	n, err := c.w.Write(text)
-	c.n += int64(n)
-	return n, err
 }

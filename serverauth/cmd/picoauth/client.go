@@ -133,12 +133,6 @@ func call(c *cobra.Command, method, path string, body, into any) error {
 	return o.call(c.Context(), method, path, body, into)
 }
 
-// page is a page of a list.
-type page struct {
-	Items []json.RawMessage `json:"items"`
-	Next  string            `json:"next"`
-}
-
 // list reads pages until there are as many items as wanted, or no more.
 func (o *operator) list(ctx context.Context, path string, query url.Values, wanted int) ([]json.RawMessage, error) {
 	all, cursor := []json.RawMessage{}, "before"
@@ -147,7 +141,10 @@ func (o *operator) list(ctx context.Context, path string, query url.Values, want
 	}
 	for {
 		query.Set("limit", fmt.Sprint(min(wanted-len(all), 1000)))
-		var got page
+		var got struct {
+			Items []json.RawMessage `json:"items"`
+			Next  string            `json:"next"`
+		}
 		if err := o.call(ctx, http.MethodGet, path+"?"+query.Encode(), nil, &got); err != nil {
 			return nil, err
 		}

@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -18,6 +15,7 @@ import (
 
 	"github.com/picoauth/picoauth/app/config"
 	"github.com/picoauth/picoauth/clientauth"
+	"github.com/picoauth/picoauth/clientauth/verify"
 	"github.com/picoauth/picoauth/serverauth"
 )
 
@@ -89,32 +87,17 @@ func trustedIssuer(s clientauth.Settings, live *liveIssuer) clientauth.IssuerSet
 			return issuer
 		}
 	}
-	return clientauth.IssuerSettings{
-		Issuer: s.Issuer, Audience: s.Audience, AudienceClaim: s.AudienceClaim, JWKSURL: s.JWKSURL, JWKSEndpoint: s.JWKSEndpoint, AcceptedAlgorithms: s.AcceptedAlgorithms,
-		RevocationEndpoint: s.RevocationEndpoint, RevocationBearer: s.RevocationBearer, RevocationSecret: s.RevocationSecret,
-		RevocationClientID: s.RevocationClientID, RevocationClientSecret: s.RevocationClientSecret, RevocationFailOpen: s.RevocationFailOpen,
-	}
+	return s.IssuerSettings
 }
 
 // clientOf returns a client that trusts the certificate authorities in a file in addition to the system's.
 func clientOf(caFile string) (*http.Client, error) {
 	client := newHTTPClient()
-	if caFile == "" {
-		return client, nil
+	trusting, err := verify.ClientTrusting(caFile)
+	if trusting != nil {
+		client.Transport = trusting.Transport
 	}
-	text, err := os.ReadFile(caFile)
-	if err != nil {
-		return nil, err
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, errors.New(caFile + " holds no certificate")
-	}
-	client.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
-	return client, nil
+	return client, err
 }
 
 func (e *examination) examineAudience(resource string, trusted clientauth.IssuerSettings, server *serverSettings) {

@@ -28,16 +28,11 @@ const (
 
 // liveIssuer is what a running server says about itself.
 type liveIssuer struct {
-	url      string
-	issuer   string        // from discovery
-	signs    string        // algorithm of its tokens
-	keys     []publicKey   // all published keys
-	skew     time.Duration // its clock minus ours
-	metadata struct {
-		Issuer     string   `json:"issuer"`
-		JWKSURI    string   `json:"jwks_uri"`
-		Algorithms []string `json:"id_token_signing_alg_values_supported"`
-	}
+	url    string
+	issuer string        // from discovery
+	signs  string        // algorithm of its tokens
+	keys   []publicKey   // all published keys
+	skew   time.Duration // its clock minus ours
 }
 
 type publicKey struct {
@@ -151,15 +146,19 @@ func (l *liveIssuer) drift() string {
 
 func (e *examination) examineDiscovery(ctx context.Context, client *http.Client, live *liveIssuer) {
 	const path = "/.well-known/openid-configuration"
+	var metadata struct {
+		Issuer     string   `json:"issuer"`
+		Algorithms []string `json:"id_token_signing_alg_values_supported"`
+	}
 	reply, err := get(ctx, client, live.url+path, nil)
-	if err != nil || reply.StatusCode != http.StatusOK || json.Unmarshal(reply.body, &live.metadata) != nil || live.metadata.Issuer == "" {
+	if err != nil || reply.StatusCode != http.StatusOK || json.Unmarshal(reply.body, &metadata) != nil || metadata.Issuer == "" {
 		e.wrong("discovery", "let the proxy pass every path to the server, and check that the URL is that of a picoauth server",
 			"%s%s is not a discovery document (%s)", live.url, path, outcome(reply, err))
 		return
 	}
-	live.issuer = live.metadata.Issuer
-	if len(live.metadata.Algorithms) > 0 {
-		live.signs = live.metadata.Algorithms[0]
+	live.issuer = metadata.Issuer
+	if len(metadata.Algorithms) > 0 {
+		live.signs = metadata.Algorithms[0]
 	}
 	if live.issuer != live.url {
 		e.wrong("discovery", fmt.Sprintf("set server_auth.issuer to %s, or reach the server by the URL that is its issuer", live.url),

@@ -35,13 +35,9 @@ func (e *examination) examineServer(ctx context.Context, file string) *serverSet
 		if err != nil {
 			return
 		}
-		server = new(serverSettings)
-		var authErr error
-		server.app, err = config.Section(k, app.SectionName, app.DefaultSettings())
-		server.auth, authErr = config.Section(k, serverauth.SettingsSection, serverauth.DefaultServerAuthSettings())
-		if err := errors.Join(err, authErr); err != nil { // config.Load has checked both
-			e.wrong("configuration", "picoauth config check", "%s", err)
-		}
+		server = new(serverSettings) // config.Load has checked both sections
+		server.app, _ = config.Section(k, app.SectionName, app.DefaultSettings())
+		server.auth, _ = config.Section(k, serverauth.SettingsSection, serverauth.DefaultServerAuthSettings())
 	})
 	if server == nil {
 		return nil

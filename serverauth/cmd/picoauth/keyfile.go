@@ -25,12 +25,10 @@ func walletAlgorithms() []string {
 }
 
 // newKeyFile returns a new random key.
-func newKeyFile(algorithm string) (keyFile, error) {
+func newKeyFile(algorithm string) keyFile {
 	seed := make([]byte, signin.SeedSize)
 	rand.Read(seed)
-	file := keyFile{algorithm, hex.EncodeToString(seed)}
-	_, err := file.wallet()
-	return file, err
+	return keyFile{algorithm, hex.EncodeToString(seed)}
 }
 
 func readKeyFile(path string) (keyFile, error) {

@@ -75,29 +75,23 @@ func newKeysCommand(c *cobra.Command, method string, path func(arguments []strin
 		if config != "" && !isOffline {
 			return usageError{errors.New("--config needs --offline; without --offline the command asks the server")}
 		}
-		find := func() ([]keyRow, error) { return keysOverHTTP(c, method, path(arguments)) }
-		if isOffline {
-			find = func() ([]keyRow, error) {
-				return keysOffline(c, config, func(ctx context.Context, o offline) error { return work(ctx, o, arguments) })
-			}
+		var answer struct {
+			Items []keyRow `json:"items"`
 		}
-		items, err := find()
+		var err error
+		if isOffline {
+			answer.Items, err = keysOffline(c, config, func(ctx context.Context, o offline) error { return work(ctx, o, arguments) })
+		} else {
+			err = call(c, method, path(arguments), nil, &answer)
+		}
 		if err != nil {
 			return err
 		}
-		return showTable(c, items, []string{"KID", "ALGORITHM", "STATE", "CREATED", "SIGNS FROM", "GONE AT"}, func(k keyRow) []string {
+		return showTable(c, answer.Items, []string{"KID", "ALGORITHM", "STATE", "CREATED", "SIGNS FROM", "GONE AT"}, func(k keyRow) []string {
 			return []string{k.KID, k.Algorithm, k.State, k.CreatedAt, orDash(k.ActivatesAt), orDash(k.RetiresAt)}
 		})
 	}
 	return c
-}
-
-func keysOverHTTP(c *cobra.Command, method, path string) ([]keyRow, error) {
-	var answer struct {
-		Items []keyRow `json:"items"`
-	}
-	err := call(c, method, path, nil, &answer)
-	return answer.Items, err
 }
 
 func keysOffline(c *cobra.Command, config string, work func(context.Context, offline) error) (items []keyRow, err error) {

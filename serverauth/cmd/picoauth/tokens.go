@@ -219,15 +219,7 @@ func (t inspectedToken) subject() string {
 }
 
 func (t inspectedToken) print(w io.Writer) {
-	for _, part := range []struct {
-		name   string
-		values map[string]any
-	}{{"header", t.Header}, {"claims", t.Claims}} {
-		text, err := json.MarshalIndent(part.values, "", "  ")
-		if err != nil {
-			continue // JSON values can always be encoded
-		}
-		fmt.Fprintf(w, "%s %s\n", part.name, text)
-	}
-	fmt.Fprintf(w, "active %t\n", t.Active)
+	header, _ := json.MarshalIndent(t.Header, "", "  ") // JSON values can always be encoded
+	claims, _ := json.MarshalIndent(t.Claims, "", "  ")
+	fmt.Fprintf(w, "header %s\nclaims %s\nactive %t\n", header, claims, t.Active)
 }

@@ -60,7 +60,8 @@ func newWalletNew() *cobra.Command {
 	algorithm := c.Flags().StringP("algorithm", "a", signin.Ed25519, strings.Join(walletAlgorithms(), ", "))
 	_ = c.RegisterFlagCompletionFunc("algorithm", cobra.FixedCompletions(walletAlgorithms(), cobra.ShellCompDirectiveNoFileComp))
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		file, err := newKeyFile(*algorithm)
+		file := newKeyFile(*algorithm)
+		w, err := file.wallet()
 		if err != nil {
 			return err
 		}
@@ -69,10 +70,6 @@ func newWalletNew() *cobra.Command {
 			return err
 		}
 		if err := writeNew(*path, strings.NewReader(string(text)+"\n")); err != nil {
-			return err
-		}
-		w, err := file.wallet()
-		if err != nil {
 			return err
 		}
 		return showWallet(c, w)
