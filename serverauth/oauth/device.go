@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -137,18 +138,18 @@ func deviceKey(kind string, texts ...string) [32]byte {
 	return sha256.Sum256(mac.Fields{}.Texts(append([]string{"device " + kind}, texts...)...))
 }
 
-// deviceOf returns the request of a user code if it can still be answered, or nil.
+// deviceOf returns the request of a user code. The error is errUserCode if it cannot be answered any more, or never could.
 func (s *Server) deviceOf(ctx context.Context, userCode string) (*deviceRequest, error) {
 	note, used, err := s.used.Note(ctx, deviceKey("user code", userCode))
 	if err != nil || !used {
-		return nil, err
+		return nil, cmp.Or(err, error(errUserCode))
 	}
 	asked := new(deviceRequest)
 	if _, ok := s.deviceRequests.open(string(note), asked); !ok || asked.UserCode != userCode || asked.ExpiresAt <= s.now().UnixMilli() {
-		return nil, nil
+		return nil, errUserCode
 	}
 	if _, answered, err := s.used.Note(ctx, deviceKey("answer", asked.ID)); err != nil || answered {
-		return nil, err
+		return nil, cmp.Or(err, error(errUserCode))
 	}
 	return asked, nil
 }

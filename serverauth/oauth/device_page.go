@@ -63,9 +63,6 @@ func (s *Server) deviceConsent(c echo.Context, text string) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	if asked == nil {
-		return nil, errUserCode
-	}
 	known, err := s.clients.Find(ctx, asked.ClientID)
 	switch {
 	case errors.Is(err, client.ErrUnknown):

@@ -1,11 +1,9 @@
 package oauth
 
 import (
-	"context"
 	"errors"
 
 	"github.com/picoauth/picoauth/serverauth/internal/events"
-	"github.com/picoauth/picoauth/serverauth/oauth/client"
 	"github.com/picoauth/picoauth/serverauth/revocation"
 	"github.com/picoauth/picoauth/serverauth/token"
 )
@@ -19,31 +17,27 @@ func (s *Server) revoke(r clientRequest) (any, error) {
 	if text == "" {
 		return nil, errInvalidRequest("token is missing")
 	}
-	return nil, s.revokeToken(r.Request().Context(), r.client, text)
-}
-
-func (s *Server) revokeToken(ctx context.Context, by *client.Client, text string) error {
-	cause := revocation.Cause{By: by.ID, Reason: "revoked by the client"}
+	ctx, by := r.Request().Context(), r.client.ID
 	if presented, err := s.sessions.Read(text, s.now()); err == nil || errors.Is(err, token.ErrRefreshExpired) {
-		if presented.ClientID != by.ID {
-			return errTokenOfAnother
+		if presented.ClientID != by {
+			return nil, errTokenOfAnother
 		}
 		ended, err := s.sessions.Logout(ctx, text)
 		if ended {
-			events.Log(ctx, s.log, events.Revoked, "sid", presented.SessionID, "sub", presented.Subject, "by", by.ID)
+			events.Log(ctx, s.log, events.Revoked, "sid", presented.SessionID, "sub", presented.Subject, "by", by)
 		}
-		return err
+		return nil, err
 	}
 	caller, err := s.validator.Validate(ctx, text)
 	switch {
 	case err != nil:
-		return unlessInvalid(err)
-	case caller.ClientID != by.ID:
-		return errTokenOfAnother
+		return nil, unlessInvalid(err)
+	case caller.ClientID != by:
+		return nil, errTokenOfAnother
 	}
-	if _, err := s.revoker.Token(ctx, caller.TokenID, cause); err != nil {
-		return err
+	if _, err := s.revoker.Token(ctx, caller.TokenID, revocation.Cause{By: by, Reason: "revoked by the client"}); err != nil {
+		return nil, err
 	}
-	events.Log(ctx, s.log, events.Revoked, "jti", caller.TokenID, "sub", caller.Subject, "by", by.ID)
-	return nil
+	events.Log(ctx, s.log, events.Revoked, "jti", caller.TokenID, "sub", caller.Subject, "by", by)
+	return nil, nil
 }

@@ -97,7 +97,6 @@ func splitScope(text string) []string {
 type catalogue struct {
 	scopes    map[string]string
 	resources map[string]catalogueItem
-	uris      []string
 }
 
 type catalogueItem struct {
@@ -110,7 +109,6 @@ func newCatalogue(s Settings) *catalogue {
 	maps.Copy(c.scopes, openIDScopes)
 	for _, resource := range s.Resources {
 		c.resources[resource.URI] = catalogueItem{resource, resource.Scopes.described()}
-		c.uris = append(c.uris, resource.URI)
 	}
 	return c
 }

@@ -96,7 +96,7 @@ func newServer(p serverParams) (*Server, error) {
 		return nil, err
 	}
 	trusted := p.Local.TrustedIssuer
-	trusted.Audiences = append([]string{trusted.Audience}, s.catalogue.uris...)
+	trusted.Audiences = append([]string{trusted.Audience}, p.Settings.known().Resources...)
 	trusted.Audience = ""
 	if s.validator, err = clientauth.NewTokenValidator(clientauth.ValidatorConfig{
 		Issuers: []clientauth.TrustedIssuer{trusted}, Leeway: p.Auth.ClockSkew(), RequireTyp: true, Clock: p.Clock,

@@ -63,11 +63,11 @@ func (s Settings) BrowserSession() time.Duration {
 
 // known returns what clients can be configured to ask for.
 func (s Settings) known() client.Known {
-	known := client.Known{Scopes: slices.Collect(maps.Keys(s.Scopes.described()))}
+	var known client.Known
 	for _, resource := range s.Resources {
 		known.Resources = append(known.Resources, resource.URI)
-		known.Scopes = append(known.Scopes, slices.Collect(maps.Keys(resource.Scopes.described()))...)
 	}
+	known.Scopes = s.scopesBeside(known.Resources)
 	return known
 }
 
@@ -89,7 +89,7 @@ func (s Settings) scopesBeside(resources []string) []string {
 	scopes := slices.Collect(maps.Keys(s.Scopes.described()))
 	for _, resource := range s.Resources {
 		if resource.Open || slices.Contains(resources, resource.URI) {
-			scopes = append(scopes, slices.Collect(maps.Keys(resource.Scopes.described()))...)
+			scopes = slices.AppendSeq(scopes, maps.Keys(resource.Scopes.described()))
 		}
 	}
 	return scopes

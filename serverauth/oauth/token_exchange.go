@@ -34,8 +34,15 @@ type parties struct {
 // for a person. The token allows no more than each of them may. It is revoked with the person's session, with the person, and with
 // every agent of the chain.
 func (s *Server) tokenExchange(t *tokenRequest) (*granted, error) {
-	if t.workload != nil {
-		return s.exchangeAssertion(t)
+	if kind := t.form.Get("requested_token_type"); kind != "" && kind != typeAccessToken {
+		return nil, errInvalidRequest("requested_token_type must be " + typeAccessToken)
+	}
+	if t.workload != nil { // an assertion gets the same as by the grant of RFC 7523
+		given, err := s.jwtBearer(t)
+		if err == nil {
+			given.reply.IssuedTokenType = typeAccessToken
+		}
+		return given, err
 	}
 	ctx := t.c.Request().Context()
 	between, err := s.parties(t)
@@ -87,30 +94,8 @@ func (s *Server) revokedLately() *Error {
 	}
 }
 
-// exchangeAssertion is a token exchange of a workload's assertion. It does the same as the grant of RFC 7523.
-func (s *Server) exchangeAssertion(t *tokenRequest) (*granted, error) {
-	if err := checkRequested(t.form); err != nil {
-		return nil, err
-	}
-	given, err := s.jwtBearer(t)
-	if err == nil {
-		given.reply.IssuedTokenType = typeAccessToken
-	}
-	return given, err
-}
-
-func checkRequested(form url.Values) error {
-	if kind := form.Get("requested_token_type"); kind != "" && kind != typeAccessToken {
-		return errInvalidRequest("requested_token_type must be " + typeAccessToken)
-	}
-	return nil
-}
-
 // parties validates the two tokens, after the denylist has read the revocations of all processes.
 func (s *Server) parties(t *tokenRequest) (p parties, err error) {
-	if err := checkRequested(t.form); err != nil {
-		return p, err
-	}
 	if err := s.revoker.CatchUp(t.c.Request().Context()); err != nil {
 		return p, err
 	}

@@ -63,7 +63,7 @@ func (r *Registry) keysOf(c *Client, jwks jsontext.Value) (verify.KeySet, error)
 	case len(jwks) > 0:
 		return parseKeys(jwks)
 	case c.JWKSURI != "":
-		return r.remote.of(c.JWKSURI, c.Source)
+		return r.remoteKeys(c.JWKSURI, c.Source)
 	default:
 		return nil, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/app/config"
@@ -30,11 +31,13 @@ type Registry struct {
 	known      Known
 	store      store.ClientStore
 	rows       mac.Row
-	remote     *remoteKeys
 	fetcher    *fetcher
 	documents  *documents // nil: off
 	now        app.Clock
 	log        *slog.Logger
+
+	mu     sync.Mutex
+	remote map[remoteKeysID]*verify.RemoteKeySet // of the jwks_uris of clients
 }
 
 // RegistryConfig configures a Registry.
@@ -51,10 +54,10 @@ type RegistryConfig struct {
 
 // NewRegistry returns a registry. It fetches no keys yet.
 func NewRegistry(c RegistryConfig) (*Registry, error) {
-	fetcher := newFetcher(c.Settings.InsecureClientHosts, app.ClockOr(c.Clock))
+	now := app.ClockOr(c.Clock)
 	r := &Registry{
-		configured: make(map[string]*Client, len(c.Settings.Clients)), known: c.Known, store: c.Store, now: app.ClockOr(c.Clock), log: c.Log, fetcher: fetcher,
-		remote: &remoteKeys{clock: c.Clock, log: c.Log, safe: fetcher.client, sets: make(map[remoteKeysID]*verify.RemoteKeySet)},
+		configured: make(map[string]*Client, len(c.Settings.Clients)), known: c.Known, store: c.Store, now: now, log: c.Log,
+		fetcher: newFetcher(c.Settings.InsecureClientHosts, now), remote: make(map[remoteKeysID]*verify.RemoteKeySet),
 	}
 	if c.Store != nil {
 		r.rows = mac.NewRow(c.Secret, "client")
