@@ -59,7 +59,7 @@ type nextReply struct {
 // signed is POST /authorize/sign-in: the wallet's signature of the request's message.
 func (s *Server) signed(c echo.Context) error {
 	began := s.now()
-	if !isOwnPage(c.Request()) {
+	if sameOrigin.Check(c.Request()) != nil {
 		return errForeignPage
 	}
 	var given signedRequest

@@ -139,7 +139,5 @@ func (s *Server) isOwnForm(c echo.Context, form url.Values) bool {
 	return s.forms.Check(c) == nil
 }
 
-// isOwnPage reports whether a page of this server sent a request. Another site could sign people in as somebody else (login CSRF).
-func isOwnPage(r *http.Request) bool { return sameOrigin.Check(r) == nil }
-
+// sameOrigin refuses requests from pages of other sites, which could sign people in as somebody else (login CSRF).
 var sameOrigin = http.NewCrossOriginProtection()

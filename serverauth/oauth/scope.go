@@ -180,7 +180,7 @@ func (c *catalogue) scope(asked string, of *client.Client, resources []string) (
 // allowsScope reports whether a client may ask for a scope with some resources.
 func (c *catalogue) allowsScope(scope string, of *client.Client, resources []string) bool {
 	_, known := c.describe(scope, resources)
-	return known && (of.AllowsScope(scope) || c.isOfOpenResource(scope, of, resources))
+	return known && (slices.Contains(of.Scopes, scope) || c.isOfOpenResource(scope, of, resources))
 }
 
 // isOfOpenResource reports whether a scope belongs to a requested resource, for clients that describe themselves: no operator has
@@ -211,7 +211,7 @@ func (c *catalogue) targets(form url.Values, of *client.Client) ([]string, error
 
 func (c *catalogue) allowsResource(uri string, of *client.Client) bool {
 	resource, known := c.resources[uri]
-	return known && (resource.Open || of.ListsResource(uri))
+	return known && (resource.Open || slices.Contains(of.Resources, uri))
 }
 
 // still returns the part of a grant that its client may still ask for. The operator may have removed a right since then.

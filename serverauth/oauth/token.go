@@ -102,7 +102,7 @@ func (s *Server) token(c echo.Context) error {
 	case !exists:
 		err = &Error{Code: "unsupported_grant_type", Description: "the grant_type " + shorten(kind) + " is unknown"}
 	case asserted != nil: // the rule of its workload allows it, with either grant_type
-	case !known.AllowsGrant(kind) && !(kind == client.GrantRefresh && known.AllowsScope(scopeOffline)):
+	case !known.AllowsGrant(kind) && !(kind == client.GrantRefresh && slices.Contains(known.Scopes, scopeOffline)):
 		err = errUnauthorizedClient("the client may not use this grant_type")
 	}
 	if err != nil {

@@ -60,9 +60,6 @@ func (a *Admin) List(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if items == nil {
-		items = []Config{}
-	}
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	return app.WriteJSON(c.Response(), http.StatusOK, listReply{items, next})
 }

@@ -92,12 +92,6 @@ func (c *Client) AllowsGrant(grant string) bool {
 	return slices.Contains(c.Grants, grant)
 }
 
-// AllowsScope reports whether the client may ask for a scope.
-func (c *Client) AllowsScope(scope string) bool { return slices.Contains(c.Scopes, scope) }
-
-// ListsResource reports whether the client may ask for a resource that is not open to all clients.
-func (c *Client) ListsResource(uri string) bool { return slices.Contains(c.Resources, uri) }
-
 // AllowsRedirect reports whether an authorization response may be sent to a URI.
 func (c *Client) AllowsRedirect(uri string) bool { return matchesRedirect(c.RedirectURIs, uri) }
 

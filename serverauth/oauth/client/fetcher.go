@@ -48,15 +48,13 @@ func newFetcher(insecure []string, now app.Clock) *fetcher {
 	return f
 }
 
-var errNotPublic = errors.New("the host has no public address")
-
 func (f *fetcher) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: fetchTimeout}
 	if !f.isInsecure(address) {
 		dialer.Control = func(_, connected string, _ syscall.RawConn) error {
 			at, err := netip.ParseAddrPort(connected)
 			if err != nil || !isPublic(at.Addr()) {
-				return errNotPublic
+				return errors.New("the host has no public address")
 			}
 			return nil
 		}
@@ -85,8 +83,9 @@ func (f *fetcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := f.check(r.URL); err != nil {
 		return nil, err
 	}
-	if _, ok := f.hosts.Allow(ratelimit.Key{Holder: hostKey(r.URL), Endpoint: "client document"}); !ok {
-		return nil, errTooOften
+	host := strings.ToLower(strings.TrimRight(r.URL.Hostname(), ".")) // the same for all spellings
+	if _, ok := f.hosts.Allow(ratelimit.Key{Holder: host, Endpoint: "client document"}); !ok {
+		return nil, errors.New("too many requests for documents of this host")
 	}
 	select {
 	case f.running <- struct{}{}:
@@ -105,11 +104,6 @@ func (f *fetcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	response.Body = http.MaxBytesReader(nil, response.Body, maxDocument)
 	return response, nil
 }
-
-var errTooOften = errors.New("too many requests for documents of this host")
-
-// hostKey returns the same key for all spellings of a host.
-func hostKey(u *url.URL) string { return strings.ToLower(strings.TrimRight(u.Hostname(), ".")) }
 
 // statusError is the status of a response that is not 200.
 type statusError int

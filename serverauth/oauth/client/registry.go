@@ -179,6 +179,7 @@ func (r *Registry) List(ctx context.Context, after string, limit int) (all []Con
 		rows = rows[:limit]
 		next = rows[limit-1].ID
 	}
+	all = []Config{}
 	for _, row := range rows {
 		kept, genuine := r.open(row, row.ID)
 		if !genuine {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"github.com/picoauth/picoauth/serverauth/internal/mac"
 	"github.com/picoauth/picoauth/serverauth/internal/password"
 )
 
@@ -47,7 +48,7 @@ func (s *secret) matches(ctx context.Context, gate password.Gate, text string) (
 	if !s.costly {
 		return s.check(text), nil
 	}
-	sum := macOf(text)
+	sum := processMACs.Of(nil, text)
 	if right := s.right.Load(); right != nil && hmac.Equal(right[:], sum[:]) {
 		return true, nil
 	}
@@ -66,12 +67,5 @@ func (s *secret) matches(ctx context.Context, gate password.Gate, text string) (
 	return true, nil
 }
 
-// processKey never leaves the process.
-var processKey = []byte(rand.Text())
-
-func macOf(text string) (sum [sha256.Size]byte) {
-	m := hmac.New(sha256.New, processKey)
-	m.Write([]byte(text))
-	m.Sum(sum[:0])
-	return sum
-}
+// processMACs have a key that never leaves the process.
+var processMACs = mac.New(mac.Fixed([]byte(rand.Text())))
