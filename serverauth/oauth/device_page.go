@@ -25,7 +25,7 @@ func (s *Server) askUserCode(c echo.Context, status int, code, alert string) err
 	if alert != "" {
 		frame.Notice = &web.Notice{Text: alert, Bad: true}
 	}
-	return s.pages.device.Render(c, status, frame)
+	return s.pages["device"].Render(c, status, frame)
 }
 
 // deviceEntered is POST /device: the page of the request. The person must sign in again, so that nobody can be tricked into

@@ -18,24 +18,19 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// pages are the pages of the server.
-type pages struct {
-	request, message, next, send, logout, device *web.Page
-}
-
-func newPages(base string) (p pages, err error) {
+// newPages returns the pages by the names of their files.
+func newPages(base string) (map[string]*web.Page, error) {
 	kit, err := web.NewKit(base)
 	if err != nil {
-		return p, err
+		return nil, err
 	}
-	for name, page := range map[string]**web.Page{
-		"request": &p.request, "message": &p.message, "continue": &p.next, "send": &p.send, "logout": &p.logout, "device": &p.device,
-	} {
-		if *page, err = kit.Page(pageFiles, nil, "page/"+name+".html"); err != nil {
-			return p, err
+	pages := make(map[string]*web.Page)
+	for _, name := range []string{"request", "message", "continue", "send", "logout", "device"} {
+		if pages[name], err = kit.Page(pageFiles, nil, "page/"+name+".html"); err != nil {
+			return nil, err
 		}
 	}
-	return p, nil
+	return pages, nil
 }
 
 // registerScripts adds the routes of the pages' scripts.
@@ -96,7 +91,7 @@ func (s *Server) showRequest(c echo.Context, status int, r *request, b *browser,
 	} else {
 		frame.Scripts = []string{s.path + "/page.js"}
 	}
-	return s.pages.request.Render(c, status, frame)
+	return s.pages["request"].Render(c, status, frame)
 }
 
 // anew returns the URL of the same request with prompt=login, so that the person must sign in.
@@ -120,7 +115,7 @@ func (s *Server) showRefusal(c echo.Context, r *request, err error) error {
 }
 
 func (s *Server) showMessage(c echo.Context, status int, title, text string) error {
-	return s.pages.message.Render(c, status, web.Frame{Title: title, Narrow: true, Data: text})
+	return s.pages["message"].Render(c, status, web.Frame{Title: title, Narrow: true, Data: text})
 }
 
 func (s *Server) showError(c echo.Context, status int, e *errPage) error {
@@ -135,14 +130,14 @@ func (s *Server) showUnavailable(c echo.Context) error {
 // showContinue shows a page that leads to the client.
 func (s *Server) showContinue(c echo.Context, location string) error {
 	c.Response().Header().Set("Refresh", "0; url="+location)
-	return s.pages.next.Render(c, http.StatusOK, web.Frame{
+	return s.pages["continue"].Render(c, http.StatusOK, web.Frame{
 		Title: "Continuing", Narrow: true, Data: template.URL(location), //nolint:gosec // a redirect URI that was registered and checked
 	})
 }
 
 // showGoBack lets the person decide whether to go back to the client with an error.
 func (s *Server) showGoBack(c echo.Context, r *request, e *Error) error {
-	return s.pages.next.Render(c, http.StatusBadRequest, web.Frame{
+	return s.pages["continue"].Render(c, http.StatusBadRequest, web.Frame{
 		Title: "Go back to " + client.HostOf(r.RedirectURI) + "?", Narrow: true,
 		Notice: &web.Notice{Text: "The request of that program was refused: " + e.Description + ". Nobody was signed in.", Bad: true},
 		Data:   template.URL(s.location(r, errorValues(e))), //nolint:gosec // a redirect URI that was registered and checked
@@ -155,7 +150,7 @@ func (s *Server) showFormPost(c echo.Context, r *request, values url.Values) err
 		Location template.URL
 		Fields   map[string]string
 	}{template.URL(r.RedirectURI), s.fields(r, values)} //nolint:gosec // registered and checked
-	return s.pages.send.Render(c, http.StatusOK, web.Frame{
+	return s.pages["send"].Render(c, http.StatusOK, web.Frame{
 		Title: "Continuing", Narrow: true, Data: data, Scripts: []string{s.path + "/send.js"}, FormTargets: formTargets(r),
 	})
 }
@@ -180,5 +175,5 @@ func (s *Server) askLogout(c echo.Context, r *logoutRequest, b *browser) error {
 			data.Fields = append(data.Fields, field{name, value})
 		}
 	}
-	return s.pages.logout.Render(c, http.StatusOK, web.Frame{Title: "Sign out?", Narrow: true, Data: data})
+	return s.pages["logout"].Render(c, http.StatusOK, web.Frame{Title: "Sign out?", Narrow: true, Data: data})
 }

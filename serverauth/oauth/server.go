@@ -38,7 +38,7 @@ type Server struct {
 	base      string // of the endpoints, absolute
 	path      string // of the endpoints, as browsers see it
 	secure    bool   // the issuer is https
-	pages     pages
+	pages     map[string]*web.Page
 	forms     web.Forms
 	catalogue *catalogue
 
