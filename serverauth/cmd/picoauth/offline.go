@@ -23,7 +23,6 @@ const offlinePatience = 2 * time.Minute
 type offline struct {
 	ring    *keys.Ring
 	revoker *revocation.Revoker
-	audit   *audit.Recorder
 	mints   audit.Store
 }
 
@@ -60,7 +59,7 @@ var silent = fx.Decorate(func() *slog.Logger { return slog.New(slog.DiscardHandl
 func runOffline(ctx context.Context, config string, work func(context.Context, offline) error) (err error) {
 	var o offline
 	running := app.New(server(config), app.ConfigMap(map[string]any{"app.host": "127.0.0.1", "app.port": 0, "app.admin_port": 0, "app.shutdown_delay_seconds": 0}),
-		silent, fx.Populate(&o.ring, &o.revoker, &o.audit, &o.mints))
+		silent, fx.Populate(&o.ring, &o.revoker, &o.mints))
 	within, cancel := context.WithTimeout(ctx, offlinePatience)
 	defer cancel()
 	if err := running.Start(within); err != nil {

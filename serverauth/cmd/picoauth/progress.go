@@ -3,12 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 const (
@@ -20,8 +18,8 @@ const (
 // progress shows a bar on standard error, if that is a terminal, after progressDelay and until stop is called. done returns
 // a fraction from 0 to 1; a negative one is unknown, and the seconds are shown.
 func progress(c *cobra.Command, what string, done func() float64) (stop func()) {
-	file, isFile := c.ErrOrStderr().(*os.File)
-	if !isFile || !term.IsTerminal(int(file.Fd())) {
+	file, ok := terminalOf(c.ErrOrStderr())
+	if !ok {
 		return func() {}
 	}
 	ended, gone := make(chan struct{}), make(chan struct{})

@@ -69,7 +69,7 @@ func newRestore() *cobra.Command {
 // chooseEnd asks what to end, if --end is not set. It reads the first line of standard input.
 func chooseEnd(c *cobra.Command, end *string) (err error) {
 	if !c.Flags().Changed("end") {
-		if _, person := terminal(c); person {
+		if _, person := terminalOf(c.InOrStdin()); person {
 			fmt.Fprint(c.ErrOrStderr(), "What must end: none, sessions (every session, and the access tokens issued until now) or all (the signing keys too)? ")
 		}
 		if *end, err = readLine(c.InOrStdin()); err != nil {

@@ -15,36 +15,33 @@ import (
 // maxLine is the largest secret in bytes that is read from standard input.
 const maxLine = 4096
 
-// terminal returns the descriptor of standard input. ok is true if it is a terminal.
-func terminal(c *cobra.Command) (descriptor int, ok bool) {
-	file, isFile := c.InOrStdin().(*os.File)
-	if !isFile {
-		return 0, false
-	}
-	return int(file.Fd()), term.IsTerminal(int(file.Fd()))
+// terminalOf returns a stream of the program as a file. ok is true if it is a terminal.
+func terminalOf(stream any) (file *os.File, ok bool) {
+	file, isFile := stream.(*os.File)
+	return file, isFile && term.IsTerminal(int(file.Fd()))
 }
 
 // readPassword asks for a password without showing it, or reads the first line of standard input. It asks twice for a new
 // one.
 func readPassword(c *cobra.Command, prompt string, isNew bool) (string, error) {
-	descriptor, person := terminal(c)
+	file, person := terminalOf(c.InOrStdin())
 	if !person {
 		return readLine(c.InOrStdin())
 	}
-	first, err := ask(c.ErrOrStderr(), descriptor, prompt)
+	first, err := ask(c.ErrOrStderr(), file, prompt)
 	if err != nil || !isNew {
 		return first, err
 	}
-	second, err := ask(c.ErrOrStderr(), descriptor, "Repeat it")
+	second, err := ask(c.ErrOrStderr(), file, "Repeat it")
 	if err == nil && first != second {
 		err = errors.New("the two passwords differ; nothing was changed, try again")
 	}
 	return first, err
 }
 
-func ask(w io.Writer, descriptor int, prompt string) (string, error) {
+func ask(w io.Writer, terminal *os.File, prompt string) (string, error) {
 	fmt.Fprintf(w, "%s: ", prompt)
-	text, err := term.ReadPassword(descriptor)
+	text, err := term.ReadPassword(int(terminal.Fd()))
 	fmt.Fprintln(w)
 	return string(text), err
 }
