@@ -124,16 +124,14 @@ func (s Settings) checkWith(section string, auth serverauth.ServerAuthSettings) 
 }
 
 func (s Settings) checkResources(f faults.List) {
-	seen := make(map[string]bool)
 	for i, resource := range s.Resources {
 		its, shown := f.In("resources[%d].", i), config.WithoutUserinfo(resource.URI)
 		switch {
 		case !isResourceURI(resource.URI):
 			its.Add("uri", "%q is not an absolute URI without fragment", shown)
-		case seen[resource.URI]:
+		case slices.ContainsFunc(s.Resources[:i], func(earlier Resource) bool { return earlier.URI == resource.URI }):
 			its.Add("uri", "%q is there twice", shown)
 		}
-		seen[resource.URI] = true
 		if !isOneLine(resource.Name, maxDescription) {
 			its.Add("name", "must be one line of at most 100 characters")
 		}

@@ -35,11 +35,11 @@ func checkAll(f faults.List, key string, clients []Config, known Known) {
 	for i, one := range clients {
 		its := f.In("%s[%d].", key, i)
 		one.check(its, known)
-		if earlier, taken := first[one.ID]; taken && one.ID != "" {
+		if earlier, taken := first[one.ID]; !taken {
+			first[one.ID] = i
+		} else if one.ID != "" {
 			its.Add("id", "%q is also the id of %s[%d]", one.ID, key, earlier)
-			continue
 		}
-		first[one.ID] = i
 	}
 }
 
@@ -66,8 +66,8 @@ func (c Config) check(f faults.List, known Known) {
 	c.checkServices(f)
 	c.checkGrants(f)
 	CheckMayAct(f, "may_act", c.MayAct, known)
-	checkList(f, "scopes", c.Scopes, append(OpenIDScopes(), known.Scopes...))
-	checkList(f, "resources", c.Resources, known.Resources)
+	CheckList(f, "scopes", c.Scopes, append(OpenIDScopes(), known.Scopes...))
+	CheckList(f, "resources", c.Resources, known.Resources)
 }
 
 // CheckID allows the characters of a client_id (RFC 6749, appendix A.1), up to maxID bytes.
@@ -190,8 +190,8 @@ func (c Config) checkGrants(f faults.List) {
 	}
 }
 
-// checkList refuses items that the server does not have, and duplicates.
-func checkList(f faults.List, key string, items, known []string) {
+// CheckList refuses items that the server does not have, and duplicates.
+func CheckList(f faults.List, key string, items, known []string) {
 	for i, item := range items {
 		at := fmt.Sprintf("%s[%d]", key, i)
 		switch {

@@ -36,9 +36,9 @@ func CheckMayAct(f faults.List, key string, rules []MayAct, known Known) {
 	for i, rule := range rules {
 		its := f.In("%s[%d].", key, i)
 		checkRoles(its, rule.Roles)
-		checkList(its, "scopes", rule.Scopes, append(OpenIDScopes(), known.Scopes...))
+		CheckList(its, "scopes", rule.Scopes, append(OpenIDScopes(), known.Scopes...))
 		if known.Audience != "" {
-			checkList(its, "resources", rule.Resources, append([]string{known.Audience}, known.Resources...))
+			CheckList(its, "resources", rule.Resources, append([]string{known.Audience}, known.Resources...))
 		}
 	}
 }

@@ -63,7 +63,11 @@ func Check(key string, all []Config, resources []string, scopes func(resources [
 		_, claims := config.FlatTexts(its.Prefix+"claims", one.Claims)
 		its.Join(config.CheckNotEmpty(its.Prefix+"subject", one.Subject), claims)
 		client.CheckID(its, "client", one.Client)
-		one.checkResources(its, resources)
+		uris := slices.Clone(one.Resources)
+		for at, uri := range uris {
+			uris[at] = config.WithoutUserinfo(uri)
+		}
+		client.CheckList(its, "resources", uris, resources)
 		one.checkScope(its, scopes(one.Resources))
 		if first := slices.IndexFunc(all[:i], func(c Config) bool { return c.Issuer == one.Issuer }); first >= 0 {
 			one.checkBeside(its, fmt.Sprintf("%s[%d]", key, first), all[first])
@@ -100,18 +104,6 @@ func (c Config) keySet() verify.RemoteKeySetConfig {
 		return verify.RemoteKeySetConfig{Issuer: c.Issuer}
 	}
 	return verify.RemoteKeySetConfig{URL: c.JWKSURL}
-}
-
-func (c Config) checkResources(f faults.List, known []string) {
-	for i, uri := range c.Resources {
-		key, shown := fmt.Sprintf("resources[%d]", i), config.WithoutUserinfo(uri)
-		switch {
-		case !slices.Contains(known, uri):
-			f.Add(key, "%q is not one of the server's resources", shown)
-		case slices.Contains(c.Resources[:i], uri):
-			f.Add(key, "%q is there twice", shown)
-		}
-	}
 }
 
 // checkScope refuses scopes that no request could get.
