@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/picoauth/picoauth/serverauth/oauth/client"
 )
 
 // mint is an item of GET /mints.
@@ -126,17 +128,8 @@ func (p *Pages) changeKeys(c echo.Context, who *person) (next, said string, err 
 	return next, "The next key signs as soon as every service can have fetched it.", err
 }
 
-// oauthClient is an item of GET /oauth/clients.
-type oauthClient struct {
-	ID           string   `json:"id"`
-	Name         string   `json:"name"`
-	RedirectURIs []string `json:"redirect_uris"`
-	Grants       []string `json:"grants"`
-	Role         string   `json:"role"`
-}
-
 type clientsView struct {
-	Clients []oauthClient
+	Clients []client.Config
 	Known   bool // the server can list them
 }
 
@@ -145,7 +138,7 @@ func (p *Pages) clients(c echo.Context, who *person) error {
 	if err := p.api.call(c, http.MethodGet, "/keys", who.token, nil, nil); err != nil {
 		return err // GET /keys refuses non-operators, also if the server has no list of clients
 	}
-	found, err := listOf[oauthClient](p, c, who, "/oauth/clients")
+	found, err := listOf[client.Config](p, c, who, "/oauth/clients")
 	if err != nil && !isStatus(err, http.StatusNotFound) && !isStatus(err, http.StatusMethodNotAllowed) {
 		return err
 	}
