@@ -1,7 +1,6 @@
 package oauth
 
 import (
-	"errors"
 	"maps"
 	"net/url"
 	"slices"
@@ -28,11 +27,12 @@ func (s *Server) delegated(t *tokenRequest, p parties) (scope, audience []string
 		if !slices.Contains(rule.Roles, p.person.Role) {
 			continue
 		}
-		if audience, err = s.delegatedAudience(asked, rule, p.person); err != nil {
+		var ok bool
+		if audience, ok = s.delegatedAudience(asked, rule, p.person); !ok {
 			refusal = errInvalidTarget("the agent may not act for people at this resource")
 			continue
 		}
-		if scope, err = s.delegatedScope(names, audience, rule, p); err == nil {
+		if scope, ok = s.delegatedScope(names, audience, rule, p); ok {
 			return scope, audience, nil
 		}
 		refusal = errInvalidScope("the scope is more than the person or the agent has")
@@ -47,26 +47,26 @@ func targetsOf(form url.Values) []string {
 	return slices.Compact(asked)
 }
 
-var errTooMuch = errors.New("more than is allowed")
-
-// delegatedAudience returns the audience of an agent's token: what it asks for, or else that of the person's own token.
-func (s *Server) delegatedAudience(asked []string, rule client.MayAct, person *clientauth.SecurityContext) ([]string, error) {
+// delegatedAudience returns the audience of an agent's token: what it asks for, or else that of the person's own token. It reports
+// false if that is more than is allowed.
+func (s *Server) delegatedAudience(asked []string, rule client.MayAct, person *clientauth.SecurityContext) ([]string, bool) {
 	if len(asked) == 0 {
-		return person.Audience, nil
+		return person.Audience, true
 	}
 	for _, uri := range asked {
 		_, known := s.catalogue.resources[uri]
 		mayAlso := slices.Contains(rule.Resources, uri) && (known || uri == s.audience)
 		if !mayAlso && !slices.Contains(person.Audience, uri) {
-			return nil, errTooMuch
+			return nil, false
 		}
 	}
-	return asked, nil
+	return asked, true
 }
 
 // delegatedScope returns the scope of an agent's token: what it asks for, or else all that it may have. If the audience has a
-// resource that the person's own token is not for, the scope must be one of the server or of the audience.
-func (s *Server) delegatedScope(asked, audience []string, rule client.MayAct, p parties) ([]string, error) {
+// resource that the person's own token is not for, the scope must be one of the server or of the audience. It reports false if that
+// is more than is allowed.
+func (s *Server) delegatedScope(asked, audience []string, rule client.MayAct, p parties) ([]string, bool) {
 	limits := [][]string{p.person.Scopes, rule.Scopes}
 	if p.agent.Claims["agent_id"] != nil {
 		limits = append(limits, p.agent.Scopes)
@@ -79,12 +79,9 @@ func (s *Server) delegatedScope(asked, audience []string, rule client.MayAct, p 
 		})
 	}
 	if len(asked) == 0 {
-		return splitScope(joined(slices.DeleteFunc(slices.Concat(limits...), exceeds))), nil
+		return splitScope(joined(slices.DeleteFunc(slices.Concat(limits...), exceeds))), true
 	}
-	if slices.ContainsFunc(asked, exceeds) {
-		return nil, errTooMuch
-	}
-	return asked, nil
+	return asked, !slices.ContainsFunc(asked, exceeds)
 }
 
 // revocationReach is how far back from when it becomes known a revocation of a subject may apply, in addition to the clock skew.
