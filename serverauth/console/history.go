@@ -105,12 +105,6 @@ func (h *history) take() {
 	h.samples = h.samples[max(0, len(h.samples)-historyLength):]
 }
 
-func (h *history) since() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.samples[0].at
-}
-
 // charts returns the successes and the refusals of each step, up to now.
 func (h *history) charts(now metrics) (good, bad chart) {
 	h.mu.Lock()
@@ -125,8 +119,9 @@ func (h *history) charts(now metrics) (good, bad chart) {
 			}
 		}
 	}
-	to, isGood := samples[len(samples)-1].at, func(outcome string) bool { return outcome == success || outcome == "refresh" }
-	good, bad = newChart(steps, to, isGood), newChart(steps, to, func(outcome string) bool { return !isGood(outcome) })
+	from, to := samples[0].at, samples[len(samples)-1].at
+	isGood := func(outcome string) bool { return outcome == success || outcome == "refresh" }
+	good, bad = newChart(steps, from, to, isGood), newChart(steps, from, to, func(outcome string) bool { return !isGood(outcome) })
 	for i := range good.Series {
 		good.Series[i].Name = map[string]string{success: "sign-ins", "refresh": "refreshes"}[good.Series[i].Name]
 	}
@@ -135,10 +130,10 @@ func (h *history) charts(now metrics) (good, bad chart) {
 
 // chart is a plot of stacked bars, one for each step.
 type chart struct {
-	To     time.Time
-	Most   float64
-	Series []series // largest total first
-	Bars   []bar
+	From, To time.Time
+	Most     float64
+	Series   []series // largest total first
+	Bars     []bar
 }
 
 // series is one outcome. Class is the CSS class of its colour.
@@ -159,8 +154,8 @@ const (
 	maxSeries               = 5 // with a colour of their own; the others share one
 )
 
-func newChart(steps []map[string]float64, to time.Time, wanted func(string) bool) chart {
-	c := chart{To: to}
+func newChart(steps []map[string]float64, from, to time.Time, wanted func(string) bool) chart {
+	c := chart{From: from, To: to}
 	totals := make(map[string]float64)
 	for _, step := range steps {
 		height := 0.0

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -156,7 +155,6 @@ type overviewView struct {
 	Facts    []fact
 	SignIns  chart
 	Refusals chart
-	Since    time.Time
 }
 
 // fact is a number on the overview. State is "good", "bad" or empty.
@@ -167,9 +165,9 @@ func (p *Pages) overview(c echo.Context, who *person) error {
 	if err := p.api.call(c, http.MethodGet, "/keys", who.token, nil, nil); err != nil {
 		return err // the page is for operators
 	}
-	values := readMetrics(p.metrics)
+	values := readMetrics(p.history.metrics)
 	good, bad := p.history.charts(values)
-	return p.show(c, who, "overview", "Overview", overviewView{p.ready(c), facts(values), good, bad, p.history.since()})
+	return p.show(c, who, "overview", "Overview", overviewView{p.ready(c), facts(values), good, bad})
 }
 
 // ready reports whether /readyz replies 200.

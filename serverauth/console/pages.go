@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/serverauth"
@@ -28,7 +27,6 @@ type Pages struct {
 	forms    web.Forms
 	settings serverauth.ServerAuthSettings
 	base     string // path of the API as browsers see it
-	metrics  prometheus.Gatherer
 	history  *history
 	views    map[string]*web.Page
 	log      *slog.Logger
@@ -41,10 +39,10 @@ func newPages(c params) (*Pages, error) {
 	if err != nil {
 		return nil, err
 	}
-	now, base, metrics := app.ClockOr(c.Clock), strings.TrimSuffix(issuer.Path, "/")+serverauth.Prefix, gatherer(c.Telemetry)
+	now, base := app.ClockOr(c.Clock), strings.TrimSuffix(issuer.Path, "/")+serverauth.Prefix
 	p := &Pages{
-		api: api{c.Echo}, settings: c.Settings, base: base, metrics: metrics, log: c.Log, now: now,
-		forms: web.Forms{Secure: issuer.Scheme == "https"}, browsers: newBrowsers(now), history: newHistory(metrics, now),
+		api: api{c.Echo}, settings: c.Settings, base: base, log: c.Log, now: now,
+		forms: web.Forms{Secure: issuer.Scheme == "https"}, browsers: newBrowsers(now), history: newHistory(gatherer(c.Telemetry), now),
 		views: make(map[string]*web.Page),
 	}
 	kit, err := web.NewKit(base)
