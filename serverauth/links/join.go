@@ -2,7 +2,6 @@ package links
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/picoauth/picoauth/serverauth/revocation"
 	"github.com/picoauth/picoauth/serverauth/store"
@@ -115,7 +114,7 @@ func (r *Registrar) mayEnd(ctx context.Context, name string, merge bool) error {
 	for {
 		page, err := r.c.Sessions.List(ctx, query)
 		if err != nil {
-			return fmt.Errorf("session store: %w", err)
+			return err
 		}
 		for _, session := range page {
 			if session.Subject.ID == name { // not a subject with another address of the same key

@@ -20,7 +20,7 @@ type Registrar struct {
 // RegistrarConfig configures a [Registrar].
 type RegistrarConfig struct {
 	Book     *Book
-	Sessions store.SessionStore // one that authenticates its rows
+	Sessions store.SessionStore // one that authenticates its rows; its errors name it
 	Revoker  Revoker
 	Skew     time.Duration // by which clocks may differ
 	Clock    app.Clock     // nil: time.Now
@@ -155,13 +155,13 @@ func (r *Registrar) endSessions(ctx context.Context, row store.Link, cause revoc
 	until := r.c.Clock().Add(r.c.Skew + noneFor + time.Second)
 	marks := []string{markOf(row.Wallet.ID, 0), markOf(row.Wallet.ID, row.LinkedAt)}
 	if _, err := r.c.Sessions.EndSubject(ctx, marks, until.UnixMilli()); err != nil {
-		return 0, fmt.Errorf("session store: %w", err)
+		return 0, err
 	}
 	query := store.SessionQuery{Subject: row.Subject, Limit: sessionPage}
 	for {
 		page, err := r.c.Sessions.List(ctx, query)
 		if err != nil {
-			return ended, fmt.Errorf("session store: %w", err)
+			return ended, err
 		}
 		for _, session := range page {
 			if !began(session, row) {

@@ -67,7 +67,7 @@ func (s *Server) tokenExchange(t *tokenRequest) (*granted, error) {
 	if _, err := s.parties(t); err != nil { // revoked in the meantime?
 		return nil, err
 	}
-	if s.revoker.Lists(ctx, mint.Ref()) {
+	if s.revoker.Lists(mint.Ref()) {
 		return nil, s.revokedLately()
 	}
 	return &granted{

@@ -29,12 +29,8 @@ const (
 // completely; until then the denylist is unavailable. Entries that this process had read stay until they expire. Those that this
 // process itself has added recently are added to the store again.
 type Denylist struct {
-	store store.RevocationStore
-	index *clientauth.RevocationIndex
-	now   app.Clock
-	log   *slog.Logger
-	watch func(context.Context) error
-
+	c      DenylistConfig
+	index  *clientauth.RevocationIndex
 	recent recentRevocations
 
 	mu     sync.Mutex // one synchronisation at a time
@@ -54,7 +50,8 @@ type DenylistConfig struct {
 
 // NewDenylist returns an empty denylist; Sync fills it.
 func NewDenylist(c DenylistConfig) *Denylist {
-	return &Denylist{store: c.Store, watch: c.Watch, index: clientauth.NewRevocationIndex(), now: app.ClockOr(c.Clock), log: c.Log}
+	c.Clock = app.ClockOr(c.Clock)
+	return &Denylist{c: c, index: clientauth.NewRevocationIndex()}
 }
 
 // Denied implements clientauth.Denylist.
@@ -69,8 +66,9 @@ func (d *Denylist) Denied(ctx context.Context, t clientauth.TokenRef) (bool, err
 func (d *Denylist) Invalidate() { d.synced.Store(nil) }
 
 // Listed reports whether a token is on this process's copy of the denylist, however old that is.
-func (d *Denylist) Listed(ctx context.Context, t clientauth.TokenRef) (bool, error) {
-	return d.index.Denied(ctx, t)
+func (d *Denylist) Listed(t clientauth.TokenRef) bool {
+	listed, _ := d.index.Denied(context.Background(), t) // never fails
+	return listed
 }
 
 // Len returns the number of entries in this process.
@@ -87,11 +85,11 @@ func (d *Denylist) Age() (time.Duration, bool) {
 // Add adds items to the store and to this process's copy. It returns the stored items: for a token or session that was revoked
 // before, the first one.
 func (d *Denylist) Add(ctx context.Context, items []store.Revocation) ([]store.Revocation, error) {
-	stored, err := d.store.Add(ctx, items)
+	stored, err := d.c.Store.Add(ctx, items)
 	if err != nil {
 		return nil, fmt.Errorf("revocation store: %w", err)
 	}
-	d.recent.add(stored, d.now())
+	d.recent.add(stored, d.c.Clock())
 	d.index.Apply(stored...)
 	return stored, nil
 }
@@ -111,7 +109,7 @@ func (d *Denylist) Sync(ctx context.Context) error {
 	after, last := int64(0), false
 	for !last {
 		began := time.Now()
-		page, err := d.store.Since(ctx, d.seq, after, Page)
+		page, err := d.c.Store.Since(ctx, d.seq, after, Page)
 		if err != nil {
 			return fmt.Errorf("revocation store: %w", err)
 		}
@@ -125,7 +123,7 @@ func (d *Denylist) Sync(ctx context.Context) error {
 			d.synced.Store(&began)
 		}
 	}
-	d.index.Prune(d.now())
+	d.index.Prune(d.c.Clock())
 	d.restore(ctx)
 	return nil
 }
@@ -138,8 +136,8 @@ func (d *Denylist) beginWhole(ctx context.Context, page store.RevocationPage, af
 		return
 	}
 	d.Invalidate()
-	d.lost = d.recent.list(d.now())
-	d.log.ErrorContext(ctx, events.StoreWentBack, "event", events.StoreWentBack, "store", "revocations",
+	d.lost = d.recent.list(d.c.Clock())
+	d.c.Log.ErrorContext(ctx, events.StoreWentBack, "event", events.StoreWentBack, "store", "revocations",
 		"known", d.index.Len(), "seq", d.seq, "stored_seq", page.Seq)
 }
 
@@ -148,7 +146,7 @@ func (d *Denylist) Run(ctx context.Context) {
 	told := make(chan struct{}, 1)
 	var watching sync.WaitGroup
 	defer watching.Wait()
-	if d.watch != nil {
+	if d.c.Watch != nil {
 		watching.Go(func() { d.listen(ctx, told) })
 	}
 	ticker := time.NewTicker(denylistPoll)
@@ -161,7 +159,7 @@ func (d *Denylist) Run(ctx context.Context) {
 		case <-told:
 		}
 		if err := d.Sync(ctx); err != nil && ctx.Err() == nil {
-			d.log.WarnContext(ctx, "the denylist cannot be updated", "error", err)
+			d.c.Log.WarnContext(ctx, "the denylist cannot be updated", "error", err)
 		}
 	}
 }
@@ -169,7 +167,7 @@ func (d *Denylist) Run(ctx context.Context) {
 // listen forwards the notifications of Watch. If Watch fails, polling continues.
 func (d *Denylist) listen(ctx context.Context, told chan<- struct{}) {
 	for ctx.Err() == nil {
-		if err := d.watch(ctx); err != nil {
+		if err := d.c.Watch(ctx); err != nil {
 			select {
 			case <-ctx.Done():
 			case <-time.After(denylistPoll):

@@ -61,11 +61,11 @@ func without(lost, found []store.Revocation) []store.Revocation {
 func (d *Denylist) restore(ctx context.Context) {
 	for len(d.lost) > 0 {
 		batch := d.lost[:min(len(d.lost), restoreBatch)]
-		if _, err := d.store.Add(ctx, batch); err != nil {
-			d.log.WarnContext(ctx, "revocations that the store lost cannot be added again", "left", len(d.lost), "error", err)
+		if _, err := d.c.Store.Add(ctx, batch); err != nil {
+			d.c.Log.WarnContext(ctx, "revocations that the store lost cannot be added again", "left", len(d.lost), "error", err)
 			return
 		}
-		d.log.InfoContext(ctx, "revocations that the store lost were added again", "count", len(batch))
+		d.c.Log.InfoContext(ctx, "revocations that the store lost were added again", "count", len(batch))
 		d.lost = d.lost[len(batch):]
 	}
 }

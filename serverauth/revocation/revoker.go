@@ -2,7 +2,6 @@ package revocation
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/picoauth/picoauth/app"
@@ -36,7 +35,7 @@ type Revoker struct {
 
 // Config configures a [Revoker].
 type Config struct {
-	Sessions store.SessionStore
+	Sessions store.SessionStore // a session.Store: its errors name it
 	Denylist *Denylist
 	Mints    MintIndex
 	// AccessTTL is the lifetime of an access token of a sign-in, LongestTTL the maximum lifetime of any token, and AuditTTL the
@@ -70,7 +69,7 @@ type Ended struct {
 
 // Token revokes one access token.
 func (r *Revoker) Token(ctx context.Context, jti string, cause Cause) (Ended, error) {
-	r.catchUp(ctx)
+	_ = r.CatchUp(ctx) // so that live does not count tokens that another process has revoked
 	known, err := r.c.Mints.Live(ctx, jti, "", "")
 	expires := expiry(known)
 	if err != nil || len(known) == 0 {
@@ -78,42 +77,41 @@ func (r *Revoker) Token(ctx context.Context, jti string, cause Cause) (Ended, er
 	}
 	item := r.item(cause, expires)
 	item.JTI = jti
-	return r.add(ctx, Ended{Tokens: r.live(ctx, known)}, []store.Revocation{item})
+	return r.add(ctx, Ended{Tokens: r.live(known)}, []store.Revocation{item})
 }
 
 // Session ends a session and revokes its access tokens. It writes the denylist first: after a crash in between, the session cannot
 // be refreshed.
 func (r *Revoker) Session(ctx context.Context, sid string, cause Cause) (Ended, error) {
-	r.catchUp(ctx)
-	listed := r.Lists(ctx, clientauth.TokenRef{SessionID: sid})
+	_ = r.CatchUp(ctx) // so that live does not count tokens that another process has revoked
+	listed := r.Lists(clientauth.TokenRef{SessionID: sid})
 	row, known, err := r.c.Sessions.Find(ctx, sid)
 	if err != nil {
-		return Ended{}, fmt.Errorf("session store: %w", err)
+		return Ended{}, err
 	}
-	ended, failed := r.List(ctx, sid, known, cause)
-	if ended.Item == (store.Revocation{}) {
-		return Ended{}, failed
-	}
-	if _, _, err := r.c.Sessions.End(ctx, sid); err != nil {
-		return Ended{}, fmt.Errorf("session store: %w", err)
-	}
-	if known && !listed && r.continues(row) {
+	ended, err := r.end(ctx, sid, known, cause)
+	if ended.Item.SID != "" && known && !listed && r.continues(row) {
 		ended.Sessions = 1
 	}
-	return ended, failed
+	return ended, err
 }
 
 // OwnSession is Session for a session that is known to be of a sign-in, even if its row has been removed: its tokens are not fleet
 // tokens, which live longer.
 func (r *Revoker) OwnSession(ctx context.Context, sid string, cause Cause) error {
-	ended, failed := r.List(ctx, sid, true, cause)
+	_, err := r.end(ctx, sid, true, cause)
+	return err
+}
+
+func (r *Revoker) end(ctx context.Context, sid string, own bool, cause Cause) (Ended, error) {
+	ended, failed := r.List(ctx, sid, own, cause)
 	if ended.Item == (store.Revocation{}) {
-		return failed
+		return Ended{}, failed
 	}
 	if _, _, err := r.c.Sessions.End(ctx, sid); err != nil {
-		return fmt.Errorf("session store: %w", err)
+		return Ended{}, err
 	}
-	return failed
+	return ended, failed
 }
 
 // List adds a session and its live access tokens to the denylist. If only the mint audit fails, it returns the item together with
@@ -127,7 +125,7 @@ func (r *Revoker) List(ctx context.Context, sid string, own bool, cause Cause) (
 	item := r.item(cause, expires)
 	item.SID = sid
 	items := append([]store.Revocation{item}, r.tokenItems(cause, known)...)
-	ended, err := r.add(ctx, Ended{Tokens: r.live(ctx, known)}, items)
+	ended, err := r.add(ctx, Ended{Tokens: r.live(known)}, items)
 	if err != nil {
 		return Ended{}, err
 	}
@@ -206,16 +204,13 @@ func expiry(mints []audit.Mint) (last int64) {
 	return last
 }
 
-// catchUp is CatchUp that ignores errors, so that live does not count tokens that another process has revoked.
-func (r *Revoker) catchUp(ctx context.Context) { _ = r.CatchUp(ctx) }
-
 // CatchUp reads the revocations of other processes.
 func (r *Revoker) CatchUp(ctx context.Context) error { return r.c.Denylist.Sync(ctx) }
 
 // live counts the tokens that are not on the denylist.
-func (r *Revoker) live(ctx context.Context, mints []audit.Mint) (n int) {
+func (r *Revoker) live(mints []audit.Mint) (n int) {
 	for _, mint := range mints {
-		if !r.Lists(ctx, mint.Ref()) {
+		if !r.Lists(mint.Ref()) {
 			n++
 		}
 	}
@@ -223,10 +218,7 @@ func (r *Revoker) live(ctx context.Context, mints []audit.Mint) (n int) {
 }
 
 // Lists reports whether a token is on this process's copy of the denylist, however old that is.
-func (r *Revoker) Lists(ctx context.Context, token clientauth.TokenRef) bool {
-	listed, err := r.c.Denylist.Listed(ctx, token)
-	return listed && err == nil
-}
+func (r *Revoker) Lists(token clientauth.TokenRef) bool { return r.c.Denylist.Listed(token) }
 
 // continues reports whether a session can be refreshed.
 func (r *Revoker) continues(row store.Session) bool {

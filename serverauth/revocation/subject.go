@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -34,7 +33,7 @@ func (r *Revoker) Subject(ctx context.Context, sub string, cause Cause) (Ended, 
 	if len(ids) == 0 {
 		return Ended{}, errNoSubject
 	}
-	r.catchUp(ctx)
+	_ = r.CatchUp(ctx)
 	revocation := subjectRevocation{revoker: r, cause: cause, ids: ids}
 	missing := revocation.readLinks(ctx)
 	revocation.readAudit(ctx)
@@ -125,7 +124,7 @@ func (s *subjectRevocation) endSessions(ctx context.Context, cutOff time.Time) e
 		done = len(s.ids)
 		ended, err := s.revoker.c.Sessions.EndSubject(ctx, s.ids, cutOff.UnixMilli())
 		if err != nil {
-			return fmt.Errorf("session store: %w", err)
+			return err
 		}
 		s.sessions = append(s.sessions, ended...)
 		for _, session := range ended {
@@ -168,9 +167,9 @@ func (s *subjectRevocation) singleItems() []store.Revocation {
 // list adds items to the denylist, counts the sessions and tokens that they end, and returns the first item.
 func (s *subjectRevocation) list(ctx context.Context, items []store.Revocation) (store.Revocation, error) {
 	r := s.revoker
-	sessions, tokens := 0, r.live(ctx, s.tokens)
+	sessions, tokens := 0, r.live(s.tokens)
 	for _, session := range s.sessions {
-		if r.continues(session) && !r.Lists(ctx, clientauth.TokenRef{SessionID: session.ID}) {
+		if r.continues(session) && !r.Lists(clientauth.TokenRef{SessionID: session.ID}) {
 			sessions++
 		}
 	}
@@ -198,7 +197,7 @@ func (s *subjectRevocation) finish(ctx context.Context, over time.Time) (Ended, 
 	now := s.revoker.c.Clock().Unix()
 	s.tokens = slices.DeleteFunc(s.tokens, func(mint audit.Mint) bool {
 		begunLater := over.Unix() <= mint.IssuedAt && mint.IssuedAt <= now && !s.endedSession(mint.SessionID)
-		return begunLater || s.revoker.Lists(ctx, clientauth.TokenRef{ID: mint.ID})
+		return begunLater || s.revoker.Lists(clientauth.TokenRef{ID: mint.ID})
 	})
 	var err error
 	switch {

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 
@@ -15,7 +16,7 @@ import (
 
 // Store is a SessionStore whose rows have a MAC of the issuer. A row that was not written by an issuer with the same secret, or
 // that was written under another ID, is forged: Store logs session_forged and uses nothing of it but the ID. All methods except
-// Find also end it.
+// Find also end it. Errors name the session store.
 type Store struct {
 	store.SessionStore
 	rows mac.Row
@@ -53,7 +54,16 @@ func (s *Store) authentic(row store.Session) bool {
 // Create implements SessionStore.
 func (s *Store) Create(ctx context.Context, row store.Session) (cutOff int64, err error) {
 	row.MAC = s.mac(row)
-	return s.SessionStore.Create(ctx, row)
+	cutOff, err = s.SessionStore.Create(ctx, row)
+	return cutOff, failed(err)
+}
+
+// failed returns an error of the store with its name; nil for nil.
+func failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("session store: %w", err)
 }
 
 // Rotate implements SessionStore. It returns errForged for a forged row.
@@ -61,7 +71,7 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 	if r.KeyThumbprint != "" {
 		bound, found, err := s.SessionStore.Find(ctx, r.SessionID)
 		if err != nil {
-			return store.Session{}, store.SessionAbsent, err
+			return store.Session{}, store.SessionAbsent, failed(err)
 		}
 		if found && bound.ID == r.SessionID && s.authentic(bound) {
 			bound.KeyThumbprint = r.KeyThumbprint
@@ -70,11 +80,11 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 	}
 	row, outcome, err := s.SessionStore.Rotate(ctx, r)
 	if err != nil || outcome == store.SessionAbsent || row.ID == r.SessionID && s.authentic(row) {
-		return row, outcome, err
+		return row, outcome, failed(err)
 	}
 	s.forged(ctx, r.SessionID, 1)
 	if _, _, err := s.SessionStore.End(ctx, r.SessionID); err != nil {
-		return store.Session{}, store.SessionAbsent, err
+		return store.Session{}, store.SessionAbsent, failed(err)
 	}
 	return store.Session{}, store.SessionAbsent, errForged
 }
@@ -83,7 +93,7 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 func (s *Store) End(ctx context.Context, sid string) (store.Session, bool, error) {
 	row, found, err := s.SessionStore.End(ctx, sid)
 	if err != nil || !found || row.ID == sid && s.authentic(row) {
-		return row, found, err
+		return row, found, failed(err)
 	}
 	s.forged(ctx, sid, 1)
 	return store.Session{ID: sid}, true, nil
@@ -93,7 +103,7 @@ func (s *Store) End(ctx context.Context, sid string) (store.Session, bool, error
 func (s *Store) Find(ctx context.Context, sid string) (store.Session, bool, error) {
 	row, found, err := s.SessionStore.Find(ctx, sid)
 	if err != nil || !found || row.ID == sid && s.authentic(row) {
-		return row, found, err
+		return row, found, failed(err)
 	}
 	s.forged(ctx, sid, 1)
 	return store.Session{ID: sid}, true, nil
@@ -115,7 +125,7 @@ func (s *Store) EndSubject(ctx context.Context, ids []string, at int64) ([]store
 	if foreign := all - len(ended); foreign > 0 {
 		s.forged(ctx, first, foreign)
 	}
-	return ended, err
+	return ended, failed(err)
 }
 
 // maxForgedPages is the number of pages with forged rows after which a listing gives up.
@@ -126,7 +136,7 @@ func (s *Store) List(ctx context.Context, q store.SessionQuery) (listed []store.
 	for range maxForgedPages {
 		rows, err := s.SessionStore.List(ctx, q)
 		if err != nil {
-			return nil, err
+			return nil, failed(err)
 		}
 		forged := 0
 		for _, row := range rows {
@@ -138,7 +148,7 @@ func (s *Store) List(ctx context.Context, q store.SessionQuery) (listed []store.
 				s.forged(ctx, row.ID, 1)
 			}
 			if _, _, err := s.SessionStore.End(ctx, row.ID); err != nil {
-				return nil, err
+				return nil, failed(err)
 			}
 		}
 		if q.Limit -= len(rows) - forged; forged == 0 || q.Limit <= 0 {
@@ -148,7 +158,7 @@ func (s *Store) List(ctx context.Context, q store.SessionQuery) (listed []store.
 			q.BeforeStart, q.BeforeID = listed[n-1].StartedAt, listed[n-1].ID
 		}
 	}
-	return nil, errors.New("session: too many stored sessions were not written by this issuer")
+	return nil, failed(errors.New("session: too many stored sessions were not written by this issuer"))
 }
 
 // forged logs the number of forged rows and the ID of the first one.

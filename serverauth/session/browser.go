@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/picoauth/picoauth/clientauth"
@@ -22,12 +21,10 @@ func (s *Service) Open(ctx context.Context, subject store.Subject, from Origin, 
 		return row
 	}
 	err = s.begin(ctx, subject, from, settle, newRow, func(row store.Session, _ claims.Claims, _ time.Time) error {
-		denied, err := s.c.Denylist.Listed(ctx, refOf(row))
-		if err == nil && denied {
-			err = ErrEnded
+		if opened = row; s.c.Denylist.Listed(refOf(row)) {
+			return ErrEnded
 		}
-		opened = row
-		return err
+		return nil
 	})
 	return opened, err
 }
@@ -39,7 +36,7 @@ func (s *Service) Live(ctx context.Context, sid string) (store.Session, error) {
 	now := s.c.Clock().UnixMilli()
 	switch {
 	case err != nil:
-		return row, fmt.Errorf("session store: %w", err)
+		return row, err
 	case !found, row.Subject.ID == "", row.ClientID != "", now >= row.ExpiresAt, now >= row.EndsAt:
 		return row, ErrEnded
 	case row.Credential != s.credential(row.Subject.Kind, row.ID):
@@ -66,17 +63,12 @@ func refOf(row store.Session) clientauth.TokenRef {
 
 // Close ends a session that Open began. It has no tokens to revoke.
 func (s *Service) Close(ctx context.Context, sid string) error {
-	if _, _, err := s.c.Store.End(ctx, sid); err != nil {
-		return fmt.Errorf("session store: %w", err)
-	}
-	return nil
+	_, _, err := s.c.Store.End(ctx, sid)
+	return err
 }
 
 // Exists reports whether a session has begun and not been ended.
 func (s *Service) Exists(ctx context.Context, sid string) (bool, error) {
 	_, found, err := s.c.Store.Find(ctx, sid)
-	if err != nil {
-		return false, fmt.Errorf("session store: %w", err)
-	}
-	return found, nil
+	return found, err
 }

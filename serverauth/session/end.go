@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/picoauth/picoauth/clientauth"
 	"github.com/picoauth/picoauth/serverauth/audit"
@@ -28,7 +27,7 @@ func (s *Service) Logout(ctx context.Context, text string) (ended bool, err erro
 func (s *Service) end(ctx context.Context, presented token.Refresh, cause revocation.Cause) (ended bool, err error) {
 	_, there, err := s.c.Store.Find(ctx, presented.SessionID)
 	if err != nil {
-		return false, fmt.Errorf("session store: %w", err)
+		return false, err
 	}
 	if !there {
 		over, err := s.over(ctx, presented)
@@ -40,31 +39,24 @@ func (s *Service) end(ctx context.Context, presented token.Refresh, cause revoca
 		return false, err
 	}
 	_, ended, err = s.c.Store.End(ctx, presented.SessionID)
-	if err != nil {
-		return false, fmt.Errorf("session store: %w", err)
-	}
-	return ended, nil
+	return ended, err
 }
 
 // over reports whether no access token of a session without a row can be valid: the session is on the denylist, or the presented
 // token is too old. If it returns false, the session may have been ended without reaching the denylist.
 func (s *Service) over(ctx context.Context, presented token.Refresh) (bool, error) {
 	session := clientauth.TokenRef{SessionID: presented.SessionID}
-	if s.c.Revoker.Lists(ctx, session) || presented.IssuedAt < s.c.Clock().Add(-s.c.AccessTTL-audit.Margin).Unix() {
+	if s.c.Denylist.Listed(session) || presented.IssuedAt < s.c.Clock().Add(-s.c.AccessTTL-audit.Margin).Unix() {
 		return true, nil
 	}
 	err := s.c.Denylist.Sync(ctx) // another process may have ended it
-	return s.c.Revoker.Lists(ctx, session), err
+	return s.c.Denylist.Listed(session), err
 }
 
 // List returns the live sessions that match the query, newest first.
 func (s *Service) List(ctx context.Context, q store.SessionQuery) ([]store.Session, error) {
 	q.Now = s.c.Clock().UnixMilli()
-	rows, err := s.c.Store.List(ctx, q)
-	if err != nil {
-		return nil, fmt.Errorf("session store: %w", err)
-	}
-	return rows, nil
+	return s.c.Store.List(ctx, q)
 }
 
 // End ends the session of a sign-in and revokes its access tokens.

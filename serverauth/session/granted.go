@@ -3,11 +3,9 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
-	"github.com/picoauth/picoauth/clientauth"
 	"github.com/picoauth/picoauth/serverauth/claims"
 	"github.com/picoauth/picoauth/serverauth/links"
 	"github.com/picoauth/picoauth/serverauth/store"
@@ -72,11 +70,11 @@ func (s *Service) StartGranted(ctx context.Context, g Granted) (Begun, error) {
 	cutOff, err := s.c.Store.Create(ctx, row)
 	switch {
 	case err != nil:
-		return Begun{}, fmt.Errorf("session store: %w", err)
+		return Begun{}, err
 	case cutOff != 0:
 		return Begun{}, ErrEnded
 	}
-	begun, err := s.answerGranted(ctx, row, said, g.Grant, g.Access, g.From.At, g.Since.Unix())
+	begun, err := s.answerGranted(ctx, Begun{Session: row, Claims: said, Grant: g.Grant}, g.Access, g.From.At, g.Since)
 	if errors.Is(err, ErrEnded) {
 		return Begun{}, s.endWith(ctx, row.ID, "revoked", ErrEnded)
 	}
@@ -89,69 +87,30 @@ func (s *Service) StartGranted(ctx context.Context, g Granted) (Begun, error) {
 // RefreshGranted rotates the session of a client's refresh token, like Refresh. narrow returns the scope and audience of the access
 // token. If it returns an error, for example because the token belongs to another client, nothing is changed.
 func (s *Service) RefreshGranted(ctx context.Context, text string, began time.Time, key string, narrow func(token.Grant) (Access, error)) (Begun, error) {
-	presented, err := s.Read(text, began)
-	if err != nil {
-		return Begun{}, err
-	}
-	if presented.ClientID == "" {
-		return Begun{}, token.ErrRefreshInvalid
-	}
-	if !fits(presented.KeyThumbprint, key) {
-		return Begun{}, ErrKey
-	}
-	access, err := narrow(presented.Grant)
-	if err != nil {
-		return Begun{}, err
-	}
-	checkedAt, err := s.recheck(ctx, presented, began.UnixMilli())
-	if err != nil {
-		return Begun{}, err
-	}
-	said, err := s.grant(ctx, presented, began)
-	if err != nil {
-		return Begun{}, err
-	}
-	ctx = context.WithoutCancel(ctx) // finish even if the client disconnects
-	row, err := s.rotate(ctx, presented, checkedAt, began, key)
-	if err != nil {
-		return Begun{}, err
-	}
-	return s.answerGranted(ctx, row, said, presented.Grant, access, began, began.Unix())
-}
-
-// answerGranted makes the tokens, and checks again whether they were revoked in the meantime.
-func (s *Service) answerGranted(
-	ctx context.Context, row store.Session, said claims.Claims, grant token.Grant, access Access, began time.Time, since int64,
-) (Begun, error) {
-	if started := time.UnixMilli(row.StartedAt); began.Before(started) {
-		began = started
-	}
-	refresh, err := s.refresh.Encode(row, grant)
-	if err != nil {
-		return Begun{}, err
-	}
-	request := accessTokenOf(row.ID, row.Subject, within(said, access.Scope), began)
-	request.Scope, request.Audience = access.Scope, access.Resources
-	request.KeyThumbprint = row.KeyThumbprint
-	if access.WithoutRole {
-		request.Role, request.Groups, request.Extra = "", nil, nil
-	}
-	request.ClientID, request.RequestID, request.AuthTime = row.ClientID, row.RequestID, grant.AuthTime
-	text, mint, err := s.c.Tokens.Issue(ctx, request)
-	if err != nil {
-		return Begun{}, err
-	}
-	denied, err := s.c.Denylist.Listed(ctx, clientauth.TokenRef{
-		SessionID: row.ID, Subject: row.Subject.ID, WalletID: row.Subject.WalletID, IssuedAt: since,
+	var access Access
+	begun, err := s.rotated(ctx, text, began, key, func(grant token.Grant) (err error) {
+		access, err = narrow(grant)
+		return err
 	})
 	if err != nil {
 		return Begun{}, err
 	}
-	if denied {
-		return Begun{}, ErrEnded
+	return s.answerGranted(context.WithoutCancel(ctx), begun, access, began, began)
+}
+
+// answerGranted makes the tokens of a session, whose row, claims and grant are known. since is the time of the user's consent or of
+// the refresh.
+func (s *Service) answerGranted(ctx context.Context, of Begun, access Access, began, since time.Time) (Begun, error) {
+	if started := time.UnixMilli(of.Session.StartedAt); began.Before(started) {
+		began = started
 	}
-	tokens := Tokens{AccessToken: text, RefreshToken: refresh, TokenType: token.TypeOf(row.KeyThumbprint), ExpiresIn: mint.ExpiresAt - mint.IssuedAt}
-	return Begun{Tokens: tokens, IssuedAt: mint.IssuedAt, Session: row, Claims: said, Grant: grant}, nil
+	request := accessTokenOf(of.Session.ID, of.Session.Subject, within(of.Claims, access.Scope), began)
+	request.Scope, request.Audience = access.Scope, access.Resources
+	if access.WithoutRole {
+		request.Role, request.Groups, request.Extra = "", nil, nil
+	}
+	request.ClientID, request.AuthTime = of.Session.ClientID, of.Grant.AuthTime
+	return s.issue(ctx, of, request, since)
 }
 
 // within returns the claims without the e-mail, name and groups that the scope does not include.

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/serverauth/token"
@@ -19,7 +18,7 @@ func (s *Service) recheck(ctx context.Context, presented token.Refresh, now int6
 	}
 	row, found, err := s.c.Store.Find(ctx, presented.SessionID)
 	if err != nil {
-		return 0, fmt.Errorf("session store: %w", err)
+		return 0, err
 	}
 	if !found || row.Subject != subject || presented.Counter+1 < row.Counter || now >= row.ExpiresAt {
 		return 0, nil
@@ -63,7 +62,7 @@ func (s *Service) proofOf(ctx context.Context, g Granted) (proof store.WalletPro
 	}
 	row, found, err := s.c.Store.Find(ctx, g.ProofOf)
 	if err != nil {
-		return proof, 0, fmt.Errorf("session store: %w", err)
+		return proof, 0, err
 	}
 	if !found || row.Subject != g.Subject {
 		return proof, 0, ErrEnded

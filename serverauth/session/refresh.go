@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/picoauth/picoauth/clientauth"
@@ -28,30 +27,40 @@ func (s *Service) Read(text string, at time.Time) (token.Refresh, error) {
 // key is the thumbprint of the key whose DPoP proof came with the request, empty without one. A session that is bound to a key
 // needs a proof of it, otherwise nothing is changed. A session that is not bound becomes bound to the key.
 func (s *Service) Refresh(ctx context.Context, text string, began time.Time, key string) (Tokens, error) {
-	presented, err := s.Read(text, began)
+	begun, err := s.rotated(ctx, text, began, key, nil)
 	if err != nil {
 		return Tokens{}, err
 	}
-	if presented.ClientID != "" {
-		return Tokens{}, token.ErrRefreshInvalid // only RefreshGranted accepts the token of an OAuth client
+	return s.answer(context.WithoutCancel(ctx), begun.Session, begun.Claims, began)
+}
+
+// rotated is a refresh up to its tokens. accept is nil for a session without OAuth; for that of a client it is called before
+// anything is changed, and may return an error. Once the row is rotated, the refresh must finish even if the client disconnects.
+func (s *Service) rotated(ctx context.Context, text string, began time.Time, key string, accept func(token.Grant) error) (Begun, error) {
+	presented, err := s.Read(text, began)
+	switch {
+	case err != nil:
+		return Begun{}, err
+	case (presented.ClientID != "") != (accept != nil): // Refresh refuses the token of a client, RefreshGranted any other
+		return Begun{}, token.ErrRefreshInvalid
+	case !fits(presented.KeyThumbprint, key):
+		return Begun{}, ErrKey
 	}
-	if !fits(presented.KeyThumbprint, key) {
-		return Tokens{}, ErrKey
+	if accept != nil {
+		if err := accept(presented.Grant); err != nil {
+			return Begun{}, err
+		}
 	}
 	checkedAt, err := s.recheck(ctx, presented, began.UnixMilli())
 	if err != nil {
-		return Tokens{}, err
+		return Begun{}, err
 	}
-	granted, err := s.grant(ctx, presented, began)
+	said, err := s.grant(ctx, presented, began)
 	if err != nil {
-		return Tokens{}, err
+		return Begun{}, err
 	}
-	ctx = context.WithoutCancel(ctx) // finish even if the client disconnects
-	row, err := s.rotate(ctx, presented, checkedAt, began, key)
-	if err != nil {
-		return Tokens{}, err
-	}
-	return s.answer(ctx, row, granted, began)
+	row, err := s.rotate(context.WithoutCancel(ctx), presented, checkedAt, began, key)
+	return Begun{Session: row, Claims: said, Grant: presented.Grant}, err
 }
 
 // grant does everything that a refresh needs and that can fail, before the compare-and-swap of the row: if a refresh fails after
@@ -90,7 +99,7 @@ func (s *Service) rotate(ctx context.Context, presented token.Refresh, checkedAt
 	case errors.Is(err, errForged):
 		return row, s.endWith(ctx, presented.SessionID, "session forged", ErrEnded)
 	case err != nil:
-		return row, fmt.Errorf("session store: %w", err)
+		return row, err
 	case outcome == store.SessionAbsent: // perhaps ended by a revocation whose write to the denylist failed
 		_, err := s.end(ctx, presented, revocation.Cause{By: byIssuer, Reason: "session ended"})
 		return row, cmp.Or[error](err, ErrEnded)

@@ -142,7 +142,7 @@ func (s *Service) begin(
 		row := newRow(owner, from)
 		cutOff, err := s.c.Store.Create(ctx, row)
 		if err != nil {
-			return fmt.Errorf("session store: %w", err)
+			return err
 		}
 		again = time.UnixMilli(cutOff + 1)
 		if cutOff == 0 {
@@ -248,40 +248,37 @@ func (s *Service) defaultRole(kind string) string {
 	return store.KindWallet
 }
 
-// answer makes the tokens of a session and checks again whether they were revoked in the meantime. The denylist was available
-// before; if it has become too old since then, the request succeeds all the same.
+// answer makes the tokens of a session without OAuth.
 func (s *Service) answer(ctx context.Context, row store.Session, granted claims.Claims, began time.Time) (Tokens, error) {
 	if started := time.UnixMilli(row.StartedAt); began.Before(started) && !started.After(began.Add(MaxAhead(s.c.Skew))) {
 		began = started // the time of the sign-in, which may be ahead of this clock after a revocation
 	}
-	tokens, err := s.tokens(ctx, row, granted, began)
-	if err != nil {
-		return Tokens{}, err
-	}
-	denied, err := s.c.Denylist.Listed(ctx, clientauth.TokenRef{
-		SessionID: row.ID, Subject: row.Subject.ID, WalletID: row.Subject.WalletID, IssuedAt: began.Unix(),
-	})
-	if err != nil {
-		return Tokens{}, err
-	}
-	if denied {
-		return Tokens{}, ErrEnded
-	}
-	return tokens, nil
+	begun, err := s.issue(ctx, Begun{Session: row}, accessTokenOf(row.ID, row.Subject, granted, began), began)
+	return begun.Tokens, err
 }
 
-func (s *Service) tokens(ctx context.Context, row store.Session, granted claims.Claims, began time.Time) (Tokens, error) {
-	refresh, err := s.refresh.Encode(row, token.Grant{})
+// issue adds the tokens to a session, and checks again whether they were revoked since a time. The denylist was available before;
+// if it has become too old in the meantime, the request succeeds all the same.
+func (s *Service) issue(ctx context.Context, of Begun, request token.Request, since time.Time) (Begun, error) {
+	row := of.Session
+	refresh, err := s.refresh.Encode(row, of.Grant)
 	if err != nil {
-		return Tokens{}, err
+		return Begun{}, err
 	}
-	request := accessTokenOf(row.ID, row.Subject, granted, began)
 	request.RequestID, request.KeyThumbprint = row.RequestID, row.KeyThumbprint
 	access, mint, err := s.c.Tokens.Issue(ctx, request)
 	if err != nil {
-		return Tokens{}, err
+		return Begun{}, err
 	}
-	return Tokens{AccessToken: access, RefreshToken: refresh, TokenType: token.TypeOf(row.KeyThumbprint), ExpiresIn: mint.ExpiresAt - mint.IssuedAt, Subject: row.Subject}, nil
+	ref := refOf(row)
+	if ref.IssuedAt = since.Unix(); s.c.Denylist.Listed(ref) {
+		return Begun{}, ErrEnded
+	}
+	of.Tokens = Tokens{
+		AccessToken: access, RefreshToken: refresh, TokenType: token.TypeOf(row.KeyThumbprint), ExpiresIn: mint.ExpiresAt - mint.IssuedAt, Subject: row.Subject,
+	}
+	of.IssuedAt = mint.IssuedAt
+	return of, nil
 }
 
 func accessTokenOf(sid string, subject store.Subject, granted claims.Claims, began time.Time) token.Request {
