@@ -43,6 +43,25 @@ func (c storeCall) end(err error) error {
 	return err
 }
 
+// measured runs an operation of a store; measured1 and measured2 run one with arguments.
+func measured[R any](ctx context.Context, metrics *Instruments, name string, operation func(context.Context) (R, error)) (R, error) {
+	ctx, call := metrics.call(ctx, name)
+	result, err := operation(ctx)
+	return result, call.end(err)
+}
+
+func measured1[A, R any](ctx context.Context, metrics *Instruments, name string, operation func(context.Context, A) (R, error), a A) (R, error) {
+	ctx, call := metrics.call(ctx, name)
+	result, err := operation(ctx, a)
+	return result, call.end(err)
+}
+
+func measured2[A, B, R any](ctx context.Context, metrics *Instruments, name string, operation func(context.Context, A, B) (R, error), a A, b B) (R, error) {
+	ctx, call := metrics.call(ctx, name)
+	result, err := operation(ctx, a, b)
+	return result, call.end(err)
+}
+
 // storeSeries are the metrics of an operation of a store.
 type storeSeries struct {
 	times  prometheus.Observer
@@ -92,15 +111,11 @@ type (
 )
 
 func (s meteredChallenges) Create(ctx context.Context, address string, ttl time.Duration) (string, error) {
-	ctx, call := s.metrics.call(ctx, "challenges.create")
-	nonce, err := s.ChallengeStore.Create(ctx, address, ttl)
-	return nonce, call.end(err)
+	return measured2(ctx, s.metrics, "challenges.create", s.ChallengeStore.Create, address, ttl)
 }
 
 func (s meteredChallenges) Validate(ctx context.Context, address, nonce string) (bool, error) {
-	ctx, call := s.metrics.call(ctx, "challenges.validate")
-	spent, err := s.ChallengeStore.Validate(ctx, address, nonce)
-	return spent, call.end(err)
+	return measured2(ctx, s.metrics, "challenges.validate", s.ChallengeStore.Validate, address, nonce)
 }
 
 // Peek implements NoncePeeker. For a store that does not, it reports every nonce as live.
@@ -109,9 +124,7 @@ func (s meteredChallenges) Peek(ctx context.Context, address, nonce string) (boo
 	if !ok {
 		return true, nil
 	}
-	ctx, call := s.metrics.call(ctx, "challenges.peek")
-	live, err := peeker.Peek(ctx, address, nonce)
-	return live, call.end(err)
+	return measured2(ctx, s.metrics, "challenges.peek", peeker.Peek, address, nonce)
 }
 
 // IsLive implements NonceKnower.
@@ -127,9 +140,7 @@ func (s meteredChallenges) IsFor(address, nonce string) bool {
 }
 
 func (s meteredChallenges) Cleanup(ctx context.Context) (int, error) {
-	ctx, call := s.metrics.call(ctx, "challenges.cleanup")
-	removed, err := s.ChallengeStore.Cleanup(ctx)
-	return removed, call.end(err)
+	return measured(ctx, s.metrics, "challenges.cleanup", s.ChallengeStore.Cleanup)
 }
 
 func (s meteredSessions) Create(ctx context.Context, row store.Session) (int64, error) {
@@ -157,27 +168,19 @@ func (s meteredSessions) End(ctx context.Context, sid string) (store.Session, bo
 }
 
 func (s meteredSessions) EndSubject(ctx context.Context, ids []string, at int64) ([]store.Session, error) {
-	ctx, call := s.metrics.call(ctx, "sessions.end_subject")
-	rows, err := s.SessionStore.EndSubject(ctx, ids, at)
-	return rows, call.end(err)
+	return measured2(ctx, s.metrics, "sessions.end_subject", s.SessionStore.EndSubject, ids, at)
 }
 
 func (s meteredSessions) Prune(ctx context.Context, before int64, limit int) (int, error) {
-	ctx, call := s.metrics.call(ctx, "sessions.prune")
-	removed, err := s.SessionStore.Prune(ctx, before, limit)
-	return removed, call.end(err)
+	return measured2(ctx, s.metrics, "sessions.prune", s.SessionStore.Prune, before, limit)
 }
 
 func (s meteredSessions) List(ctx context.Context, q store.SessionQuery) ([]store.Session, error) {
-	ctx, call := s.metrics.call(ctx, "sessions.list")
-	rows, err := s.SessionStore.List(ctx, q)
-	return rows, call.end(err)
+	return measured1(ctx, s.metrics, "sessions.list", s.SessionStore.List, q)
 }
 
 func (s meteredRevocations) Add(ctx context.Context, items []store.Revocation) ([]store.Revocation, error) {
-	ctx, call := s.metrics.call(ctx, "revocations.add")
-	stored, err := s.RevocationStore.Add(ctx, items)
-	return stored, call.end(err)
+	return measured1(ctx, s.metrics, "revocations.add", s.RevocationStore.Add, items)
 }
 
 func (s meteredRevocations) Since(ctx context.Context, seq, after int64, limit int) (store.RevocationPage, error) {
@@ -187,15 +190,11 @@ func (s meteredRevocations) Since(ctx context.Context, seq, after int64, limit i
 }
 
 func (s meteredRevocations) Prune(ctx context.Context, before int64, limit int) (int, error) {
-	ctx, call := s.metrics.call(ctx, "revocations.prune")
-	removed, err := s.RevocationStore.Prune(ctx, before, limit)
-	return removed, call.end(err)
+	return measured2(ctx, s.metrics, "revocations.prune", s.RevocationStore.Prune, before, limit)
 }
 
 func (s meteredMints) Head(ctx context.Context) (audit.Head, error) {
-	ctx, call := s.metrics.call(ctx, "mints.head")
-	head, err := s.Store.Head(ctx)
-	return head, call.end(err)
+	return measured(ctx, s.metrics, "mints.head", s.Store.Head)
 }
 
 func (s meteredMints) Append(ctx context.Context, after audit.Head, rows []audit.Entry) (audit.Head, bool, error) {
@@ -205,9 +204,7 @@ func (s meteredMints) Append(ctx context.Context, after audit.Head, rows []audit
 }
 
 func (s meteredMints) Latest(ctx context.Context, query audit.Query) ([]audit.Entry, error) {
-	ctx, call := s.metrics.call(ctx, "mints.latest")
-	rows, err := s.Store.Latest(ctx, query)
-	return rows, call.end(err)
+	return measured1(ctx, s.metrics, "mints.latest", s.Store.Latest, query)
 }
 
 func (s meteredMints) Live(ctx context.Context, jti, sid, sub string, now int64) ([]audit.Mint, error) {
@@ -217,21 +214,15 @@ func (s meteredMints) Live(ctx context.Context, jti, sid, sub string, now int64)
 }
 
 func (s meteredMints) Longest(ctx context.Context) (int64, error) {
-	ctx, call := s.metrics.call(ctx, "mints.longest")
-	expiresAt, err := s.Store.Longest(ctx)
-	return expiresAt, call.end(err)
+	return measured(ctx, s.metrics, "mints.longest", s.Store.Longest)
 }
 
 func (s meteredMints) Walk(ctx context.Context, after int64, limit int) ([]audit.Entry, error) {
-	ctx, call := s.metrics.call(ctx, "mints.walk")
-	rows, err := s.Store.Walk(ctx, after, limit)
-	return rows, call.end(err)
+	return measured2(ctx, s.metrics, "mints.walk", s.Store.Walk, after, limit)
 }
 
 func (s meteredMints) Prune(ctx context.Context, checkpoints []audit.Entry) (int, error) {
-	ctx, call := s.metrics.call(ctx, "mints.prune")
-	removed, err := s.Store.Prune(ctx, checkpoints)
-	return removed, call.end(err)
+	return measured1(ctx, s.metrics, "mints.prune", s.Store.Prune, checkpoints)
 }
 
 func (s meteredLinks) Find(ctx context.Context, wallet string) (store.Link, bool, bool, error) {
@@ -241,21 +232,15 @@ func (s meteredLinks) Find(ctx context.Context, wallet string) (store.Link, bool
 }
 
 func (s meteredLinks) List(ctx context.Context, subject string) ([]store.Link, error) {
-	ctx, call := s.metrics.call(ctx, "links.list")
-	rows, err := s.LinkStore.List(ctx, subject)
-	return rows, call.end(err)
+	return measured1(ctx, s.metrics, "links.list", s.LinkStore.List, subject)
 }
 
 func (s meteredLinks) Change(ctx context.Context, changes []store.LinkChange) (bool, error) {
-	ctx, call := s.metrics.call(ctx, "links.change")
-	done, err := s.LinkStore.Change(ctx, changes)
-	return done, call.end(err)
+	return measured1(ctx, s.metrics, "links.change", s.LinkStore.Change, changes)
 }
 
 func (s meteredKeys) Load(ctx context.Context) ([]keys.Record, error) {
-	ctx, call := s.metrics.call(ctx, "keys.load")
-	records, err := s.Store.Load(ctx)
-	return records, call.end(err)
+	return measured(ctx, s.metrics, "keys.load", s.Store.Load)
 }
 
 func (s meteredKeys) Update(ctx context.Context, change func([]keys.Record) ([]keys.Record, error)) error {
@@ -264,9 +249,7 @@ func (s meteredKeys) Update(ctx context.Context, change func([]keys.Record) ([]k
 }
 
 func (s meteredClients) Create(ctx context.Context, c store.Client) (bool, error) {
-	ctx, call := s.metrics.call(ctx, "clients.create")
-	created, err := s.ClientStore.Create(ctx, c)
-	return created, call.end(err)
+	return measured1(ctx, s.metrics, "clients.create", s.ClientStore.Create, c)
 }
 
 func (s meteredClients) Find(ctx context.Context, id string) (store.Client, bool, error) {
@@ -281,21 +264,15 @@ func (s meteredClients) Keep(ctx context.Context, id string, until int64) error 
 }
 
 func (s meteredClients) Delete(ctx context.Context, id string) (bool, error) {
-	ctx, call := s.metrics.call(ctx, "clients.delete")
-	deleted, err := s.ClientStore.Delete(ctx, id)
-	return deleted, call.end(err)
+	return measured1(ctx, s.metrics, "clients.delete", s.ClientStore.Delete, id)
 }
 
 func (s meteredClients) List(ctx context.Context, after string, limit int) ([]store.Client, error) {
-	ctx, call := s.metrics.call(ctx, "clients.list")
-	all, err := s.ClientStore.List(ctx, after, limit)
-	return all, call.end(err)
+	return measured2(ctx, s.metrics, "clients.list", s.ClientStore.List, after, limit)
 }
 
 func (s meteredClients) Prune(ctx context.Context, before int64, limit int) (int, error) {
-	ctx, call := s.metrics.call(ctx, "clients.prune")
-	removed, err := s.ClientStore.Prune(ctx, before, limit)
-	return removed, call.end(err)
+	return measured2(ctx, s.metrics, "clients.prune", s.ClientStore.Prune, before, limit)
 }
 
 func (s meteredUsed) Use(ctx context.Context, id [32]byte, note []byte, until int64) (bool, error) {
@@ -311,7 +288,5 @@ func (s meteredUsed) Note(ctx context.Context, id [32]byte) ([]byte, bool, error
 }
 
 func (s meteredUsed) Prune(ctx context.Context, before int64, limit int) (int, error) {
-	ctx, call := s.metrics.call(ctx, "used.prune")
-	removed, err := s.UsedStore.Prune(ctx, before, limit)
-	return removed, call.end(err)
+	return measured2(ctx, s.metrics, "used.prune", s.UsedStore.Prune, before, limit)
 }
