@@ -100,23 +100,32 @@ func problemOf(err error) *app.Problem {
 		return away
 	case errors.Is(err, store.ErrTooManyPending), errors.Is(err, password.ErrBusy):
 		return tooManyRequests(time.Second)
-	case errors.Is(err, links.ErrLeft):
-		return errWalletLeft
-	case errors.Is(err, claims.ErrSubjectRefused):
-		return errSubjectRefused
-	case errors.Is(err, session.ErrEnded):
-		return sessionEnded
-	case errors.Is(err, session.ErrReused):
-		return refreshReused
-	case errors.Is(err, token.ErrRefreshInvalid):
-		return refreshUnknown
-	case errors.Is(err, token.ErrRefreshExpired):
-		return refreshExpired
-	case errors.Is(err, session.ErrKey):
-		return dpop.ErrKeyMismatch
-	case errors.Is(err, session.ErrFleetRevoked):
-		return errFleetSessionRevoked
-	default:
-		return walletProblem(err)
 	}
+	for _, refusal := range refusals {
+		if errors.Is(err, refusal.err) {
+			return refusal.problem
+		}
+	}
+	return nil
+}
+
+// refusals are the problems for errors of other packages. The first one that an error matches applies.
+var refusals = []struct {
+	err     error
+	problem *app.Problem
+}{
+	{links.ErrLeft, errWalletLeft},
+	{claims.ErrSubjectRefused, errSubjectRefused},
+	{session.ErrEnded, sessionEnded},
+	{session.ErrReused, refreshReused},
+	{token.ErrRefreshInvalid, refreshUnknown},
+	{token.ErrRefreshExpired, refreshExpired},
+	{session.ErrKey, dpop.ErrKeyMismatch},
+	{session.ErrFleetRevoked, errFleetSessionRevoked},
+	{links.ErrTaken, errWalletTaken},
+	{links.ErrSubjectExists, errSubjectExists},
+	{links.ErrLast, errLastWallet},
+	{links.ErrAmbiguous, errAmbiguousWallet},
+	{links.ErrTooMany, errTooManyWallets},
+	{links.ErrNotFound, errWalletNotFound},
 }

@@ -3,7 +3,6 @@ package serverauth
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -49,26 +48,6 @@ var (
 	errTooManyWallets    = app.NewProblem(http.StatusConflict, "too_many_wallets", "the subject has too many wallets")
 	errWalletNotFound    = app.NewProblem(http.StatusNotFound, "wallet_not_found", "there is no such wallet")
 )
-
-// walletProblem returns the problem for a refusal of package links; nil if the error is none.
-func walletProblem(err error) *app.Problem {
-	switch {
-	case errors.Is(err, links.ErrTaken):
-		return errWalletTaken
-	case errors.Is(err, links.ErrSubjectExists):
-		return errSubjectExists
-	case errors.Is(err, links.ErrLast):
-		return errLastWallet
-	case errors.Is(err, links.ErrAmbiguous):
-		return errAmbiguousWallet
-	case errors.Is(err, links.ErrTooMany):
-		return errTooManyWallets
-	case errors.Is(err, links.ErrNotFound):
-		return errWalletNotFound
-	default:
-		return nil
-	}
-}
 
 type walletItem struct {
 	Account   string `json:"account,omitempty"`
