@@ -7,18 +7,31 @@ import (
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/clientauth"
+	"github.com/picoauth/picoauth/serverauth/dpop"
 	"github.com/picoauth/picoauth/serverauth/internal/password"
 	"github.com/picoauth/picoauth/serverauth/internal/ratelimit"
+	"github.com/picoauth/picoauth/serverauth/session"
 	"github.com/picoauth/picoauth/serverauth/web"
 )
 
 // Prefix is the path that the issuer's own endpoints begin with.
 const Prefix = "/api/v1/auth"
 
-// AuthController registers the routes of the server. Each flow is in the file with its name.
-type AuthController struct {
+// parts are what the flows have in common.
+type parts struct {
+	sessions  *session.Service
+	proofs    *dpop.Proofs
+	guard     *guard
 	limits    *limits
 	admission *admission
+	now       app.Clock
+	metrics   *Instruments
+	log       *slog.Logger
+}
+
+// AuthController registers the routes of the server. Each flow is in the file with its name.
+type AuthController struct {
+	*parts
 	challenge *walletChallenge
 	wallet    *walletLogin
 	password  *passwordLogin
@@ -37,7 +50,6 @@ type AuthController struct {
 	discovery *discovery
 	openAPI   *openAPIDocument
 	docs      *web.Docs
-	log       *slog.Logger
 	routes    []*echo.Route
 }
 
@@ -67,52 +79,43 @@ func newAuthController(d controllerParams) (*AuthController, error) {
 		return nil, err
 	}
 	limits := &limits{limiter: ratelimit.New(d.Settings.RateLimitPerMinute, now), metrics: d.Instruments, log: d.Log}
-	admission := newAdmission(d.Cores, d.Instruments)
-	guard := &guard{
-		authenticator: authenticator, operatorRoles: d.Settings.OperatorRoles, fleetSecret: d.Settings.FleetMintSecret,
-		clients: d.Clients, limits: limits, metrics: d.Instruments, log: d.Log,
+	parts := &parts{
+		sessions: d.Sessions, proofs: d.Proofs, limits: limits, admission: newAdmission(d.Cores, d.Instruments), now: now, metrics: d.Instruments, log: d.Log,
+		guard: &guard{
+			authenticator: authenticator, operatorRoles: d.Settings.OperatorRoles, fleetSecret: d.Settings.FleetMintSecret,
+			clients: d.Clients, limits: limits, metrics: d.Instruments, log: d.Log,
+		},
 	}
 	challenge := &walletChallenge{
 		ttl: d.Settings.ChallengeTTL(), messageTTL: d.Settings.MessageTTL(), store: d.Challenges, verifier: d.Verifier,
 		messages: messages, now: now,
 	}
 	wallet := &walletLogin{
-		store: d.Challenges, verifier: d.Verifier, messages: messages, requireMessage: d.Settings.RequireMessage,
-		spendLate: d.Settings.ClaimsURL != "",
-		sessions:  d.Sessions, proofs: d.Proofs, contracts: d.Contracts, admission: admission, now: now, metrics: d.Instruments, log: d.Log,
+		parts: parts, store: d.Challenges, verifier: d.Verifier, messages: messages, requireMessage: d.Settings.RequireMessage,
+		spendLate: d.Settings.ClaimsURL != "", contracts: d.Contracts,
 	}
-	wallets := newWalletsFlow(guard, *wallet, d.Registrar)
+	wallets := newWalletsFlow(*wallet, d.Registrar)
 	challenge.wallets = wallets
 	return &AuthController{
-		limits:    limits,
-		admission: admission,
+		parts:     parts,
 		challenge: challenge,
 		wallet:    wallet,
 		wallets:   wallets,
 		consents:  newConsents(siteOf(d.Parsed.issuer), *challenge, *wallet),
-		password: &passwordLogin{
-			email: d.Settings.AdminEmail, check: d.Parsed.admin, gate: password.NewGate(), sessions: d.Sessions, proofs: d.Proofs,
-			now: now, metrics: d.Instruments, log: d.Log,
-		},
-		refresh: &refreshFlow{
-			sessions: d.Sessions, proofs: d.Proofs, limits: limits, admission: admission, now: now, metrics: d.Instruments, log: d.Log,
-		},
-		logout: &logoutFlow{sessions: d.Sessions, log: d.Log},
-		fleet: &fleetFlow{
-			settings: d.Settings, schemes: d.Verifier.own, sessions: d.Sessions, proofs: d.Proofs, guard: guard, admission: admission,
-			metrics: d.Instruments, log: d.Log,
-		},
+		password:  &passwordLogin{parts: parts, email: d.Settings.AdminEmail, check: d.Parsed.admin, gate: password.NewGate()},
+		refresh:   &refreshFlow{parts},
+		logout:    &logoutFlow{parts},
+		fleet:     &fleetFlow{parts: parts, settings: d.Settings, schemes: d.Verifier.own},
 		jwks:      &jwksEndpoint{ring: d.Ring},
-		revoke:    &revokeFlow{guard: guard, revoker: d.Revoker, log: d.Log},
-		revoked:   &revokedList{guard: guard, store: d.Revocations, log: d.Log},
-		mints:     &mintsFlow{guard: guard, adminEmail: d.Settings.AdminEmail, audit: d.Audit, denylist: d.Local.Denylist},
-		sessions:  &sessionsFlow{guard: guard, sessions: d.Sessions, links: d.Registrar.Book(), adminEmail: d.Settings.AdminEmail, log: d.Log},
-		keys:      &keyAdmin{guard: guard, ring: d.Ring, revoker: d.Revoker, log: d.Log},
-		tokens:    &introspection{guard: guard, validator: validator},
+		revoke:    &revokeFlow{parts: parts, revoker: d.Revoker},
+		revoked:   &revokedList{parts: parts, store: d.Revocations},
+		mints:     &mintsFlow{parts: parts, adminEmail: d.Settings.AdminEmail, audit: d.Audit, denylist: d.Local.Denylist},
+		sessions:  &sessionsFlow{parts: parts, links: d.Registrar.Book(), adminEmail: d.Settings.AdminEmail},
+		keys:      &keyAdmin{parts: parts, ring: d.Ring, revoker: d.Revoker},
+		tokens:    &introspection{parts: parts, validator: validator},
 		discovery: &discovery{settings: d.Settings, path: d.Parsed.issuer.Path, ring: d.Ring, wallets: d.Settings.SupportedWalletAlgorithms, added: d.Metadata},
 		openAPI:   document,
 		docs:      docs,
-		log:       d.Log,
 	}, nil
 }
 

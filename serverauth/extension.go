@@ -34,7 +34,7 @@ func (a *AuthController) Anonymous(endpoint string, flow echo.HandlerFunc) echo.
 
 // Operator returns the caller if its token has one of operator_roles. Otherwise the error is an *app.Problem with 401 or 403.
 func (a *AuthController) Operator(c echo.Context) (*clientauth.SecurityContext, error) {
-	return a.sessions.guard.operator(c)
+	return a.guard.operator(c)
 }
 
 // Enter admits a CPU-intensive request, or returns an *app.Problem with 503 while too many are in progress. The request
@@ -50,7 +50,7 @@ func (a *AuthController) PasswordEnabled() bool { return a.password.check != nil
 // *app.Problem; Handler converts it.
 func (a *AuthController) CheckPassword(c echo.Context, email, password string) (store.Subject, error) {
 	who, err := a.password.verify(c, email, password)
-	a.password.metrics.loggedIn(err)
+	a.metrics.loggedIn(err)
 	if err != nil {
 		refusalEvent(c, a.log, events.LoginRefused, err)
 		return who, err

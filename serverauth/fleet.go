@@ -3,7 +3,6 @@ package serverauth
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -11,9 +10,7 @@ import (
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/serverauth/audit"
-	"github.com/picoauth/picoauth/serverauth/dpop"
 	"github.com/picoauth/picoauth/serverauth/internal/events"
-	"github.com/picoauth/picoauth/serverauth/session"
 	"github.com/picoauth/picoauth/serverauth/token"
 )
 
@@ -26,14 +23,9 @@ const (
 
 // fleetFlow issues tokens for agents that another system runs. That system authenticates with a shared secret.
 type fleetFlow struct {
-	settings  ServerAuthSettings
-	schemes   []WalletScheme // of the app; a session id must not be an address of one
-	sessions  *session.Service
-	proofs    *dpop.Proofs
-	guard     *guard
-	admission *admission
-	metrics   *Instruments
-	log       *slog.Logger
+	*parts
+	settings ServerAuthSettings
+	schemes  []WalletScheme // of the app; a session id must not be an address of one
 }
 
 type fleetReply struct {
@@ -50,7 +42,7 @@ func (f *fleetFlow) mint(c echo.Context) error {
 	}
 	key := clientKey(c, fleetSessions)
 	key.Holder = "fleet secret"
-	return f.guard.limits.within(c, key, func() error { return f.minted(c) })
+	return f.limits.within(c, key, func() error { return f.minted(c) })
 }
 
 func (f *fleetFlow) minted(c echo.Context) error {

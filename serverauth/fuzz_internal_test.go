@@ -46,7 +46,7 @@ func fuzzParts(f *testing.F) (*walletLogin, *walletChallenge) {
 		f.Fatal(err)
 	}
 	messages := &messages{policy: newMessagePolicy(settings, parsed), now: clock}
-	return &walletLogin{verifier: verifier, messages: messages, requireMessage: true, now: clock},
+	return &walletLogin{verifier: verifier, messages: messages, requireMessage: true},
 		&walletChallenge{ttl: settings.ChallengeTTL(), messageTTL: settings.MessageTTL(), store: constantStore{}, verifier: verifier, messages: messages, now: clock}
 }
 

@@ -15,7 +15,7 @@ import (
 
 // introspection tells other services whether a token is valid (RFC 7662).
 type introspection struct {
-	guard     *guard
+	*parts
 	validator *clientauth.TokenValidator
 }
 

@@ -2,7 +2,6 @@ package serverauth
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -16,10 +15,9 @@ import (
 
 // keyAdmin lists and rotates the signing keys, and marks them as compromised.
 type keyAdmin struct {
-	guard   *guard
+	*parts
 	ring    *keys.Ring
 	revoker *revocation.Revoker
-	log     *slog.Logger
 }
 
 type keyItem struct {

@@ -1,21 +1,16 @@
 package serverauth
 
 import (
-	"log/slog"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/serverauth/internal/events"
-	"github.com/picoauth/picoauth/serverauth/session"
 )
 
 // logoutFlow ends the session of a refresh token.
-type logoutFlow struct {
-	sessions *session.Service
-	log      *slog.Logger
-}
+type logoutFlow struct{ *parts }
 
 // logout is POST /logout. The reply is the same whether or not there was a session to end.
 func (f *logoutFlow) logout(c echo.Context) error {

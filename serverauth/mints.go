@@ -15,7 +15,7 @@ import (
 
 // mintsFlow lists the access tokens that were issued, for operators.
 type mintsFlow struct {
-	guard      *guard
+	*parts
 	adminEmail string
 	audit      *audit.Recorder
 	denylist   clientauth.Denylist

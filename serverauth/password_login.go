@@ -2,13 +2,11 @@ package serverauth
 
 import (
 	"crypto/subtle"
-	"log/slog"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/app/config"
-	"github.com/picoauth/picoauth/serverauth/dpop"
 	"github.com/picoauth/picoauth/serverauth/internal/events"
 	"github.com/picoauth/picoauth/serverauth/internal/password"
 	"github.com/picoauth/picoauth/serverauth/internal/subject"
@@ -18,14 +16,10 @@ import (
 
 // passwordLogin signs the administrator in, for systems that have no other operator yet.
 type passwordLogin struct {
-	email    string
-	check    password.Check // nil: disabled
-	gate     password.Gate
-	sessions *session.Service
-	proofs   *dpop.Proofs
-	now      app.Clock
-	metrics  *Instruments
-	log      *slog.Logger
+	*parts
+	email string
+	check password.Check // nil: disabled
+	gate  password.Gate
 }
 
 type loginRequest struct {

@@ -2,14 +2,12 @@ package serverauth
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/picoauth/picoauth/app"
-	"github.com/picoauth/picoauth/serverauth/dpop"
 	"github.com/picoauth/picoauth/serverauth/internal/events"
 	"github.com/picoauth/picoauth/serverauth/session"
 	"github.com/picoauth/picoauth/serverauth/token"
@@ -20,15 +18,7 @@ type refreshRequest struct {
 }
 
 // refreshFlow exchanges a refresh token for the next one and a new access token.
-type refreshFlow struct {
-	sessions  *session.Service
-	proofs    *dpop.Proofs
-	limits    *limits
-	admission *admission
-	now       app.Clock
-	metrics   *Instruments
-	log       *slog.Logger
-}
+type refreshFlow struct{ *parts }
 
 // refresh is POST /refresh. Requests with a valid or expired token are limited per session, so that users behind one address do
 // not share a limit. Other requests are limited per client address.

@@ -1,7 +1,6 @@
 package serverauth
 
 import (
-	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -20,9 +19,8 @@ const (
 
 // revokeFlow revokes a token, a session or a subject, for operators.
 type revokeFlow struct {
-	guard   *guard
+	*parts
 	revoker *revocation.Revoker
-	log     *slog.Logger
 }
 
 type revokeRequest struct {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -22,9 +21,8 @@ const maxRevokedLimit = 10_000
 
 // revokedList serves the denylist to other services.
 type revokedList struct {
-	guard *guard
+	*parts
 	store store.RevocationStore
-	log   *slog.Logger
 }
 
 // list is GET /revoked-jtis.

@@ -3,7 +3,6 @@ package serverauth
 import (
 	"context"
 	"encoding/base64"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -17,18 +16,15 @@ import (
 	"github.com/picoauth/picoauth/serverauth/internal/subject"
 	"github.com/picoauth/picoauth/serverauth/links"
 	"github.com/picoauth/picoauth/serverauth/revocation"
-	"github.com/picoauth/picoauth/serverauth/session"
 	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/serverauth/wallet"
 )
 
 // sessionsFlow lists live sessions and ends one: for operators all sessions, for other users their own.
 type sessionsFlow struct {
-	guard      *guard
-	sessions   *session.Service
+	*parts
 	links      *links.Book
 	adminEmail string
-	log        *slog.Logger
 }
 
 type sessionsReply struct {

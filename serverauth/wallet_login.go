@@ -3,7 +3,6 @@ package serverauth
 import (
 	"cmp"
 	"context"
-	"log/slog"
 	"sync"
 
 	"github.com/labstack/echo/v4"
@@ -22,18 +21,13 @@ const defaultWalletAlgorithm = "ML-DSA-65"
 
 // walletLogin exchanges a signed challenge for tokens.
 type walletLogin struct {
+	*parts
 	store          store.ChallengeStore
 	verifier       *WalletVerifier
 	messages       *messages
 	requireMessage bool
 	spendLate      bool // the claims come from another server, whose failure must not use up the nonce
-	sessions       *session.Service
-	proofs         *dpop.Proofs
 	contracts      *contract.Wallets
-	admission      *admission
-	now            app.Clock
-	metrics        *Instruments
-	log            *slog.Logger
 }
 
 type signInReply struct {

@@ -3,7 +3,6 @@ package serverauth
 import (
 	"cmp"
 	"context"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"sync"
@@ -15,23 +14,19 @@ import (
 	"github.com/picoauth/picoauth/clientauth"
 	"github.com/picoauth/picoauth/serverauth/internal/events"
 	"github.com/picoauth/picoauth/serverauth/links"
-	"github.com/picoauth/picoauth/serverauth/session"
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 // walletsFlow lists the wallets of the caller, adds one and removes one.
 type walletsFlow struct {
-	guard     *guard
+	*parts
 	login     *walletLogin // reads and verifies the proof of the wallet to add
-	sessions  *session.Service
 	registrar *links.Registrar
-	now       app.Clock
-	log       *slog.Logger
 }
 
-func newWalletsFlow(guard *guard, login walletLogin, registrar *links.Registrar) *walletsFlow {
+func newWalletsFlow(login walletLogin, registrar *links.Registrar) *walletsFlow {
 	login.requireMessage = true // a person who adds a wallet reads to which subject
-	return &walletsFlow{guard: guard, login: &login, sessions: login.sessions, registrar: registrar, now: login.now, log: login.log}
+	return &walletsFlow{parts: login.parts, login: &login, registrar: registrar}
 }
 
 // recentSignIn is the maximum age of the sign-in of a session that removes a wallet.
@@ -186,7 +181,7 @@ func (f *walletsFlow) exchange(c echo.Context, member links.Member, request *sig
 	if err := f.sessions.Ready(ctx); err != nil {
 		return links.Joined{}, err // before the nonce is spent
 	}
-	ctx, leave, err := f.login.admission.enter(ctx)
+	ctx, leave, err := f.admission.enter(ctx)
 	if err != nil {
 		return links.Joined{}, err
 	}
