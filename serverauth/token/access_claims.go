@@ -117,10 +117,11 @@ func TypeOf(thumbprint string) string {
 	return "DPoP"
 }
 
-func (i *Issuer) claims(r Request) (AccessClaims, error) {
+// claims returns the claims of a token, also encoded. It refuses additional claims with a reserved name.
+func (i *Issuer) claims(r Request) (AccessClaims, []byte, error) {
 	spendLimit, err := scalarOf(r.SpendLimit)
 	if err != nil {
-		return AccessClaims{}, fmt.Errorf("token: spend limit: %w", err)
+		return AccessClaims{}, nil, fmt.Errorf("token: spend limit: %w", err)
 	}
 	if r.TTL == 0 {
 		r.TTL = i.config.Life
@@ -128,7 +129,7 @@ func (i *Issuer) claims(r Request) (AccessClaims, error) {
 	if r.IssuedAt.IsZero() {
 		r.IssuedAt = i.config.Clock()
 	}
-	claims := AccessClaims{
+	access := AccessClaims{
 		Issuer:        i.config.Issuer,
 		Subject:       r.Subject,
 		Audience:      i.audience(r.Audience),
@@ -163,12 +164,19 @@ func (i *Issuer) claims(r Request) (AccessClaims, error) {
 		Free:          r.Extra,
 	}
 	if !r.Until.IsZero() {
-		claims.ExpiresAt = min(claims.ExpiresAt, r.Until.Unix())
+		access.ExpiresAt = min(access.ExpiresAt, r.Until.Unix())
 	}
 	if r.AgentID != "" {
-		claims.FleetSession = r.SessionID
+		access.FleetSession = r.SessionID
 	}
-	return claims, nil
+	if err := claims.CheckFree(access.Free); err != nil {
+		return AccessClaims{}, nil, err
+	}
+	payload, err := json.Marshal(access)
+	if err != nil {
+		return AccessClaims{}, nil, fmt.Errorf("token: claims: %w", err)
+	}
+	return access, payload, nil
 }
 
 // audience is `aud`: a text for one, a list for several (RFC 7519, section 4.1.3).
@@ -187,16 +195,4 @@ func (i *Issuer) audience(asked []string) audience {
 		return audience{i.config.Audience}
 	}
 	return asked
-}
-
-// encodeClaims encodes the claims. It refuses additional claims with a reserved name.
-func encodeClaims(c AccessClaims) ([]byte, error) {
-	if err := claims.CheckFree(c.Free); err != nil {
-		return nil, err
-	}
-	payload, err := json.Marshal(c)
-	if err != nil {
-		return nil, fmt.Errorf("token: claims: %w", err)
-	}
-	return payload, nil
 }

@@ -55,11 +55,7 @@ func (i *Issuer) IssueAccessToken(ctx context.Context, r Request) (string, error
 
 // Able returns an error if Issue would fail because of a claim, or because there is no key.
 func (i *Issuer) Able(r Request) error {
-	claims, err := i.claims(r)
-	if err != nil {
-		return err
-	}
-	if _, err := encodeClaims(claims); err != nil {
+	if _, _, err := i.claims(r); err != nil {
 		return err
 	}
 	return i.Ready()
@@ -73,11 +69,7 @@ func (i *Issuer) Issue(ctx context.Context, r Request) (string, audit.Mint, erro
 	if err := ctx.Err(); err != nil {
 		return "", audit.Mint{}, err
 	}
-	claims, err := i.claims(r)
-	if err != nil {
-		return "", audit.Mint{}, err
-	}
-	payload, err := encodeClaims(claims)
+	claims, payload, err := i.claims(r)
 	if err != nil {
 		return "", audit.Mint{}, err
 	}
