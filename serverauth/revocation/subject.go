@@ -17,9 +17,7 @@ import (
 // errNoSubject is returned for a subject without a name.
 var errNoSubject = errors.New("revocation: the subject is empty")
 
-const (
-	maxSubjectTries = 5
-)
+const maxSubjectTries = 5
 
 // Subject ends everything of a subject until now: its sessions, and all tokens of the subject, or of another subject with the same
 // key, that were issued until the end of the current second. sub may have any form that a sign-in accepts. Subject returns when
@@ -45,7 +43,7 @@ func (r *Revoker) Subject(ctx context.Context, sub string, cause Cause) (Ended, 
 		if !r.c.Clock().Before(over) {
 			continue // too slow: a session may have begun in the next second, before EndSubject
 		}
-		if err := revocation.add(ctx, over.Unix()-1); err != nil {
+		if err := revocation.add(ctx, revocation.ids, over.Unix()-1); err != nil {
 			return Ended{}, err
 		}
 		if r.c.Clock().Before(over.Add(SignInDelay / 2)) {
@@ -136,50 +134,35 @@ func (s *subjectRevocation) endSessions(ctx context.Context, cutOff time.Time) e
 }
 
 // add adds an item for each id, for tokens that were issued until revokedAt, and one for each session and live token to the
-// denylist.
-func (s *subjectRevocation) add(ctx context.Context, revokedAt int64) error {
-	item := s.revoker.item(s.cause, s.longest)
+// denylist. It counts the sessions and tokens that they end.
+func (s *subjectRevocation) add(ctx context.Context, ids []string, revokedAt int64) error {
+	r := s.revoker
+	items := make([]store.Revocation, 0, len(ids)+len(s.sessions)+len(s.tokens))
+	item := r.item(s.cause, s.longest)
 	item.RevokedAt = revokedAt
-	items := make([]store.Revocation, 0, len(s.ids)+len(s.sessions)+len(s.tokens))
-	for _, id := range s.ids {
+	for _, id := range ids {
 		item.Sub = id
 		items = append(items, item)
 	}
-	first, err := s.list(ctx, append(items, s.singleItems()...))
-	if err == nil {
-		s.ended.Item = first
-	}
-	return err
-}
-
-// singleItems returns the items for single sessions and tokens.
-func (s *subjectRevocation) singleItems() []store.Revocation {
-	r := s.revoker
-	item := r.item(s.cause, r.sessionExpiry(s.tokens, s.failed))
-	items := make([]store.Revocation, 0, len(s.sessions)+len(s.tokens))
+	sessions, tokens := 0, r.live(s.tokens)
+	item = r.item(s.cause, r.sessionExpiry(s.tokens, s.failed))
 	for _, session := range s.sessions {
 		item.SID = session.ID
 		items = append(items, item)
-	}
-	return append(items, r.tokenItems(s.cause, s.tokens)...)
-}
-
-// list adds items to the denylist, counts the sessions and tokens that they end, and returns the first item.
-func (s *subjectRevocation) list(ctx context.Context, items []store.Revocation) (store.Revocation, error) {
-	r := s.revoker
-	sessions, tokens := 0, r.live(s.tokens)
-	for _, session := range s.sessions {
 		if r.continues(session) && !r.Lists(clientauth.TokenRef{SessionID: session.ID}) {
 			sessions++
 		}
 	}
-	added, err := r.add(ctx, Ended{}, items)
+	added, err := r.add(ctx, Ended{}, append(items, r.tokenItems(s.cause, s.tokens)...))
 	if err != nil {
-		return store.Revocation{}, err
+		return err
+	}
+	if len(ids) > 0 {
+		s.ended.Item = added.Item
 	}
 	s.ended.Sessions += sessions
 	s.ended.Tokens += tokens
-	return added.Item, nil
+	return nil
 }
 
 // finish ends sessions that a process with a clock ahead of this one has begun since the sessions were ended, adds tokens that the
@@ -202,9 +185,9 @@ func (s *subjectRevocation) finish(ctx context.Context, over time.Time) (Ended, 
 	var err error
 	switch {
 	case len(s.ids) > known:
-		err = s.add(ctx, over.Unix()-1)
+		err = s.add(ctx, s.ids, over.Unix()-1)
 	case len(s.sessions)+len(s.tokens) > 0:
-		_, err = s.list(ctx, s.singleItems())
+		err = s.add(ctx, nil, 0)
 	}
 	return s.ended, cmp.Or(err, s.failed)
 }
