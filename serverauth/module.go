@@ -98,11 +98,10 @@ type storageParams struct {
 
 // provideStorage closes the storage after everything that uses it has stopped.
 func provideStorage(p storageParams) (*storage, error) {
-	s, err := newStorage(p.Settings, p.Parsed.encryptionKey, p.Backends, p.Clock, p.Log)
+	s, err := newStorage(p.Settings, p.Parsed.encryptionKey, p.Backends, p.Instruments, p.Clock, p.Log)
 	if err != nil {
 		return nil, err
 	}
-	s.metrics = p.Instruments
 	p.Lifecycle.Append(fx.StopHook(s.close))
 	return s, nil
 }

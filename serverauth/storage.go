@@ -1,10 +1,12 @@
 package serverauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -54,9 +56,9 @@ type storage struct {
 	files  keys.Store // of keys; nil until they are open, or if the keys are not in files
 }
 
-func newStorage(settings ServerAuthSettings, encryption *keys.EncryptionKey, backends []store.Backend, clock app.Clock, log *slog.Logger) (*storage, error) {
+func newStorage(settings ServerAuthSettings, encryption *keys.EncryptionKey, backends []store.Backend, metrics *Instruments, clock app.Clock, log *slog.Logger) (*storage, error) {
 	s := &storage{
-		settings: settings, backends: make(map[string]store.Backend), opened: make(map[string]*store.Stores),
+		settings: settings, metrics: metrics, backends: make(map[string]store.Backend), opened: make(map[string]*store.Stores),
 		config: store.BackendConfig{
 			AccessTokenTTL: settings.AccessTokenTTL(), ClockSkew: settings.ClockSkew(), EncryptionKey: encryption, Clock: app.ClockOr(clock), Log: log,
 		},
@@ -108,11 +110,7 @@ func (s *storage) backend(text string) (store.Backend, error) {
 	if backend := s.backends[scheme]; backend != nil {
 		return backend, nil
 	}
-	known := make([]string, 0, len(s.backends))
-	for name := range s.backends {
-		known = append(known, name)
-	}
-	slices.Sort(known)
+	known := slices.Sorted(maps.Keys(s.backends))
 	return nil, fmt.Errorf("no backend for %q URLs in this program; it has %s", scheme, strings.Join(known, ", "))
 }
 
@@ -178,35 +176,26 @@ func (s *storage) links() (store.LinkStore, error) {
 }
 
 func (s *storage) inMemory(text string) bool {
-	if text == "" {
-		text = s.settings.StorageURL()
-	}
-	return strings.HasPrefix(text, memoryScheme+":")
+	return strings.HasPrefix(cmp.Or(text, s.settings.StorageURL()), memoryScheme+":")
 }
 
-// each calls a function for every storage that was opened.
-func (s *storage) each(do func(*store.Stores) error) error {
+// each calls a function of every storage that was opened and has one.
+func (s *storage) each(ctx context.Context, pick func(*store.Stores) func(context.Context) error) error {
 	s.mu.Lock()
-	opened := make([]*store.Stores, 0, len(s.opened))
-	for _, stores := range s.opened {
-		opened = append(opened, stores)
-	}
+	opened := slices.Collect(maps.Values(s.opened))
 	s.mu.Unlock()
 	var all error
 	for _, stores := range opened {
-		all = errors.Join(all, do(stores))
+		if do := pick(stores); do != nil {
+			all = errors.Join(all, do(ctx))
+		}
 	}
 	return all
 }
 
 // ready is the readiness check of all storage.
 func (s *storage) ready(ctx context.Context) error {
-	return s.each(func(stores *store.Stores) error {
-		if stores.Ready == nil {
-			return nil
-		}
-		return stores.Ready(ctx)
-	})
+	return s.each(ctx, func(stores *store.Stores) func(context.Context) error { return stores.Ready })
 }
 
 // refreshEvery is the interval at which shared state is read from a storage.
@@ -216,33 +205,24 @@ const refreshEvery = 2 * time.Second
 // check reports.
 func (s *storage) refresh(ctx context.Context) {
 	every.Interval(ctx, refreshEvery, func() {
-		_ = s.each(func(stores *store.Stores) error {
-			if stores.Refresh == nil {
-				return nil
-			}
-			return stores.Refresh(ctx)
-		})
+		_ = s.each(ctx, func(stores *store.Stores) func(context.Context) error { return stores.Refresh })
 	})
 }
 
 func (s *storage) close() error {
-	return s.each(func(stores *store.Stores) error {
+	return s.each(context.Background(), func(stores *store.Stores) func(context.Context) error {
 		if stores.Close == nil {
 			return nil
 		}
-		return stores.Close()
+		return func(context.Context) error { return stores.Close() }
 	})
 }
 
 // watch returns the Watch of the storage of revocations, or nil.
 func (s *storage) watch() func(context.Context) error {
-	text := s.settings.RevocationStorage
-	if text == "" {
-		text = s.settings.StorageURL()
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if stores := s.opened[text]; stores != nil {
+	if stores := s.opened[cmp.Or(s.settings.RevocationStorage, s.settings.StorageURL())]; stores != nil {
 		return stores.Watch
 	}
 	return nil

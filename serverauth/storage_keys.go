@@ -36,7 +36,7 @@ func (s *storage) keyStore(ctx context.Context) (keys.Store, error) {
 // keyFiles opens the key files. It returns nil if the keys are not in files. The files are opened before any storage, so that a
 // start that fails because of them leaves the storage unchanged. The caller must hold mu.
 func (s *storage) keyFiles(ctx context.Context) (keys.Store, error) {
-	dir := s.keyFolder()
+	dir := s.settings.KeyFolder()
 	if err := s.checkLifetimes(dir); err != nil || dir == "" || s.files != nil {
 		return s.files, err
 	}
@@ -60,7 +60,7 @@ func (s *storage) checkDatabase(ctx context.Context) error {
 	records, err := s.files.Load(ctx)
 	if len(records) > 0 {
 		s.config.Log.WarnContext(ctx, "there are keys but no database: tokens that were revoked before are valid again; restore the database, or delete the keys too",
-			"database", path, "keys", s.keyFolder())
+			"database", path, "keys", s.settings.KeyFolder())
 	}
 	return err
 }
@@ -89,8 +89,6 @@ func (s *storage) checkLifetimes(dir string) error {
 	}
 	return nil
 }
-
-func (s *storage) keyFolder() string { return s.settings.KeyFolder() }
 
 // KeyFolder is the folder of the key files: key_dir or, if the storage is SQLite, the folder keys in data_dir or beside the SQLite
 // file. It is empty if the keys are in memory or in a database.
