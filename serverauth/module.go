@@ -58,7 +58,7 @@ var Module fx.Option = fx.Module("serverauth",
 		provideProofs,
 		newAuthController,
 	),
-	fx.Provide(ServerAuthSettings.parse, provideStorage, provideInstruments, provideAuthenticSessions, provideContracts, provideBook, cores.New, fx.Private),
+	fx.Provide(ServerAuthSettings.parse, provideStorage, provideInstruments, provideRefreshKey, provideAuthenticSessions, provideContracts, provideBook, cores.New, fx.Private),
 	fx.Invoke(register),
 )
 
@@ -156,21 +156,19 @@ func provideDenylist(store store.RevocationStore, s *storage, p clockParam, log 
 	return revocation.NewDenylist(revocation.DenylistConfig{Store: store, Watch: s.watch(), Log: log, Clock: p.Clock})
 }
 
-func provideAuthenticSessions(store store.SessionStore, ring *keys.Ring, log *slog.Logger) (*session.Store, error) {
-	key, err := ring.LiveSecret(context.Background(), refreshSecret)
-	if err != nil {
-		return nil, err
-	}
-	return session.NewStore(store, key, log), nil
+// refreshKey returns the secret of refresh tokens. Sessions and links derive keys of their own from it.
+type refreshKey func() []byte
+
+func provideRefreshKey(ring *keys.Ring) (refreshKey, error) {
+	return ring.LiveSecret(context.Background(), refreshSecret)
 }
 
-// provideBook authenticates links with the same secret as sessions. Each derives a key of its own from it.
-func provideBook(store store.LinkStore, ring *keys.Ring, log *slog.Logger) (*links.Book, error) {
-	key, err := ring.LiveSecret(context.Background(), refreshSecret)
-	if err != nil {
-		return nil, err
-	}
-	return links.NewBook(store, key, log), nil
+func provideAuthenticSessions(store store.SessionStore, key refreshKey, log *slog.Logger) *session.Store {
+	return session.NewStore(store, key, log)
+}
+
+func provideBook(store store.LinkStore, key refreshKey, log *slog.Logger) *links.Book {
+	return links.NewBook(store, key, log)
 }
 
 func provideRegistrar(s ServerAuthSettings, book *links.Book, sessions *session.Store, revoker *revocation.Revoker, p clockParam) *links.Registrar {
@@ -216,7 +214,7 @@ type sessionParams struct {
 	Revoker  *revocation.Revoker
 	Denylist *revocation.Denylist
 	Links    *links.Book
-	Ring     *keys.Ring
+	Key      refreshKey
 	Verifier *WalletVerifier
 	Wallets  *contract.Wallets
 	Log      *slog.Logger
@@ -224,10 +222,6 @@ type sessionParams struct {
 }
 
 func provideSessions(p sessionParams) (*session.Service, error) {
-	key, err := p.Ring.LiveSecret(context.Background(), refreshSecret)
-	if err != nil {
-		return nil, err
-	}
 	s := p.Settings
 	provider, err := claims.NewSources(claims.Config{
 		Section: SettingsSection, Subjects: s.Subjects, File: s.SubjectsFile, URL: s.ClaimsURL, Secret: s.ClaimsSecret,
@@ -237,7 +231,7 @@ func provideSessions(p sessionParams) (*session.Service, error) {
 		return nil, err
 	}
 	return session.NewService(session.Config{
-		Issuer: s.Issuer, Store: p.Store, Tokens: p.Issuer, Claims: provider, Revoker: p.Revoker, Denylist: p.Denylist, Links: p.Links, Secret: key,
+		Issuer: s.Issuer, Store: p.Store, Tokens: p.Issuer, Claims: provider, Revoker: p.Revoker, Denylist: p.Denylist, Links: p.Links, Secret: p.Key,
 		Max: s.SessionMax(), Idle: s.RefreshTokenTTL(), Grace: s.RefreshGrace(), AccessTTL: s.AccessTokenTTL(), Skew: s.ClockSkew(),
 		Contracts: recheckContract(p.Wallets), Recheck: s.ContractWalletRecheck(),
 		Admin: session.Admin{Enabled: s.AutoCreateAdmin, Email: s.AdminEmail, Password: s.AdminPassword, Role: s.AdminRole},
