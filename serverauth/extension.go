@@ -10,7 +10,6 @@ import (
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/clientauth"
 	"github.com/picoauth/picoauth/serverauth/internal/events"
-	"github.com/picoauth/picoauth/serverauth/session"
 	"github.com/picoauth/picoauth/serverauth/store"
 	"github.com/picoauth/picoauth/serverauth/wallet"
 )
@@ -58,9 +57,6 @@ func (a *AuthController) CheckPassword(c echo.Context, email, password string) (
 	events.Log(c.Request().Context(), a.log, events.Login, "client", app.ClientIP(c))
 	return who, nil
 }
-
-// OriginOf returns the time, client address and user agent of a request that begins a session.
-func OriginOf(c echo.Context, at time.Time) session.Origin { return originOf(c, at) }
 
 // Consents makes the messages with which a user's wallet signs a consent, and verifies them, for modules such as oauth. A
 // signature is valid for one consent only: a nonce of a consent is not valid at POST /sign-in, a nonce of POST /challenge is not
@@ -147,9 +143,6 @@ type BeginConsent func(subject store.Subject, proof store.WalletProof, settle fu
 // *app.Problem; Handler converts it.
 func (k *Consents) Prove(c echo.Context, signed SignedConsent, of Consent, begin BeginConsent) error {
 	w := k.login
-	if signed.Algorithm == "" {
-		signed.Algorithm = algorithmOf(&signed)
-	}
 	subject, err := k.prove(c.Request().Context(), &signed, of, begin)
 	w.metrics.signedIn(w.verifier, signed.Algorithm, err)
 	if err != nil {

@@ -62,8 +62,8 @@ func refusalEvent(c echo.Context, log *slog.Logger, event string, err error, att
 	}
 }
 
-// originOf returns the time, client address and user agent of a request that begins a session.
-func originOf(c echo.Context, at time.Time) session.Origin {
+// OriginOf returns the time, client address and user agent of a request that begins a session.
+func OriginOf(c echo.Context, at time.Time) session.Origin {
 	return session.Origin{At: at, Client: app.ClientIP(c), UserAgent: printableUserAgent(c.Request().UserAgent())}
 }
 

@@ -56,7 +56,7 @@ func (l *passwordLogin) exchange(c echo.Context) (session.Tokens, error) {
 	if err := proof.Spend(ctx); err != nil {
 		return session.Tokens{}, err
 	}
-	from := originOf(c, began)
+	from := OriginOf(c, began)
 	from.KeyThumbprint = proof.Key()
 	return l.sessions.Start(ctx, who, from, nil)
 }

@@ -55,9 +55,6 @@ func (w *walletLogin) exchange(c echo.Context, request *signInRequest) (signInRe
 	if err := app.DecodeJSON(c.Response(), c.Request(), request); err != nil {
 		return signInReply{}, err
 	}
-	if request.Algorithm == "" {
-		request.Algorithm = algorithmOf(request)
-	}
 	proof, err := w.parse(request)
 	if err != nil {
 		return signInReply{}, err
@@ -84,7 +81,7 @@ func (w *walletLogin) exchange(c echo.Context, request *signInRequest) (signInRe
 	if err != nil {
 		return signInReply{}, err
 	}
-	from := originOf(c, began)
+	from := OriginOf(c, began)
 	from.KeyThumbprint, from.Proof = holder.Key(), proof.kept(subject)
 	tokens, err := w.sessions.Start(ctx, subject, from, spend)
 	return signInReply{Tokens: tokens, Address: subject.WalletAddress(), Algorithm: subject.Algorithm}, err

@@ -69,8 +69,12 @@ type signedText struct {
 	message  *wallet.Message
 }
 
-// parse checks a request by all rules that need no cryptography. It does not use up the nonce.
+// parse checks a request by all rules that need no cryptography. It does not use up the nonce. It sets the algorithm of a request
+// that names none.
 func (w *walletLogin) parse(r *signInRequest) (proof walletProof, err error) {
+	if r.Algorithm == "" {
+		r.Algorithm = algorithmOf(r)
+	}
 	if proof.scheme, err = w.verifier.Scheme(r.Algorithm); err != nil {
 		return walletProof{}, unsupportedAlgorithm(r.Algorithm)
 	}

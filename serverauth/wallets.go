@@ -1,7 +1,6 @@
 package serverauth
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -169,7 +168,6 @@ func (f *walletsFlow) exchange(c echo.Context, member links.Member, request *sig
 	if err := app.DecodeJSON(c.Response(), c.Request(), request); err != nil {
 		return links.Joined{}, err
 	}
-	request.Algorithm = cmp.Or(request.Algorithm, algorithmOf(request))
 	proof, err := f.login.parse(request)
 	if err != nil {
 		return links.Joined{}, err
