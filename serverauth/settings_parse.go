@@ -28,24 +28,18 @@ func (s ServerAuthSettings) parse() (p parsedSettings, err error) {
 	var faults [6]error
 	p.issuer, faults[0] = parseIssuer(s.Issuer)
 	p.encryptionKey, faults[1] = parseEncryptionKey(s.KeyEncryptionKey)
-	p.endpoints, faults[2] = parseList("ethereum_rpc_urls", s.EthereumRPCURLs, func(text string) (onchain.Endpoint, string) {
-		endpoint, err := onchain.ParseEndpoint(text) // no error shows a URL, which may hold a key
-		if err != nil {
-			return endpoint, err.Error()
-		}
-		return endpoint, ""
-	})
-	p.domains, faults[3] = parseList("allowed_domains", s.AllowedDomains, func(text string) (wallet.Domain, string) {
+	p.endpoints, faults[2] = parseList("ethereum_rpc_urls", s.EthereumRPCURLs, onchain.ParseEndpoint) // no error shows a URL, which may hold a key
+	p.domains, faults[3] = parseList("allowed_domains", s.AllowedDomains, func(text string) (wallet.Domain, error) {
 		domain, err := wallet.ParseDomain(text)
 		if scheme, host, _ := strings.Cut(domain.Origin(), "://"); err == nil && withoutDefaultPort(scheme, host) != host {
-			return domain, fmt.Sprintf("%q has its scheme's own port, which location.host of a page never has: leave it out", text)
+			return domain, fmt.Errorf("%q has its scheme's own port, which location.host of a page never has: leave it out", text)
 		}
 		return domain, unless(err, "%q is not [scheme://]host[:port]", config.WithoutUserinfo(text))
 	})
 	if s.AllowedDomains == nil && p.issuer != nil {
 		p.domains = []wallet.Domain{siteOf(p.issuer)}
 	}
-	p.chains, faults[4] = parseList("allowed_chains", s.AllowedChains, func(text string) (wallet.ChainID, string) {
+	p.chains, faults[4] = parseList("allowed_chains", s.AllowedChains, func(text string) (wallet.ChainID, error) {
 		chain, err := wallet.ParseAllowedChain(text)
 		return chain, unless(err, "%q is not a CAIP-2 chain such as eip155:1, or eip155:* or solana:* for all chains of a namespace", text)
 	})
@@ -55,19 +49,19 @@ func (s ServerAuthSettings) parse() (p parsedSettings, err error) {
 	return p, errors.Join(faults[:]...)
 }
 
-func unless(err error, reason string, of any) string {
+func unless(err error, reason string, of any) error {
 	if err == nil {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf(reason, of)
+	return fmt.Errorf(reason, of)
 }
 
 // parseList parses the texts of a list. read returns the reason if a text is invalid.
-func parseList[T any](key string, texts []string, read func(text string) (T, string)) (list []T, err error) {
+func parseList[T any](key string, texts []string, read func(text string) (T, error)) (list []T, err error) {
 	for i, text := range texts {
 		item, wrong := read(text)
-		if wrong != "" {
-			err = errors.Join(err, &config.Error{Key: fmt.Sprintf("%s[%d]", key, i), Reason: wrong})
+		if wrong != nil {
+			err = errors.Join(err, &config.Error{Key: fmt.Sprintf("%s[%d]", key, i), Reason: wrong.Error()})
 			continue
 		}
 		list = append(list, item)
