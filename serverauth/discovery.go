@@ -58,16 +58,11 @@ func (d *discovery) document(c echo.Context) error {
 	for _, added := range d.added {
 		maps.Copy(document, added)
 	}
-	signs := ""
-	for _, key := range d.ring.List() {
-		if key.State == keys.StateActive {
-			signs = key.Algorithm
-		}
-	}
-	document["id_token_signing_alg_values_supported"] = []string{signs}
+	signs, _ := signing(d.ring.List())
+	document["id_token_signing_alg_values_supported"] = []string{signs.Algorithm}
 	document["jwks_uri"] = base + "/jwks"
 	// Many clients cannot read a set that contains a key of type AKP, so they get a set without such keys.
-	if jose.KeyType(signs) != "AKP" {
+	if jose.KeyType(signs.Algorithm) != "AKP" {
 		document["jwks_uri"] = base + "/jwks?kty=RSA,EC,OKP"
 	}
 	c.Response().Header().Set(echo.HeaderCacheControl, "public, max-age=300")

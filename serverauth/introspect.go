@@ -78,8 +78,7 @@ func introspectedToken(c echo.Context) (string, error) {
 }
 
 func formProblem(err error) error {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return app.NewProblem(http.StatusRequestEntityTooLarge, "body_too_large", fmt.Sprintf("request body is larger than %d bytes", app.MaxJSONBody))
 	}
 	return app.NewProblem(http.StatusBadRequest, "invalid_form", "request body is not a form")

@@ -33,8 +33,7 @@ func readAddress(text, algorithm string) (wallet.Address, error) {
 
 // addressProblem returns the problem for an address with a wrong format or checksum.
 func addressProblem(err error) error {
-	var wrong *wallet.AddressError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*wallet.AddressError](err); ok {
 		return invalidAddress(wrong.Reason)
 	}
 	return errBadChecksum

@@ -36,12 +36,10 @@ func NewWalletVerifier(settings ServerAuthSettings, schemes ...WalletScheme) (*W
 		known[scheme.Algorithm()] = scheme
 	}
 	allowed := make(map[string]WalletScheme)
-	own := make(map[string]bool)
 	for _, scheme := range schemes {
-		if own[scheme.Algorithm()] {
+		if allowed[scheme.Algorithm()] != nil {
 			return nil, fmt.Errorf("serverauth: two wallet schemes for %q", scheme.Algorithm())
 		}
-		own[scheme.Algorithm()] = true
 		known[scheme.Algorithm()] = scheme
 		allowed[scheme.Algorithm()] = scheme
 	}

@@ -1,6 +1,7 @@
 package claims
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -71,13 +72,8 @@ func (s sources) Claims(ctx context.Context, subject store.Subject) (Claims, err
 
 // with returns c with the fields that later sets.
 func (c Claims) with(later Claims) Claims {
-	for _, field := range []struct{ into, from *string }{
-		{&c.Role, &later.Role}, {&c.Scope, &later.Scope}, {&c.Email, &later.Email}, {&c.Name, &later.Name},
-	} {
-		if *field.from != "" {
-			*field.into = *field.from
-		}
-	}
+	c.Role, c.Scope = cmp.Or(later.Role, c.Role), cmp.Or(later.Scope, c.Scope)
+	c.Email, c.Name = cmp.Or(later.Email, c.Email), cmp.Or(later.Name, c.Name)
 	if later.Groups != nil {
 		c.Groups = later.Groups
 	}

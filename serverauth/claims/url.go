@@ -150,7 +150,7 @@ func readClaims(body io.Reader) (Claims, error) {
 	}
 	var a answer
 	if err := app.DecodeObject(text, &a); err != nil {
-		return Claims{}, fmt.Errorf("claims_url: the reply is not valid: %w", notForClients{err})
+		return Claims{}, errors.New("claims_url: the reply is not valid: " + err.Error()) // an error of that server is no problem of the client's
 	}
 	if a.Blocked {
 		return Claims{}, fmt.Errorf("claims_url: blocked: %w", ErrSubjectRefused)
@@ -167,14 +167,8 @@ func readClaims(body io.Reader) (Claims, error) {
 
 // withoutURL removes the URL from an error of net/http, because its query may contain a key.
 func withoutURL(err error) error {
-	var failed *url.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
 		return failed.Err
 	}
 	return err
 }
-
-// notForClients hides that an error is a problem: an invalid reply of another server is not an error of the client.
-type notForClients struct{ err error }
-
-func (e notForClients) Error() string { return e.err.Error() }

@@ -107,12 +107,10 @@ func (r *Registrar) read(ctx context.Context, by Member) (s subject, err error) 
 		s.active = []store.Link{{Wallet: by.Wallet, Subject: s.name, LinkedAt: by.Since}}
 		return s, nil
 	}
-	for _, row := range s.active {
-		if row.Wallet.ID == by.Wallet.ID {
-			return s, nil
-		}
+	if _, found := member(s, by.Wallet.ID); !found {
+		return s, ErrLeft
 	}
-	return s, ErrLeft
+	return s, nil
 }
 
 // guarded returns the change of the guard that belongs to every change of another wallet of the subject. The first one adds the row

@@ -3,6 +3,8 @@ package web
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -177,9 +179,7 @@ func (e endpoint) ID() string {
 func (e endpoint) Callers() string {
 	var names []string
 	for _, way := range e.Security {
-		for name := range way {
-			names = append(names, name)
-		}
+		names = slices.AppendSeq(names, maps.Keys(way))
 	}
 	return cmp.Or(strings.Join(names, " or "), "anyone")
 }
@@ -218,12 +218,7 @@ func (s schema) Kind() string {
 
 // Requires reports whether a property must be present.
 func (s schema) Requires(property string) bool {
-	for _, name := range s.Required {
-		if name == property {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.Required, property)
 }
 
 // example returns an example's JSON, indented.

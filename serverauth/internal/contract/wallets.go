@@ -140,8 +140,7 @@ func (w *Wallets) ask(ctx context.Context, q Question) (valid bool, err error) {
 }
 
 func limitedOutcome(err error) string {
-	var limit *LimitError
-	if errors.As(err, &limit) && limit.Client {
+	if limit, ok := errors.AsType[*LimitError](err); ok && limit.Client {
 		return ClientLimited
 	}
 	return AllLimited
