@@ -39,7 +39,6 @@ type AuthController struct {
 	refresh   *refreshFlow
 	logout    *logoutFlow
 	fleet     *fleetFlow
-	jwks      *jwksEndpoint
 	revoke    *revokeFlow
 	revoked   *revokedList
 	mints     *mintsFlow
@@ -106,11 +105,10 @@ func newAuthController(d controllerParams) (*AuthController, error) {
 		refresh:   &refreshFlow{parts},
 		logout:    &logoutFlow{parts},
 		fleet:     &fleetFlow{parts: parts, settings: d.Settings, schemes: d.Verifier.own},
-		jwks:      &jwksEndpoint{ring: d.Ring},
 		revoke:    &revokeFlow{parts: parts, revoker: d.Revoker},
 		revoked:   &revokedList{parts: parts, store: d.Revocations},
 		mints:     &mintsFlow{parts: parts, adminEmail: d.Settings.AdminEmail, audit: d.Audit, denylist: d.Local.Denylist},
-		sessions:  &sessionsFlow{parts: parts, links: d.Registrar.Book(), adminEmail: d.Settings.AdminEmail},
+		sessions:  &sessionsFlow{parts: parts, links: d.Links, adminEmail: d.Settings.AdminEmail},
 		keys:      &keyAdmin{parts: parts, ring: d.Ring, revoker: d.Revoker},
 		tokens:    &introspection{parts: parts, validator: validator},
 		discovery: &discovery{settings: d.Settings, path: d.Parsed.issuer.Path, ring: d.Ring, wallets: d.Settings.SupportedWalletAlgorithms, added: d.Metadata},
@@ -121,7 +119,7 @@ func newAuthController(d controllerParams) (*AuthController, error) {
 
 // Register adds the routes to e. Every GET route also answers HEAD.
 func (a *AuthController) Register(e *echo.Echo) {
-	a.get(e, Prefix+"/jwks", a.jwks.get)
+	a.get(e, Prefix+"/jwks", a.discovery.jwks)
 	a.anonymous(e, "/challenge", a.challenge.challenge)
 	a.post(e, "/sign-in", a.admission.costly("/sign-in", a.limits.anonymous("/sign-in", a.wallet.signIn)))
 	a.anonymous(e, "/login", a.password.login)

@@ -12,7 +12,7 @@ import (
 	"github.com/picoauth/picoauth/serverauth/keys"
 )
 
-// discovery serves the authorization server metadata (RFC 8414, OpenID Connect Discovery). Endpoints that no standard defines
+// discovery serves the keys and the authorization server metadata (RFC 8414, OpenID Connect Discovery). Endpoints that no standard defines
 // have member names of their own. There is no authorization endpoint and no token endpoint unless a module such as oauth adds them.
 type discovery struct {
 	settings ServerAuthSettings
@@ -69,20 +69,15 @@ func (d *discovery) document(c echo.Context) error {
 	return app.WriteJSON(c.Response(), http.StatusOK, document)
 }
 
-// jwksEndpoint publishes the keys that verify access tokens.
-type jwksEndpoint struct {
-	ring *keys.Ring
-}
-
-// get is GET /jwks. The key ring prepares the body and the ETag when its keys change; it computes the max-age for each request.
-func (j *jwksEndpoint) get(c echo.Context) error {
+// jwks is GET /jwks, the keys that verify access tokens. The key ring prepares the body and the ETag when its keys change; it computes the max-age for each request.
+func (d *discovery) jwks(c echo.Context) error {
 	var types []string
 	if c.Request().URL.RawQuery != "" {
 		if filter := c.QueryParam("kty"); filter != "" {
 			types = strings.Split(filter, ",")
 		}
 	}
-	document, err := j.ring.JWKS(types...)
+	document, err := d.ring.JWKS(types...)
 	if err != nil {
 		return err
 	}

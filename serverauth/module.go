@@ -42,12 +42,10 @@ var Module fx.Option = fx.Module("serverauth",
 		(*storage).clients,
 		(*storage).used,
 		(*storage).links,
-		fx.Annotate(storageReadiness, fx.ResultTags(`group:"readiness"`)),
-		fx.Annotate(keyReadiness, fx.ResultTags(`group:"readiness"`)),
+		fx.Annotate(readiness, fx.ResultTags(`group:"readiness,flatten"`)),
 		fx.Annotate(startFacts, fx.ResultTags(`group:"picoauth.start"`)),
-		fx.Annotate(denylistReadiness, fx.ResultTags(`group:"readiness"`)),
 		claims.NewDefault,
-		provideVerifier,
+		fx.Annotate(NewWalletVerifier, fx.ParamTags("", `group:"picoauth.wallet_schemes"`)),
 		provideAudit,
 		provideIssuer,
 		provideDenylist,
@@ -106,16 +104,8 @@ func provideStorage(p storageParams) (*storage, error) {
 	return s, nil
 }
 
-func storageReadiness(s *storage) app.ReadinessCheck {
-	return app.ReadinessCheck{Name: "storage", Check: s.ready}
-}
-
-func keyReadiness(ring *keys.Ring) app.ReadinessCheck {
-	return app.ReadinessCheck{Name: "keys", Check: ring.Ready}
-}
-
-func denylistReadiness(denylist *revocation.Denylist) app.ReadinessCheck {
-	return app.ReadinessCheck{Name: "denylist", Check: denylist.Ready}
+func readiness(s *storage, ring *keys.Ring, denylist *revocation.Denylist) []app.ReadinessCheck {
+	return []app.ReadinessCheck{{Name: "storage", Check: s.ready}, {Name: "keys", Check: ring.Ready}, {Name: "denylist", Check: denylist.Ready}}
 }
 
 func provideRing(settings ServerAuthSettings, s *storage, p clockParam, log *slog.Logger) (*keys.Ring, error) {
@@ -125,15 +115,6 @@ func provideRing(settings ServerAuthSettings, s *storage, p clockParam, log *slo
 		return nil, err
 	}
 	return openRing(ctx, settings, store, p.Clock, log)
-}
-
-type schemesParam struct {
-	fx.In
-	Schemes []WalletScheme `group:"picoauth.wallet_schemes"`
-}
-
-func provideVerifier(settings ServerAuthSettings, p schemesParam) (*WalletVerifier, error) {
-	return NewWalletVerifier(settings, p.Schemes...)
 }
 
 func provideAudit(settings ServerAuthSettings, store audit.Store, ring *keys.Ring, p clockParam, log *slog.Logger) (*audit.Recorder, error) {
@@ -265,6 +246,7 @@ type controllerParams struct {
 	Sessions    *session.Service
 	Contracts   *contract.Wallets
 	Registrar   *links.Registrar
+	Links       *links.Book
 	Revoker     *revocation.Revoker
 	Revocations store.RevocationStore
 	Audit       *audit.Recorder

@@ -37,9 +37,6 @@ func NewRegistrar(c RegistrarConfig) *Registrar {
 	return &Registrar{c}
 }
 
-// Book returns the Book of the links that the registrar changes.
-func (r *Registrar) Book() *Book { return r.c.Book }
-
 // Member is the wallet and session of a user who asks for a change.
 type Member struct {
 	Subject string
