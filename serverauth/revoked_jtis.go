@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -58,7 +59,7 @@ func (f *revokedList) list(c echo.Context) error {
 // revokedQuery is the part of the denylist that a request asks for.
 type revokedQuery struct {
 	since int64
-	limit int // 0: all
+	limit int // math.MaxInt: all
 	after revokedPosition
 }
 
@@ -77,7 +78,7 @@ func readRevokedQuery(c echo.Context) (q revokedQuery, err error) {
 	if q.since, err = sinceParameter(values.Get("since")); err != nil {
 		return q, err
 	}
-	if q.limit, err = limitOf(values, 0, maxRevokedLimit); err != nil {
+	if q.limit, err = limitOf(values, math.MaxInt, maxRevokedLimit); err != nil {
 		return q, err
 	}
 	if text := values.Get("after"); text != "" {
@@ -147,7 +148,7 @@ const (
 type revokedWriter struct {
 	store store.RevocationStore
 	since int64
-	left  int             // maximum number of items still to write; negative: all
+	left  int             // maximum number of items still to write
 	at    revokedPosition // where the next page begins
 	text  bytes.Buffer
 	json  *json.Encoder // to text
@@ -155,20 +156,13 @@ type revokedWriter struct {
 
 func newRevokedWriter(store store.RevocationStore, query revokedQuery) *revokedWriter {
 	w := &revokedWriter{store: store, since: query.since, left: query.limit, at: query.after}
-	if query.limit == 0 {
-		w.left = -1
-	}
 	w.json = json.NewEncoder(&w.text)
 	return w
 }
 
 // next reads the next page.
 func (w *revokedWriter) next(ctx context.Context) (store.RevocationPage, error) {
-	limit := revocation.Page
-	if w.left >= 0 {
-		limit = min(limit, w.left)
-	}
-	page, err := w.store.Since(ctx, w.since, w.at.number, limit)
+	page, err := w.store.Since(ctx, w.since, w.at.number, min(revocation.Page, w.left))
 	if err != nil {
 		return page, err
 	}
@@ -176,9 +170,7 @@ func (w *revokedWriter) next(ctx context.Context) (store.RevocationPage, error) 
 		w.at.seq = page.Seq
 	}
 	w.at.number = page.Next
-	if w.left >= 0 {
-		w.left -= len(page.Items)
-	}
+	w.left -= len(page.Items)
 	return page, nil
 }
 
