@@ -44,15 +44,11 @@ type fleetRequest struct {
 }
 
 func (r fleetRequest) token(ttl time.Duration) token.Request {
-	request := token.Request{
+	return token.Request{
 		Subject: r.SessionID, SessionID: r.SessionID, Role: r.Role, Scope: r.Scope, TTL: ttl, Kind: store.KindFleet, AgentID: r.AgentID,
 		Scopes: r.Scopes, TaskType: r.TaskType, UserID: r.UserID, OrganisationID: r.OrganisationID,
-		ConversationID: r.ConversationID, TaskID: r.TaskID, ParentChain: r.ParentChain,
+		ConversationID: r.ConversationID, TaskID: r.TaskID, SpendLimit: r.SpendLimit, ParentChain: r.ParentChain,
 	}
-	if r.SpendLimit != "" {
-		request.SpendLimit = r.SpendLimit
-	}
-	return request
 }
 
 func invalidField(detail string) *app.Problem {

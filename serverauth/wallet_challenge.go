@@ -153,11 +153,6 @@ func peekNonce(ctx context.Context, challenges store.ChallengeStore, proof walle
 	return tryNonce(ctx, challenges, proof, peeker.Peek)
 }
 
-// spendNonce uses up the nonce of a proof. It fails if the nonce is not valid.
-func spendNonce(ctx context.Context, challenges store.ChallengeStore, proof walletProof) error {
-	return tryNonce(ctx, challenges, proof, challenges.Validate)
-}
-
 // tryNonce looks up the nonce of a proof for its purpose: a nonce of the proof's address or, if it is in a message, one that was
 // requested without an address. A nonce of another purpose stays valid.
 func tryNonce(

@@ -8,7 +8,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/picoauth/picoauth/app"
-	"github.com/picoauth/picoauth/serverauth/dpop"
 	"github.com/picoauth/picoauth/serverauth/internal/contract"
 	"github.com/picoauth/picoauth/serverauth/internal/events"
 	"github.com/picoauth/picoauth/serverauth/session"
@@ -67,7 +66,10 @@ func (w *walletLogin) exchange(c echo.Context, request *signInRequest) (signInRe
 		return signInReply{}, err
 	}
 	defer leave()
-	holder, err := w.holder(c, proof)
+	holder, err := w.proofs.Read(c.Request())
+	if err == nil {
+		err = holder.FitsResources(proof.resources()) // if the message names a key, the DPoP proof must be of that key
+	}
 	if err != nil {
 		return signInReply{}, err
 	}
@@ -85,15 +87,6 @@ func (w *walletLogin) exchange(c echo.Context, request *signInRequest) (signInRe
 	from.KeyThumbprint, from.Proof = holder.Key(), proof.kept(subject)
 	tokens, err := w.sessions.Start(ctx, subject, from, spend)
 	return signInReply{Tokens: tokens, Address: subject.WalletAddress(), Algorithm: subject.Algorithm}, err
-}
-
-// holder returns the DPoP proof of a sign-in. If the message names a key, the proof must be of that key.
-func (w *walletLogin) holder(c echo.Context, proof walletProof) (dpop.Proof, error) {
-	holder, err := w.proofs.Read(c.Request())
-	if err != nil {
-		return dpop.Proof{}, err
-	}
-	return holder, holder.FitsResources(proof.resources())
 }
 
 // prove checks nonce, signature and address of a well-formed request, in this order: the nonce is used up before any
@@ -125,7 +118,7 @@ func (w *walletLogin) subject(proof walletProof, identity wallet.Identity) store
 func (w *walletLogin) spend(ctx context.Context, proof walletProof) (err error) {
 	ctx, span := app.StartSpan(ctx, "challenge.spend")
 	defer func() { app.EndSpan(span, err) }()
-	return spendNonce(ctx, w.store, proof)
+	return tryNonce(ctx, w.store, proof, w.store.Validate)
 }
 
 // verify returns the identity of the key that made the signature, if it has the address that the request claims.
