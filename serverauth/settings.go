@@ -1,6 +1,7 @@
 package serverauth
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/picoauth/picoauth/clientauth/verify"
@@ -216,8 +217,5 @@ func (s ServerAuthSettings) ClockSkew() time.Duration {
 
 // ClientIDOrAudience is the `client_id` in tokens: ClientID, or the audience if that is empty.
 func (s ServerAuthSettings) ClientIDOrAudience() string {
-	if s.ClientID != "" {
-		return s.ClientID
-	}
-	return s.Audience
+	return cmp.Or(s.ClientID, s.Audience)
 }

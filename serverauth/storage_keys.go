@@ -17,20 +17,15 @@ import (
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
+// keys returns the store of the keys: files if there is a folder for them, else the storage.
 func (s *storage) keys(ctx context.Context) (keys.Store, error) {
-	store, err := s.keyStore(ctx)
-	return meteredKeys{store, s.metrics}, err
-}
-
-// keyStore returns the store of the keys: files if there is a folder for them, else the storage.
-func (s *storage) keyStore(ctx context.Context) (keys.Store, error) {
 	s.mu.Lock()
-	files, err := s.keyFiles(ctx)
+	kept, err := s.keyFiles(ctx)
 	s.mu.Unlock()
-	if err != nil || files != nil {
-		return files, err
+	if err == nil && kept == nil {
+		kept, err = role(s, "key_storage_url", s.settings.KeyStorage, func(all *store.Stores) keys.Store { return all.Keys })
 	}
-	return role(s, "key_storage_url", s.settings.KeyStorage, func(all *store.Stores) keys.Store { return all.Keys })
+	return meteredKeys{kept, s.metrics}, err
 }
 
 // keyFiles opens the key files. It returns nil if the keys are not in files. The files are opened before any storage, so that a
