@@ -2,7 +2,7 @@ package web
 
 import (
 	"bytes"
-	"embed"
+	_ "embed"
 	"fmt"
 	"html/template"
 	"slices"
@@ -11,8 +11,12 @@ import (
 	"github.com/yuin/goldmark"
 )
 
-//go:embed docs.html docs.css
-var docsFiles embed.FS
+var (
+	//go:embed docs.html
+	docsLayout string
+	//go:embed docs.css
+	docsStyle []byte
+)
 
 // Docs is the page that shows an OpenAPI document: every endpoint with its fields, errors and examples.
 type Docs struct {
@@ -25,19 +29,15 @@ func NewDocs(document []byte) (*Docs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: OpenAPI document: %w", err)
 	}
-	text := template.New("docs.html").Funcs(template.FuncMap{"markdown": markdown, "example": example})
-	if text, err = text.ParseFS(docsFiles, "docs.html"); err != nil {
+	text, err := template.New("docs.html").Funcs(template.FuncMap{"markdown": markdown, "example": example}).Parse(docsLayout)
+	if err != nil {
 		return nil, fmt.Errorf("web: page of the OpenAPI document: %w", err)
 	}
 	var page bytes.Buffer
 	if err := text.Execute(&page, api); err != nil {
 		return nil, fmt.Errorf("web: page of the OpenAPI document: %w", err)
 	}
-	style, err := docsFiles.ReadFile("docs.css")
-	if err != nil {
-		return nil, err
-	}
-	return &Docs{newFile("docs.html", page.Bytes()), newFile("docs.css", style), newFile("page.css", pageStyle)}, nil
+	return &Docs{newFile("docs.html", page.Bytes()), newFile("docs.css", docsStyle), newFile("page.css", pageStyle)}, nil
 }
 
 // Register adds the page at a path, and below that path docs.css and page.css, the style sheet of every [Page]. The page

@@ -11,9 +11,6 @@ var ErrBusy = errors.New("too many passwords are checked at once")
 
 const maxWaiting = 16
 
-// maxHashes returns how many hashes may run at once: half the number of cores, because one hash may use several.
-func maxHashes() int { return max(1, runtime.GOMAXPROCS(0)/2) }
-
 // Gate limits how many password hashes run at once (half the number of cores) and how many wait (16), because each may use much
 // memory.
 type Gate struct {
@@ -22,7 +19,7 @@ type Gate struct {
 
 // NewGate returns a gate.
 func NewGate() Gate {
-	running := maxHashes()
+	running := max(1, runtime.GOMAXPROCS(0)/2) // half the number of cores, because one hash may use several
 	return Gate{running: make(chan struct{}, running), waiting: make(chan struct{}, running+maxWaiting)}
 }
 

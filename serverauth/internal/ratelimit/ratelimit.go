@@ -30,8 +30,7 @@ func (k Key) siteOf() (site Key, ok bool) {
 	if !k.Client.Is6() || k.Holder != "" {
 		return Key{}, false
 	}
-	prefix, err := k.Client.Prefix(48)
-	return Key{Client: prefix.Addr(), Site: true, Endpoint: k.Endpoint}, err == nil
+	return Key{Client: netip.PrefixFrom(k.Client, 48).Masked().Addr(), Site: true, Endpoint: k.Endpoint}, true
 }
 
 // Network returns the network that counts as one client: an IPv4 address, or the first address of an IPv6 /64. It is the zero Addr
@@ -45,11 +44,7 @@ func Network(client string) netip.Addr {
 	if addr.Is4() {
 		return addr
 	}
-	prefix, err := addr.Prefix(64)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return prefix.Addr()
+	return netip.PrefixFrom(addr, 64).Masked().Addr()
 }
 
 // Limiter has one token bucket for each key, which holds the requests of one minute and refills evenly (the generic cell rate
