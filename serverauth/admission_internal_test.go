@@ -8,7 +8,7 @@ import (
 )
 
 func TestSeatsAreGivenBack(t *testing.T) {
-	a := newAdmission(make(cores.Cores, 2), nil)
+	a := newAdmission(make(cores.Cores, 2), new(Instruments))
 	var leaves []func()
 	for range 2 * seatsPerCore {
 		_, leave, err := a.enter(t.Context())
@@ -24,7 +24,7 @@ func TestSeatsAreGivenBack(t *testing.T) {
 
 // Whoever waits for another server holds no seat, and finds one again or is refused.
 func TestNoSeatOutside(t *testing.T) {
-	a := newAdmission(make(cores.Cores, 1), nil)
+	a := newAdmission(make(cores.Cores, 1), new(Instruments))
 	ctx, leave, err := a.enter(t.Context())
 	require.NoError(t, err)
 	require.Len(t, a.seats, 1)

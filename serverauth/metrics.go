@@ -40,7 +40,7 @@ import (
 //	picoauth_audit_broken                                          1: the audit was tampered with
 //	picoauth_audit_lost_mints_total                                not recorded because the queue was full
 //
-// No label contains a value that a client chose. A nil *Instruments counts nothing.
+// No label contains a value that a client chose. The zero Instruments count nothing.
 type Instruments struct {
 	signIns, logins, refreshes, tokens, fleetRefusals, rateLimited, overloads, chains *prometheus.CounterVec
 	storeTimes                                                                        *prometheus.HistogramVec
@@ -101,80 +101,56 @@ func (i *Instruments) beginAtZero() {
 
 // expect creates the series of sign-ins with the allowed algorithms.
 func (i *Instruments) expect(algorithms []string) {
-	if i == nil {
-		return
-	}
 	for _, algorithm := range algorithms {
 		for _, outcome := range []string{outcomeOf(nil), "invalid_challenge", "invalid_signature", "subject_refused"} {
-			i.signIns.WithLabelValues(algorithm, outcome)
+			count(i.signIns, 0, algorithm, outcome)
 		}
 	}
 }
 
 // signedIn counts a sign-in with one of the allowed algorithms.
 func (i *Instruments) signedIn(allowed *WalletVerifier, algorithm string, err error) {
-	if i == nil {
-		return
-	}
 	if _, unknown := allowed.Scheme(algorithm); unknown != nil {
 		algorithm = "other"
 	}
-	i.signIns.WithLabelValues(algorithm, outcomeOf(err)).Inc()
+	count(i.signIns, 1, algorithm, outcomeOf(err))
 }
 
-func (i *Instruments) loggedIn(err error) {
-	if i != nil {
-		i.logins.WithLabelValues(outcomeOf(err)).Inc()
-	}
-}
+func (i *Instruments) loggedIn(err error) { count(i.logins, 1, outcomeOf(err)) }
 
-func (i *Instruments) refreshed(err error) {
-	if i != nil {
-		i.refreshes.WithLabelValues(outcomeOf(err)).Inc()
-	}
-}
+func (i *Instruments) refreshed(err error) { count(i.refreshes, 1, outcomeOf(err)) }
 
 func (i *Instruments) issued(kind string) {
-	if i == nil {
-		return
-	}
 	if !slices.Contains([]string{store.KindWallet, store.KindAdmin, store.KindFleet}, kind) {
 		kind = "other"
 	}
-	i.tokens.WithLabelValues(kind).Inc()
+	count(i.tokens, 1, kind)
 }
 
 func (i *Instruments) refusedFleet(err error) {
-	if problem := problemOf(err); i != nil && problem != nil {
-		i.fleetRefusals.WithLabelValues(problem.Code).Inc()
+	if problem := problemOf(err); problem != nil {
+		count(i.fleetRefusals, 1, problem.Code)
 	}
 }
 
-func (i *Instruments) limited(endpoint string) {
-	if i != nil {
-		i.rateLimited.WithLabelValues(endpoint).Inc()
-	}
-}
+func (i *Instruments) limited(endpoint string) { count(i.rateLimited, 1, endpoint) }
 
-func (i *Instruments) overloaded(endpoint string) {
-	if i != nil {
-		i.overloads.WithLabelValues(endpoint).Inc()
-	}
-}
+func (i *Instruments) overloaded(endpoint string) { count(i.overloads, 1, endpoint) }
 
 // expectChain creates the series of calls to a chain.
 func (i *Instruments) expectChain(chain string) {
 	for _, outcome := range []string{contract.Accepted, contract.Refused, contract.Unavailable, contract.ClientLimited, contract.AllLimited} {
-		if i != nil {
-			i.chains.WithLabelValues(chain, outcome)
-		}
+		count(i.chains, 0, chain, outcome)
 	}
 }
 
 // askedChain counts a call about a contract wallet of a configured chain.
-func (i *Instruments) askedChain(chain, outcome string) {
-	if i != nil {
-		i.chains.WithLabelValues(chain, outcome).Inc()
+func (i *Instruments) askedChain(chain, outcome string) { count(i.chains, 1, chain, outcome) }
+
+// count adds to one of the series of a counter; nil counts nothing.
+func count(counter *prometheus.CounterVec, n float64, labels ...string) {
+	if counter != nil {
+		counter.WithLabelValues(labels...).Add(n)
 	}
 }
 

@@ -1,6 +1,7 @@
 package serverauth
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"strconv"
@@ -80,7 +81,8 @@ func provideSettings(k *koanf.Koanf) (ServerAuthSettings, error) {
 }
 
 func provideInstruments(telemetry app.Telemetry) (*Instruments, error) {
-	return NewInstruments(telemetry.Metrics())
+	instruments, err := NewInstruments(telemetry.Metrics())
+	return cmp.Or(instruments, new(Instruments)), err
 }
 
 type storageParams struct {
@@ -234,7 +236,7 @@ func provideProofs(settings ServerAuthSettings, e *echo.Echo, used store.UsedSto
 	})
 }
 
-// controllerParams is what an AuthController is made of. Contracts, Clients, Instruments and Clock may be nil.
+// controllerParams is what an AuthController is made of. Contracts, Clients and Clock may be nil.
 type controllerParams struct {
 	fx.In
 	Settings    ServerAuthSettings
