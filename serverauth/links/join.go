@@ -33,11 +33,7 @@ func (r *Registrar) Join(ctx context.Context, by Member, wallet store.Subject, m
 			return Joined{}, err
 		}
 		row := store.Link{Wallet: wallet, Subject: s.name, LinkedAt: max(r.c.Clock().UnixMilli(), was.LinkedAt+1)} // a new mark
-		changes := []store.LinkChange{r.replace(was, row)}
-		if wallet.ID != s.name {
-			changes = append(changes, r.guarded(s))
-		}
-		done, err := r.change(ctx, changes...)
+		done, err := r.change(ctx, s, was, row)
 		if err != nil {
 			return Joined{}, err
 		}

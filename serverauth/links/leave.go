@@ -36,11 +36,7 @@ func (r *Registrar) Leave(ctx context.Context, by Member, id string) (Left, erro
 		}
 		gone := row
 		gone.LeftAt = r.c.Clock().UnixMilli()
-		changes := []store.LinkChange{r.replace(row, gone)}
-		if row.Wallet.ID != s.name {
-			changes = append(changes, r.guarded(s))
-		}
-		done, err := r.change(ctx, changes...)
+		done, err := r.change(ctx, s, row, gone)
 		if err != nil {
 			return Left{}, err
 		}

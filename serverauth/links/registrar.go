@@ -128,8 +128,12 @@ func (r *Registrar) replace(was, row store.Link) store.LinkChange {
 	return store.LinkChange{Row: r.c.Book.seal(row), Was: was.Version}
 }
 
-// change makes changes. It reports false, and changes nothing, if a concurrent change came first.
-func (r *Registrar) change(ctx context.Context, changes ...store.LinkChange) (bool, error) {
+// change replaces the row of a wallet of the subject. It reports false, and changes nothing, if a concurrent change came first.
+func (r *Registrar) change(ctx context.Context, s subject, was, row store.Link) (bool, error) {
+	changes := []store.LinkChange{r.replace(was, row)}
+	if row.Wallet.ID != s.name {
+		changes = append(changes, r.guarded(s))
+	}
 	done, err := r.c.Book.of.Change(ctx, changes)
 	if err != nil {
 		return false, fmt.Errorf("link store: %w", err)
