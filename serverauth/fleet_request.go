@@ -1,6 +1,7 @@
 package serverauth
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"math"
@@ -56,9 +57,7 @@ func invalidField(detail string) *app.Problem {
 }
 
 func (f *fleetFlow) check(r *fleetRequest) error {
-	if r.Role == "" {
-		r.Role = defaultFleetRole
-	}
+	r.Role = cmp.Or(r.Role, defaultFleetRole)
 	switch {
 	case r.SessionID == "" || r.AgentID == "":
 		return app.NewProblem(http.StatusBadRequest, "missing_field", "session_id and agent_id required")

@@ -1,6 +1,7 @@
 package serverauth
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -28,9 +29,11 @@ var (
 	errOtherAddress       = app.NewProblem(http.StatusUnauthorized, "challenge_of_another_address", "invalid or expired challenge")
 	errAddressRequired    = app.NewProblem(http.StatusBadRequest, "address_required", "address required")
 	errAddressTooLong     = app.NewProblem(http.StatusBadRequest, "address_too_long", "address too long")
+	errAlgorithmMismatch  = app.NewProblem(http.StatusBadRequest, "algorithm_mismatch", "message is not one of this algorithm")
 	errAddressMismatch    = app.NewProblem(http.StatusBadRequest, "address_mismatch", "address does not match verified public key")
 	errBadChecksum        = app.NewProblem(http.StatusBadRequest, "bad_checksum", "address checksum is wrong")
 	errDomainNotAllowed   = app.NewProblem(http.StatusBadRequest, "domain_not_allowed", "domain not allowed")
+	errInvalidChainID     = app.NewProblem(http.StatusBadRequest, "invalid_chain_id", "invalid chain_id")
 	errChainNotAllowed    = app.NewProblem(http.StatusBadRequest, "chain_not_allowed", "chain not allowed")
 	errSubjectRefused     = app.NewProblem(http.StatusForbidden, "subject_refused", "subject refused")
 	errPasswordDisabled   = app.NewProblem(http.StatusForbidden, "password_login_disabled", "password login disabled")
@@ -39,13 +42,8 @@ var (
 
 // signatureProblem names the rule that a signature violates. It reveals nothing else.
 func signatureProblem(err error, hint string) *app.Problem {
-	code := wallet.Code(err)
-	if code == "" {
-		code = wallet.Code(wallet.ErrInvalidSignature)
-	}
-	problem := app.NewProblem(http.StatusUnauthorized, code, "signature verification failed")
-	problem.Hint = hint
-	return problem
+	code := cmp.Or(wallet.Code(err), wallet.Code(wallet.ErrInvalidSignature))
+	return hinted(app.NewProblem(http.StatusUnauthorized, code, "signature verification failed"), hint)
 }
 
 func unsupportedAlgorithm(name string) *app.Problem {

@@ -41,9 +41,7 @@ func addressProblem(err error) error {
 
 // invalidAddress returns the problem of an invalid address; reason completes the sentence "invalid address: it …".
 func invalidAddress(reason string) *app.Problem {
-	problem := app.NewProblem(http.StatusBadRequest, wallet.Code(wallet.ErrInvalidAddress), "invalid address: it "+reason)
-	problem.Hint = "the address " + reason
-	return problem
+	return hinted(app.NewProblem(http.StatusBadRequest, wallet.Code(wallet.ErrInvalidAddress), "invalid address: it "+reason), "the address "+reason)
 }
 
 // claimed returns the address that a sign-in request claims, shortened for the log. If it could be read, it has the form that it

@@ -132,9 +132,7 @@ func (w *walletChallenge) normalise(r *challengeRequest) (err error) {
 		return invalidAddress(fmt.Sprintf("is on chain %s, and chain_id is another", own))
 	}
 	if err != nil {
-		problem := app.NewProblem(http.StatusBadRequest, "invalid_chain_id", "invalid chain_id")
-		problem.Hint = "chain_id must be a CAIP-2 chain, such as eip155:1 or solana:mainnet"
-		return problem
+		return hinted(errInvalidChainID, "chain_id must be a CAIP-2 chain, such as eip155:1 or solana:mainnet")
 	}
 	return nil
 }

@@ -54,7 +54,10 @@ func (w *walletLogin) proveOnChain(ctx context.Context, proof walletProof, spend
 		return store.Subject{}, err
 	}
 	subject := contractOf(proof)
-	valid, err := w.contracts.IsValid(ctx, w.question(ctx, proof, subject))
+	valid, err := w.contracts.IsValid(ctx, contract.Question{
+		Chain: proof.chain, Address: proof.address.Ethereum(), Proof: proof.kept(subject), Client: token.ClientOf(ctx),
+		Holds: func() bool { return w.sessions.Has(ctx, subject) },
+	})
 	switch {
 	case err != nil:
 		return store.Subject{}, err
@@ -73,13 +76,6 @@ func contractOf(proof walletProof) store.Subject {
 	return store.Subject{
 		ID: account, Kind: store.KindWallet, Algorithm: proof.scheme.Algorithm(),
 		Account: account, Address: address, WalletKind: store.WalletContract,
-	}
-}
-
-func (w *walletLogin) question(ctx context.Context, proof walletProof, subject store.Subject) contract.Question {
-	return contract.Question{
-		Chain: proof.chain, Address: proof.address.Ethereum(), Proof: proof.kept(subject), Client: token.ClientOf(ctx),
-		Holds: func() bool { return w.sessions.Has(ctx, subject) },
 	}
 }
 

@@ -1,6 +1,7 @@
 package serverauth
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -61,9 +62,7 @@ func (m *messages) draft(r challengeRequest, origin string, always bool) (*walle
 
 // site returns the domain that the request names, else that of its Origin header, else the first allowed one.
 func (m *messages) site(domain, origin string) (wallet.Domain, error) {
-	if domain == "" {
-		domain = origin
-	}
+	domain = cmp.Or(domain, origin)
 	site, ok := m.policy.Site(domain)
 	if !ok {
 		return site, hinted(errDomainNotAllowed, fmt.Sprintf("the request is for the domain %q, allowed are %s", shorten(domain), m.domains()))

@@ -158,9 +158,7 @@ func (w *walletLogin) signedMessage(proof *walletProof, r *signInRequest) error 
 	}
 	m := text.message
 	if !m.Fits(r.Algorithm) {
-		problem := app.NewProblem(http.StatusBadRequest, "algorithm_mismatch", "message is not one of this algorithm")
-		problem.Hint = fmt.Sprintf("the message is for an account of %s, the algorithm is %s", m.Account, r.Algorithm)
-		return problem
+		return hinted(errAlgorithmMismatch, fmt.Sprintf("the message is for an account of %s, the algorithm is %s", m.Account, r.Algorithm))
 	}
 	signer := m.Signer()
 	if len(m.Address) > maxAddressLength {

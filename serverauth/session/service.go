@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -222,9 +223,7 @@ func (s *Service) claims(ctx context.Context, subject store.Subject) (claims.Cla
 		}
 		return claims.Claims{}, fmt.Errorf("%w: %w", ErrClaimsProvider, err)
 	}
-	if granted.Role == "" {
-		granted.Role = s.defaultRole(subject.Kind)
-	}
+	granted.Role = cmp.Or(granted.Role, s.defaultRole(subject.Kind))
 	return granted, nil
 }
 

@@ -123,9 +123,6 @@ func (i *Issuer) claims(r Request) (AccessClaims, []byte, error) {
 	if err != nil {
 		return AccessClaims{}, nil, fmt.Errorf("token: spend limit: %w", err)
 	}
-	if r.TTL == 0 {
-		r.TTL = i.config.Life
-	}
 	if r.IssuedAt.IsZero() {
 		r.IssuedAt = i.config.Clock()
 	}
@@ -133,7 +130,7 @@ func (i *Issuer) claims(r Request) (AccessClaims, []byte, error) {
 		Issuer:        i.config.Issuer,
 		Subject:       r.Subject,
 		Audience:      i.audience(r.Audience),
-		ExpiresAt:     r.IssuedAt.Add(r.TTL).Unix(),
+		ExpiresAt:     r.IssuedAt.Add(cmp.Or(r.TTL, i.config.Life)).Unix(),
 		NotBefore:     r.IssuedAt.Unix(),
 		IssuedAt:      r.IssuedAt.Unix(),
 		ID:            RandomID(),
