@@ -226,3 +226,13 @@ func TestSeveralFaultsAreALineEach(t *testing.T) {
 		t.Errorf("exit code %d, %s", code, stderr)
 	}
 }
+
+// A dash with nothing behind it is easily left over.
+func TestAListItemWithoutAValueIsNamed(t *testing.T) {
+	file := writeFile(t, "app:\n  cors_origins:\n    - https://a.example\n    -\n")
+	err := app.New(app.ConfigFile(file)).Err()
+	want := `app.cors_origins[1]: has no value; write "" or [] for an empty one (` + file + ":4)"
+	if text(err) != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}

@@ -60,8 +60,10 @@ func (l *loader) expandValue(key string, value any) (expanded any, changed bool)
 func expandList[T any](l *loader, key string, list []T) (expanded []T, changed bool) {
 	expanded = make([]T, len(list))
 	for i, item := range list {
-		replaced, itemChanged := l.expandValue(fmt.Sprintf("%s[%d]", key, i), item)
-		expanded[i], changed = replaced.(T), changed || itemChanged
+		expanded[i] = item // which may be nil: a list item without a value
+		if replaced, itemChanged := l.expandValue(fmt.Sprintf("%s[%d]", key, i), item); itemChanged {
+			expanded[i], changed = replaced.(T), true
+		}
 	}
 	return expanded, changed
 }
