@@ -93,7 +93,7 @@ func (s Settings) Validate() error {
 		config.CheckOneOf("log_format", s.LogFormat, "text", "json"),
 		config.CheckOneOf("log_level", s.LogLevel, "debug", "info", "warn", "error"),
 	}
-	if s.Host == "" || strings.ContainsAny(s.Host, "/[], @") {
+	if _, err := netip.ParseAddr(s.Host); s.Host == "" || strings.ContainsAny(s.Host, "/[], @") || strings.Contains(s.Host, ":") && err != nil {
 		faults = append(faults, &config.Error{Key: "host", Reason: `must be an address or a host name ("0.0.0.0" listens everywhere)` + config.Shown(", not ", "host", s.Host)})
 	}
 	if s.AdminPort != 0 && s.AdminPort == s.Port {
