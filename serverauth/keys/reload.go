@@ -47,7 +47,9 @@ func (r *Ring) takeOver(records []Record) error {
 	old := r.view.Load()
 	records = b.result()
 	if sameRecords(old.records, records) {
-		r.view.Store(old.readAgain(now))
+		same := *old
+		same.readAt = now
+		r.view.Store(&same)
 		return nil
 	}
 	next, err := newView(&r.cfg, records, old, now)

@@ -50,13 +50,6 @@ func (v *view) at(cfg *Config, now time.Time) *view {
 	return next
 }
 
-// readAgain returns the same view with the time of a later reading of the store.
-func (v *view) readAgain(at time.Time) *view {
-	next := *v
-	next.readAt = at
-	return &next
-}
-
 func (v *view) arrange(cfg *Config, now time.Time) {
 	records := make([]*Record, len(v.records))
 	for i := range records {

@@ -122,8 +122,7 @@ func (r *refusal) Unwrap() error { return r.parent }
 // message_expired, message_not_yet_valid, issued_at_out_of_range, invalid_chain_id,
 // invalid_account_id or invalid_address. It returns "" for an error of another package.
 func Code(err error) string {
-	var r *refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*refusal](err); ok {
 		return r.code
 	}
 	return ""

@@ -33,9 +33,6 @@ type rpcClient struct {
 
 var errReverted = errors.New("execution reverted")
 
-// errOtherChain is the error of an endpoint that is of another chain.
-var errOtherChain = errors.New("it belongs to another chain")
-
 // call makes an eth_call at the latest block. It returns errReverted for a revert. If the answer came over a new
 // connection, the chain is verified again, because another server may have taken the place of the endpoint.
 func (e *rpcClient) call(ctx context.Context, q question) ([]byte, error) {
@@ -77,7 +74,7 @@ func (e *rpcClient) check(ctx context.Context) error {
 		return errors.New("the result of eth_chainId is not a string")
 	}
 	if strings.ToLower(answer) != fmt.Sprintf("0x%x", e.chain) {
-		return fmt.Errorf("%w: its eth_chainId is %.20q, the configuration says 0x%x", errOtherChain, answer, e.chain)
+		return fmt.Errorf("%w: its eth_chainId is %.20q, the configuration says 0x%x", ErrOtherChain, answer, e.chain)
 	}
 	e.checked.Store(true)
 	return nil

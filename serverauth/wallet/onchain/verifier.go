@@ -18,7 +18,7 @@ import (
 var ErrUnavailable = errors.New("onchain: no answer from the chain")
 
 // ErrOtherChain is returned by [Verifier.Check] for an endpoint that is not of its configured chain.
-var ErrOtherChain = errOtherChain
+var ErrOtherChain = errors.New("it belongs to another chain")
 
 const (
 	// callTimeout is the timeout of a call to one endpoint.
@@ -100,7 +100,7 @@ func (v *Verifier) Check(ctx context.Context) error {
 					return
 				}
 				err = fmt.Errorf("endpoint %d of eip155:%d: %w", i+1, chain, err)
-				if !errors.Is(err, errOtherChain) {
+				if !errors.Is(err, ErrOtherChain) {
 					err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 				}
 				mu.Lock()
