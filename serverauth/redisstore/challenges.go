@@ -115,8 +115,10 @@ return 0`)
 // open returns the minter, the key in Redis that marks a nonce as used, and its expiry. ok means that it is authentic and has not
 // expired.
 func (s *challenges) open(ctx context.Context, address, nonce string) (m *minter, spent string, expires time.Time, ok bool, err error) {
-	if m, err = s.nonces(ctx); err != nil {
-		return m, "", expires, false, err
+	if m = s.minter.Load(); m == nil {
+		if m, err = s.read(ctx); err != nil {
+			return m, "", expires, false, err
+		}
 	}
 	id, expires, genuine := m.Open(address, nonce)
 	if !genuine {
@@ -182,13 +184,6 @@ func (s *challenges) Cleanup(ctx context.Context) (int, error) {
 func (s *challenges) refresh(ctx context.Context) error {
 	_, err := s.read(ctx)
 	return err
-}
-
-func (s *challenges) nonces(ctx context.Context) (*minter, error) {
-	if m := s.minter.Load(); m != nil {
-		return m, nil
-	}
-	return s.read(ctx)
 }
 
 // sharedKey returns the key. If there is none, or the clock was set back, it stores the proposed key and returns that.

@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 
@@ -35,12 +35,13 @@ type keyStore struct {
 
 	updating chan struct{} // serialises the updates of this process, so that they need no retries
 
-	mu   sync.Mutex
-	seen keySnapshot // the last one that was read
+	seen atomic.Pointer[keySnapshot] // the last one that was read
 }
 
 func newKeyStore(db database, c store.BackendConfig) *keyStore {
-	return &keyStore{db: db, key: c.EncryptionKey, log: c.Log, updating: make(chan struct{}, 1)}
+	s := &keyStore{db: db, key: c.EncryptionKey, log: c.Log, updating: make(chan struct{}, 1)}
+	s.seen.Store(&keySnapshot{})
+	return s
 }
 
 // keySnapshot is the content of the hash at a version. An empty hash has an empty version.
@@ -59,16 +60,12 @@ func (s *keyStore) Load(ctx context.Context) ([]keys.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	seen := s.seen
-	s.mu.Unlock()
+	seen := s.seen.Load()
 	if version != seen.version || seen.version == "" {
 		if seen, err = s.read(ctx, s.db.client); err != nil {
 			return nil, err
 		}
-		s.mu.Lock()
-		s.seen = seen
-		s.mu.Unlock()
+		s.seen.Store(seen)
 	}
 	if len(seen.damaged) > 0 {
 		err = s.Update(ctx, func(records []keys.Record) ([]keys.Record, error) { return records, nil })
@@ -77,12 +74,12 @@ func (s *keyStore) Load(ctx context.Context) ([]keys.Record, error) {
 }
 
 // read reads the whole hash. A damaged record is left out.
-func (s *keyStore) read(ctx context.Context, from redisclient.Processor) (keySnapshot, error) {
+func (s *keyStore) read(ctx context.Context, from redisclient.Processor) (*keySnapshot, error) {
 	value, err := redisclient.Do(ctx, from, "HGETALL", keyRecords)
 	if err != nil {
-		return keySnapshot{}, err
+		return nil, err
 	}
-	snapshot := keySnapshot{damaged: make(map[string]string)}
+	snapshot := &keySnapshot{damaged: make(map[string]string)}
 	for field := range slices.Chunk(texts(value), 2) {
 		id, text := field[0], field[1]
 		if id == keyVersion {
@@ -94,7 +91,7 @@ func (s *keyStore) read(ctx context.Context, from redisclient.Processor) (keySna
 		case errors.Is(err, keys.ErrCorrupt), err == nil && record.ID != id:
 			snapshot.damaged[id] = text
 		case err != nil:
-			return keySnapshot{}, fmt.Errorf("redisstore: %s: %w", id, err)
+			return nil, fmt.Errorf("redisstore: %s: %w", id, err)
 		default:
 			snapshot.records = append(snapshot.records, record)
 		}
