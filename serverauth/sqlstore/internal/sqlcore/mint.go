@@ -2,6 +2,7 @@ package sqlcore
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -94,22 +95,22 @@ func (s *mintStore) Latest(ctx context.Context, q audit.Query) (latest []audit.E
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	all := lookups{args: []any{int64(q.Limit), before}, conditions: []string{`pruned = 0`, `seq < $2`}}
-	all.add(q.ID, byID)
-	all.add(q.SessionID, bySession)
-	one := lookups{args: all.args}
+	all := conditions{args: []any{int64(q.Limit), before}, sql: []string{`pruned = 0`, `seq < $2`}}
+	all.lookUp(q.ID, byID)
+	all.lookUp(q.SessionID, bySession)
+	subjects := conditions{args: all.args}
 	for _, sub := range q.Subjects {
-		one.add(sub, bySubject)
+		subjects.lookUp(sub, bySubject)
 	}
-	if len(one.conditions) > 0 {
-		all.conditions = append(all.conditions, one.any())
+	if len(subjects.sql) > 0 {
+		all.sql = append(all.sql, subjects.any())
 	}
 	if q.OfMints() {
-		all.conditions = append(all.conditions, `lost = 0`)
+		all.sql = append(all.sql, `lost = 0`)
 	}
 	err = s.db.read(ctx, Statement{
-		SQL:  `SELECT ` + mintColumns + ` FROM picoauth_mint WHERE ` + strings.Join(all.conditions, ` AND `) + ` ORDER BY seq DESC LIMIT $1`,
-		Args: one.args, Read: collect(&latest, scanMint),
+		SQL:  `SELECT ` + mintColumns + ` FROM picoauth_mint WHERE ` + all.all() + ` ORDER BY seq DESC LIMIT $1`,
+		Args: subjects.args, Read: collect(&latest, scanMint),
 	})
 	return latest, err
 }
@@ -133,11 +134,11 @@ func (s *mintStore) Walk(ctx context.Context, after int64, limit int) (rows []au
 
 // Live implements audit.Store.
 func (s *mintStore) Live(ctx context.Context, jti, sid, sub string, now int64) ([]audit.Mint, error) {
-	one := lookups{args: []any{now}}
-	one.add(jti, byID)
-	one.add(sid, bySession)
-	one.add(sub, bySubject)
-	if len(one.conditions) == 0 {
+	one := conditions{args: []any{now}}
+	one.lookUp(jti, byID)
+	one.lookUp(sid, bySession)
+	one.lookUp(sub, bySubject)
+	if len(one.sql) == 0 {
 		return nil, nil
 	}
 	var rows []audit.Entry
@@ -152,28 +153,36 @@ func (s *mintStore) Live(ctx context.Context, jti, sid, sub string, now int64) (
 	return live, err
 }
 
-// Conditions for looking up a mint.
+// Conditions for looking up a mint, and by its subject a session too, by the hash and the text of a value.
 const (
-	byID      = `jti_hash = ?hash AND jti = ?text`
-	bySession = `session_hash = ?hash AND session_id = ?text`
-	bySubject = `subject_hash = ?hash AND subject = ?text OR wallet_hash = ?hash AND wallet_id = ?text`
+	byID      = `jti_hash = $%d AND jti = $%d`
+	bySession = `session_hash = $%d AND session_id = $%d`
+	bySubject = `(subject_hash = $%[1]d AND subject = $%[2]d OR wallet_hash = $%[1]d AND wallet_id = $%[2]d)`
 )
 
-// lookups are conditions on texts that are looked up by their hash, and the arguments of these conditions.
-type lookups struct {
-	args       []any
-	conditions []string
+// conditions are the conditions of a query and its arguments.
+type conditions struct {
+	args []any
+	sql  []string
 }
 
-// add adds a condition, unless the value is empty. ?hash and ?text stand for the hash and the text of the value.
-func (l *lookups) add(value, condition string) {
-	if value == "" {
-		return
+// add adds a condition. The verbs %d in it are the numbers of the values among the arguments.
+func (c *conditions) add(condition string, values ...any) {
+	numbers := make([]any, len(values))
+	for i := range values {
+		numbers[i] = len(c.args) + 1 + i
 	}
-	which := strings.NewReplacer("?hash", parameters(len(l.args)+1, 1), "?text", parameters(len(l.args)+2, 1))
-	l.args = append(l.args, hash(value), text(value))
-	l.conditions = append(l.conditions, which.Replace(condition))
+	c.sql = append(c.sql, fmt.Sprintf(condition, numbers...))
+	c.args = append(c.args, values...)
 }
 
-// any is the condition that at least one of them is true.
-func (l *lookups) any() string { return `(` + strings.Join(l.conditions, ` OR `) + `)` }
+// lookUp adds one of the conditions above, unless the value is empty.
+func (c *conditions) lookUp(value, condition string) {
+	if value != "" {
+		c.add(condition, hash(value), text(value))
+	}
+}
+
+// any is the condition that at least one of them is true, all that all of them are.
+func (c *conditions) any() string { return `(` + strings.Join(c.sql, ` OR `) + `)` }
+func (c *conditions) all() string { return strings.Join(c.sql, ` AND `) }
