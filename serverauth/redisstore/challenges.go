@@ -150,10 +150,8 @@ func (s *challenges) Validate(ctx context.Context, address, nonce string) (bool,
 	keys := []string{challengeKey, challengeClock, spent}
 	result, err := s.db.run(ctx, spend, keys, m.key, now.UnixMilli(), s.margin.Milliseconds(), (expires.Sub(now) + s.margin).Milliseconds())
 	switch {
-	case redis.HasErrorPrefix(err, "OOM"):
-		return false, fmt.Errorf("%w: %w", store.ErrTooManyPending, err)
 	case err != nil:
-		return false, err
+		return false, full(err)
 	case result == int64(-1):
 		_, err := s.read(ctx)
 		return false, err

@@ -62,10 +62,7 @@ func (s *clients) Create(ctx context.Context, c store.Client) (bool, error) {
 		life = ttl(s.now(), c.Until)
 	}
 	value, err := s.db.run(ctx, createClient, []string{clientRow + c.ID, clientList}, c.ID, appendClient(c), life)
-	if redis.HasErrorPrefix(err, "OOM") {
-		return false, fmt.Errorf("%w: %w", store.ErrTooManyPending, err)
-	}
-	return value == int64(1), err
+	return value == int64(1), full(err)
 }
 
 // Find implements store.ClientStore.
@@ -160,10 +157,7 @@ type used struct {
 // Use implements store.UsedStore.
 func (s *used) Use(ctx context.Context, id [32]byte, note []byte, until int64) (bool, error) {
 	value, err := s.db.do(ctx, "SET", usedRow+string(id[:]), note, "NX", "PX", ttl(s.now(), until))
-	if redis.HasErrorPrefix(err, "OOM") {
-		return false, fmt.Errorf("%w: %w", store.ErrTooManyPending, err)
-	}
-	return value != nil, err
+	return value != nil, full(err)
 }
 
 // Note implements store.UsedStore.

@@ -2,11 +2,13 @@ package redisstore
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/picoauth/picoauth/app/redisclient"
+	"github.com/picoauth/picoauth/serverauth/store"
 )
 
 // database makes calls. Each is sent once.
@@ -47,6 +49,14 @@ func lexAfter(member string) string {
 		return "-"
 	}
 	return "(" + member
+}
+
+// full returns ErrTooManyPending for the error of a Redis without free memory, and any other error unchanged.
+func full(err error) error {
+	if redis.HasErrorPrefix(err, "OOM") {
+		return fmt.Errorf("%w: %w", store.ErrTooManyPending, err)
+	}
+	return err
 }
 
 // texts returns the strings of a list, without the missing ones.
