@@ -3,12 +3,10 @@ package sqlcore
 import (
 	"context"
 	"encoding/binary"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/serverauth/store"
 )
 
@@ -23,10 +21,8 @@ const (
 // challengeStore stores the used nonces; unused ones need no storage. A nonce can be used only while the key that made it is in
 // the database, and only if no nonce that expires later was forgotten.
 type challengeStore struct {
-	db  *database
-	key challengeKey
-	now app.Clock
-	log *slog.Logger
+	db     *database
+	config store.BackendConfig
 
 	known atomic.Pointer[challengeState]
 	mu    sync.Mutex // held while the state is read
@@ -43,7 +39,7 @@ type challengeState struct {
 // Create implements serverauth.ChallengeStore. It does not call the database, unless the clock was set back so far that the nonce
 // would be treated as a forgotten one. Then all instances get a new key.
 func (s *challengeStore) Create(ctx context.Context, address string, ttl time.Duration) (string, error) {
-	expires := s.now().Add(ttl)
+	expires := s.config.Clock().Add(ttl)
 	state := s.known.Load()
 	if expires.UnixMilli() < state.forgotten {
 		if err := s.replaceKey(ctx, expires); err != nil {
@@ -57,13 +53,13 @@ func (s *challengeStore) Create(ctx context.Context, address string, ttl time.Du
 // IsLive implements store.NonceKnower.
 func (s *challengeStore) IsLive(purpose store.Purpose, nonce string) bool {
 	expires, made := s.known.Load().Made(purpose, nonce)
-	return made && s.now().Before(expires)
+	return made && s.config.Clock().Before(expires)
 }
 
 // IsFor implements store.NonceKnower.
 func (s *challengeStore) IsFor(address, nonce string) bool {
 	_, expires, made := s.known.Load().Open(address, nonce)
-	return made && s.now().Before(expires)
+	return made && s.config.Clock().Before(expires)
 }
 
 // open returns the id of a nonce and the state. ok means that the nonce is authentic and has not expired.
@@ -77,7 +73,7 @@ func (s *challengeStore) open(ctx context.Context, address, nonce string) (id st
 		state = s.known.Load()
 		id, expires, ok = state.Open(address, nonce)
 	}
-	return id, state, ok && s.now().Before(expires), nil
+	return id, state, ok && s.config.Clock().Before(expires), nil
 }
 
 // Peek implements store.NoncePeeker.
@@ -100,13 +96,10 @@ func (s *challengeStore) Validate(ctx context.Context, address, nonce string) (b
 	if err != nil || !ok {
 		return false, err
 	}
-	var added int64
-	err = s.db.run(ctx, Statement{
-		SQL: `INSERT INTO picoauth_challenge_spent (id) SELECT $1
-			WHERE EXISTS (SELECT 1 FROM picoauth_secret WHERE name = '` + challengeKeyName + `' AND record = $2)
-			AND NOT EXISTS (SELECT 1 FROM picoauth_secret WHERE name = '` + forgottenName + `' AND record > $1) ON CONFLICT DO NOTHING`,
-		Args: []any{id[:], state.sealed}, Count: &added,
-	})
+	added, err := s.db.change(ctx, `INSERT INTO picoauth_challenge_spent (id) SELECT $1
+		WHERE EXISTS (SELECT 1 FROM picoauth_secret WHERE name = '`+challengeKeyName+`' AND record = $2)
+		AND NOT EXISTS (SELECT 1 FROM picoauth_secret WHERE name = '`+forgottenName+`' AND record > $1) ON CONFLICT DO NOTHING`,
+		id[:], state.sealed)
 	if err == nil && added == 0 {
 		err = s.refreshNow(ctx)
 	}
@@ -115,13 +108,10 @@ func (s *challengeStore) Validate(ctx context.Context, address, nonce string) (b
 
 // Cleanup implements serverauth.ChallengeStore. It stores up to which expiry it forgets nonces before it removes them.
 func (s *challengeStore) Cleanup(ctx context.Context) (removed int, err error) {
-	before := expiryPrefix(s.now().Add(-spentMargin).UnixMilli())
-	err = s.db.run(ctx, Statement{
-		SQL: `INSERT INTO picoauth_secret (name, record) SELECT '` + forgottenName + `', $1
-			WHERE EXISTS (SELECT 1 FROM picoauth_challenge_spent WHERE id < $1)
-			ON CONFLICT (name) DO UPDATE SET record = excluded.record WHERE picoauth_secret.record < excluded.record`,
-		Args: []any{before},
-	})
+	before := expiryPrefix(s.config.Clock().Add(-spentMargin).UnixMilli())
+	_, err = s.db.change(ctx, `INSERT INTO picoauth_secret (name, record) SELECT '`+forgottenName+`', $1
+		WHERE EXISTS (SELECT 1 FROM picoauth_challenge_spent WHERE id < $1)
+		ON CONFLICT (name) DO UPDATE SET record = excluded.record WHERE picoauth_secret.record < excluded.record`, before)
 	for n := int64(cleanupBatch); err == nil && n == cleanupBatch; {
 		err = s.db.runSlow(ctx, append(s.db.engine.Lock(false, "challenge cleanup"), Statement{
 			SQL: `DELETE FROM picoauth_challenge_spent WHERE id IN
@@ -161,7 +151,7 @@ func (s *challengeStore) refreshNow(ctx context.Context) error {
 
 // load reads the state. It logs that the key has changed, unless the previous key was the replaced one. The caller holds mu.
 func (s *challengeStore) load(ctx context.Context, replaced []byte) error {
-	next, err := s.key.read(ctx, s.db)
+	next, err := s.readState(ctx)
 	if err != nil {
 		return err
 	}
@@ -171,7 +161,7 @@ func (s *challengeStore) load(ctx context.Context, replaced []byte) error {
 	case string(last.sealed) == string(next.sealed):
 		next.NonceMinter = last.NonceMinter
 	default:
-		s.log.ErrorContext(ctx, "store_went_back", "event", "store_went_back", "store", "challenges",
+		s.config.Log.ErrorContext(ctx, "store_went_back", "event", "store_went_back", "store", "challenges",
 			"error", "the challenge key has changed: the database was emptied or restored from an older copy, or a clock was set back")
 	}
 	s.known.Store(next)
@@ -190,7 +180,7 @@ func (s *challengeStore) replaceKey(ctx context.Context, expires time.Time) erro
 	if expires.UnixMilli() >= state.forgotten {
 		return nil
 	}
-	s.log.WarnContext(ctx, "the clock was set back: challenges issued before are refused")
+	s.config.Log.WarnContext(ctx, "the clock was set back: challenges issued before are refused")
 	err := s.db.run(ctx, Statement{
 		SQL: `DELETE FROM picoauth_secret WHERE name = '` + challengeKeyName + `' AND record = $1`, Args: []any{state.sealed},
 	}, Statement{

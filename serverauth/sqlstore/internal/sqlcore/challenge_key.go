@@ -19,20 +19,17 @@ const (
 	maxKeyTries = 3
 )
 
-// challengeKey reads and makes the key of the challenges, which all instances share.
-type challengeKey struct{ config store.BackendConfig }
-
-// read returns the state. The first instance makes the key. A key is replaced if it is damaged, or older than the current
-// key_encryption_key; its challenges live only for minutes. A process without key_encryption_key does not replace an encrypted
-// key, because the other processes need it.
-func (k challengeKey) read(ctx context.Context, db *database) (*challengeState, error) {
+// readState returns the state that all instances share. The first instance makes the key. A key is replaced if it is damaged, or
+// older than the current key_encryption_key; its challenges live only for minutes. A process without key_encryption_key does not
+// replace an encrypted key, because the other processes need it.
+func (s *challengeStore) readState(ctx context.Context) (*challengeState, error) {
 	for try := 0; ; try++ {
-		state, err := k.find(ctx, db)
+		state, err := s.findState(ctx)
 		if err == nil && state == nil {
-			if err := k.add(ctx, db); err != nil {
+			if err := s.addKey(ctx); err != nil {
 				return nil, err
 			}
-			state, err = k.find(ctx, db)
+			state, err = s.findState(ctx)
 		}
 		switch {
 		case err != nil:
@@ -42,7 +39,7 @@ func (k challengeKey) read(ctx context.Context, db *database) (*challengeState, 
 		case state == nil:
 			return nil, errors.New("the challenge key was removed again after each attempt to store one")
 		}
-		record, err := keys.DecodeRecord(state.sealed, k.config.EncryptionKey)
+		record, err := keys.DecodeRecord(state.sealed, s.config.EncryptionKey)
 		if err == nil {
 			state.NonceMinter = store.NewNonceMinter([store.NonceKeySize]byte(record.Private))
 			return state, nil
@@ -50,18 +47,17 @@ func (k challengeKey) read(ctx context.Context, db *database) (*challengeState, 
 		if errors.Is(err, keys.ErrKeyRequired) || try == maxKeyTries {
 			return nil, fmt.Errorf("challenge key: %w", err)
 		}
-		k.config.Log.WarnContext(ctx, "the challenge key cannot be read and is replaced: challenges issued before are refused", "error", err)
-		drop := Statement{SQL: `DELETE FROM picoauth_secret WHERE name = $1 AND record = $2`, Args: []any{challengeKeyName, state.sealed}}
-		if err := db.run(ctx, drop); err != nil {
+		s.config.Log.WarnContext(ctx, "the challenge key cannot be read and is replaced: challenges issued before are refused", "error", err)
+		if _, err := s.db.change(ctx, `DELETE FROM picoauth_secret WHERE name = $1 AND record = $2`, challengeKeyName, state.sealed); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// find reads the stored state, nil without a key.
-func (k challengeKey) find(ctx context.Context, db *database) (*challengeState, error) {
+// findState reads the stored state, nil without a key.
+func (s *challengeStore) findState(ctx context.Context) (*challengeState, error) {
 	var state challengeState
-	err := db.read(ctx, Statement{
+	err := s.db.read(ctx, Statement{
 		SQL: `SELECT name, record FROM picoauth_secret WHERE name IN ($1, $2)`, Args: []any{challengeKeyName, forgottenName},
 		Read: func(scan Scan) error {
 			var name string
@@ -81,15 +77,14 @@ func (k challengeKey) find(ctx context.Context, db *database) (*challengeState, 
 	return &state, nil
 }
 
-// add makes a key, unless there is one.
-func (k challengeKey) add(ctx context.Context, db *database) error {
-	fresh := keys.Record{ID: "secret.challenge", Kind: keys.KindSecret, CreatedAt: k.config.Clock(), Private: make([]byte, store.NonceKeySize)}
+// addKey makes a key, unless there is one.
+func (s *challengeStore) addKey(ctx context.Context) error {
+	fresh := keys.Record{ID: "secret.challenge", Kind: keys.KindSecret, CreatedAt: s.config.Clock(), Private: make([]byte, store.NonceKeySize)}
 	rand.Read(fresh.Private)
-	sealed, err := keys.EncodeRecord(fresh, k.config.EncryptionKey)
+	sealed, err := keys.EncodeRecord(fresh, s.config.EncryptionKey)
 	if err != nil {
 		return err
 	}
-	return db.run(ctx, Statement{
-		SQL: `INSERT INTO picoauth_secret (name, record) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, Args: []any{challengeKeyName, sealed},
-	})
+	_, err = s.db.change(ctx, `INSERT INTO picoauth_secret (name, record) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, challengeKeyName, sealed)
+	return err
 }

@@ -24,11 +24,8 @@ func (s *clientStore) Create(ctx context.Context, c store.Client) (bool, error) 
 	if c.Until != 0 {
 		until = c.Until
 	}
-	var n int64
-	err := s.db.run(ctx, Statement{
-		SQL:  `INSERT INTO picoauth_client (` + clientColumns + `) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING`,
-		Args: []any{[]byte(c.ID), append([]byte{}, c.Data...), c.CreatedAt, until, c.MAC[:]}, Count: &n,
-	})
+	n, err := s.db.change(ctx, `INSERT INTO picoauth_client (`+clientColumns+`) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING`,
+		[]byte(c.ID), append([]byte{}, c.Data...), c.CreatedAt, until, c.MAC[:])
 	return n == 1, err
 }
 
@@ -44,13 +41,13 @@ func (s *clientStore) Find(ctx context.Context, id string) (c store.Client, foun
 
 // Keep implements store.ClientStore.
 func (s *clientStore) Keep(ctx context.Context, id string, until int64) error {
-	return s.db.run(ctx, Statement{SQL: `UPDATE picoauth_client SET until_ms = $2 WHERE id = $1 AND until_ms < $2`, Args: []any{[]byte(id), until}})
+	_, err := s.db.change(ctx, `UPDATE picoauth_client SET until_ms = $2 WHERE id = $1 AND until_ms < $2`, []byte(id), until)
+	return err
 }
 
 // Delete implements store.ClientStore.
 func (s *clientStore) Delete(ctx context.Context, id string) (bool, error) {
-	var n int64
-	err := s.db.run(ctx, Statement{SQL: `DELETE FROM picoauth_client WHERE id = $1`, Args: []any{[]byte(id)}, Count: &n})
+	n, err := s.db.change(ctx, `DELETE FROM picoauth_client WHERE id = $1`, []byte(id))
 	return n == 1, err
 }
 
@@ -83,11 +80,8 @@ type usedStore struct{ db *database }
 
 // Use implements store.UsedStore.
 func (s *usedStore) Use(ctx context.Context, id [32]byte, note []byte, until int64) (bool, error) {
-	var n int64
-	err := s.db.run(ctx, Statement{
-		SQL:  `INSERT INTO picoauth_used (id, until_ms, note) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING`,
-		Args: []any{id[:], until, text(string(note))}, Count: &n,
-	})
+	n, err := s.db.change(ctx, `INSERT INTO picoauth_used (id, until_ms, note) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING`,
+		id[:], until, text(string(note)))
 	return n == 1, err
 }
 

@@ -26,6 +26,12 @@ func (d *database) run(ctx context.Context, script ...Statement) error {
 	return bounded(ctx, d.quick, func(ctx context.Context) error { return d.engine.Run(ctx, script...) })
 }
 
+// change runs a statement and returns the number of rows that it changed.
+func (d *database) change(ctx context.Context, sql string, args ...any) (rows int64, err error) {
+	err = d.run(ctx, Statement{SQL: sql, Args: args, Count: &rows})
+	return rows, err
+}
+
 // runSlow runs a script that may change many rows.
 func (d *database) runSlow(ctx context.Context, script ...Statement) error {
 	return d.slowly(ctx, func(ctx context.Context) error { return d.engine.Run(ctx, script...) })

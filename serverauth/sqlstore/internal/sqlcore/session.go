@@ -64,25 +64,17 @@ func (s *sessionStore) find(ctx context.Context, id string) (row store.Session, 
 
 // swap applies the outcome to the row. It returns false if the row has changed since it was read.
 func (s *sessionStore) swap(ctx context.Context, row, next store.Session, outcome store.RotationOutcome) (bool, error) {
-	var change Statement
+	changed := int64(1) // other outcomes change nothing
+	var err error
 	switch outcome {
 	case store.SessionRotated, store.SessionAhead:
-		change = Statement{
-			SQL: `UPDATE picoauth_session SET counter = $3, rotated_ms = $4, expires_ms = $5, checked_ms = $6, key_thumbprint = $7, mac = $8
-				WHERE id = $1 AND counter = $2`,
-			Args: []any{[]byte(row.ID), int64(row.Counter), int64(next.Counter), next.RotatedAt, next.ExpiresAt, next.CheckedAt,
-				text(next.KeyThumbprint), next.MAC[:]},
-		}
+		changed, err = s.db.change(ctx, `UPDATE picoauth_session
+			SET counter = $3, rotated_ms = $4, expires_ms = $5, checked_ms = $6, key_thumbprint = $7, mac = $8 WHERE id = $1 AND counter = $2`,
+			[]byte(row.ID), int64(row.Counter), int64(next.Counter), next.RotatedAt, next.ExpiresAt, next.CheckedAt,
+			text(next.KeyThumbprint), next.MAC[:])
 	case store.SessionReused:
-		change = Statement{
-			SQL: `DELETE FROM picoauth_session WHERE id = $1 AND counter = $2`, Args: []any{[]byte(row.ID), int64(row.Counter)},
-		}
-	default:
-		return true, nil
+		changed, err = s.db.change(ctx, `DELETE FROM picoauth_session WHERE id = $1 AND counter = $2`, []byte(row.ID), int64(row.Counter))
 	}
-	var changed int64
-	change.Count = &changed
-	err := s.db.run(ctx, change)
 	return changed == 1, err
 }
 

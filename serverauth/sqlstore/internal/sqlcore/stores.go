@@ -44,7 +44,7 @@ func open(ctx context.Context, engine Engine, c store.BackendConfig, o Options) 
 		}
 		stores.Keys = store
 	}
-	challenges := &challengeStore{db: db, key: challengeKey{c}, now: c.Clock, log: c.Log}
+	challenges := &challengeStore{db: db, config: c}
 	stores.Challenges, stores.Refresh = challenges, challenges.refresh
 	return stores, challenges.refresh(ctx)
 }
