@@ -45,7 +45,7 @@ type algorithm struct {
 	shaped func(pub crypto.PublicKey, signature []byte) bool
 }
 
-var algorithms = map[string]*algorithm{
+var algorithms = map[string]algorithm{
 	RS256:   rsaAlgorithm(jwt.SigningMethodRS256),
 	RS384:   rsaAlgorithm(jwt.SigningMethodRS384),
 	RS512:   rsaAlgorithm(jwt.SigningMethodRS512),
@@ -69,18 +69,12 @@ func Algorithms() []string {
 // [Key.Verify], which also binds the key to the algorithm; the methods alone do not.
 func SigningMethod(alg string) (jwt.SigningMethod, bool) {
 	a, ok := algorithms[alg]
-	if !ok {
-		return nil, false
-	}
-	return a.method, true
+	return a.method, ok
 }
 
 // KeyType returns the "kty" that alg needs (RSA, EC, OKP or AKP), or "" for an algorithm that is not supported.
 func KeyType(alg string) string {
-	if a, ok := algorithms[alg]; ok {
-		return a.keyType
-	}
-	return ""
+	return algorithms[alg].keyType
 }
 
 // ps256 accepts only a salt of 32 bytes (RFC 7518, section 3.5); golang-jwt's own accepts any length.
@@ -94,8 +88,8 @@ type ed25519Method struct{ *jwt.SigningMethodEd25519 }
 
 func (ed25519Method) Alg() string { return Ed25519 }
 
-func rsaAlgorithm(method jwt.SigningMethod) *algorithm {
-	return &algorithm{
+func rsaAlgorithm(method jwt.SigningMethod) algorithm {
+	return algorithm{
 		keyType: KeyTypeRSA,
 		method:  method,
 		fits:    func(pub crypto.PublicKey) bool { k, ok := pub.(*rsa.PublicKey); return ok && k != nil },
@@ -105,9 +99,9 @@ func rsaAlgorithm(method jwt.SigningMethod) *algorithm {
 	}
 }
 
-func ecAlgorithm(method *jwt.SigningMethodECDSA, curve elliptic.Curve) *algorithm {
+func ecAlgorithm(method *jwt.SigningMethodECDSA, curve elliptic.Curve) algorithm {
 	order := curve.Params().N
-	return &algorithm{
+	return algorithm{
 		keyType: KeyTypeEC,
 		method:  method,
 		fits: func(pub crypto.PublicKey) bool {
@@ -127,8 +121,8 @@ func isScalar(value []byte, order *big.Int) bool {
 	return v.Sign() > 0 && v.Cmp(order) < 0
 }
 
-func edAlgorithm(method jwt.SigningMethod) *algorithm {
-	return &algorithm{
+func edAlgorithm(method jwt.SigningMethod) algorithm {
+	return algorithm{
 		keyType: KeyTypeOKP,
 		method:  method,
 		fits: func(pub crypto.PublicKey) bool {
@@ -139,9 +133,9 @@ func edAlgorithm(method jwt.SigningMethod) *algorithm {
 	}
 }
 
-func mldsaAlgorithm(alg string) *algorithm {
+func mldsaAlgorithm(alg string) algorithm {
 	size := mldsaSets[alg].SignatureSize()
-	return &algorithm{
+	return algorithm{
 		keyType: KeyTypeAKP,
 		method:  mldsaMethod{alg},
 		fits: func(pub crypto.PublicKey) bool {

@@ -102,9 +102,7 @@ func NewMLDSAPrivateKey(alg string, seed []byte) (*MLDSAPrivateKey, error) {
 // GenerateMLDSAKey makes a new key from the system's randomness.
 func GenerateMLDSAKey(alg string) (*MLDSAPrivateKey, error) {
 	var seed [MLDSASeedSize]byte
-	if _, err := rand.Read(seed[:]); err != nil {
-		return nil, fmt.Errorf("jose: read random bytes: %w", err)
-	}
+	rand.Read(seed[:]) // never fails: crypto/rand ends the program instead
 	return NewMLDSAPrivateKey(alg, seed[:])
 }
 
