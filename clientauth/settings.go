@@ -133,16 +133,14 @@ func (s Settings) Validate() error {
 		s.checkResource(),
 		config.CheckRange("token_cache_size", s.TokenCacheSize, 0, 10_000_000),
 		faultOf("ca_file", noCAFile),
-		s.IssuerSettings.validate(""),
-		s.IssuerSettings.checkEndpoints("", s.InsecureAllowHTTP),
+		s.IssuerSettings.validate("", s.InsecureAllowHTTP),
 	}
 	for i, alg := range s.DPoPAlgorithms {
 		problems = append(problems, config.CheckOneOf(fmt.Sprintf("dpop_algorithms[%d]", i), alg, jose.Algorithms()...))
 	}
 	listed := map[string]bool{s.Issuer: s.Issuer != ""}
 	for i, issuer := range s.Issuers {
-		problems = append(problems, config.CheckTexts(listKey(i, ""), issuer), issuer.withDefaults().validate(listKey(i, "")),
-			issuer.checkEndpoints(listKey(i, ""), s.InsecureAllowHTTP))
+		problems = append(problems, config.CheckTexts(listKey(i, ""), issuer), issuer.withDefaults().validate(listKey(i, ""), s.InsecureAllowHTTP))
 		if listed[issuer.Issuer] {
 			problems = append(problems, &config.Error{Key: listKey(i, "issuer"), Reason: fmt.Sprintf("%q is trusted twice", config.WithoutUserinfo(issuer.Issuer))})
 		}
@@ -188,8 +186,8 @@ func (i IssuerSettings) withDefaults() IssuerSettings {
 	return i
 }
 
-// validate checks the settings. The errors name keys with the prefix.
-func (i IssuerSettings) validate(prefix string) error {
+// validate checks the settings. The errors name keys with the prefix. insecure allows http for keys and denylist.
+func (i IssuerSettings) validate(prefix string, insecure bool) error {
 	_, claims := config.FlatTexts(prefix+"required_claims", i.RequiredClaims)
 	problems := []error{
 		i.checkIssuer(prefix),
@@ -209,7 +207,7 @@ func (i IssuerSettings) validate(prefix string) error {
 	if i.JWKSURL != "" && i.JWKSEndpoint != "" && i.JWKSURL != i.JWKSEndpoint {
 		problems = append(problems, &config.Error{Key: prefix + "jwks_endpoint", Reason: "differs from jwks_url; both names are of the same setting, so set only one of them"})
 	}
-	problems = append(problems, i.checkCredentials(prefix), claims,
+	problems = append(problems, i.checkCredentials(prefix), claims, i.checkEndpoints(prefix, insecure),
 		config.CheckOneValue(prefix+"subject_claim", i.SubjectClaim), config.CheckOneValue(prefix+"role_path", i.RolePath),
 		config.CheckOneValue(prefix+"groups_path", i.GroupsPath), config.CheckOneValue(prefix+"scope_path", i.ScopePath))
 	return errors.Join(problems...)
