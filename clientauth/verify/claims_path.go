@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -24,30 +25,19 @@ func (c claimSet) at(path string) any {
 // checkRequired returns an error unless each claim, given by its path, has the required value.
 func (c claimSet) checkRequired(claims map[string]string) error {
 	for path, want := range claims {
-		switch value := c.at(path).(type) {
-		case nil:
+		value := c.at(path)
+		if value == nil {
 			return explain(ErrMissingClaim, missingClaim, path)
-		case []any:
-			if hasScalar(value, want) {
-				continue
-			}
-		default:
-			if text, isScalar := scalar(value); isScalar && text == want {
-				continue
-			}
 		}
-		return explain(ErrMissingClaim, "claim %q is not %q", path, want)
+		list, isList := value.([]any)
+		if !isList {
+			list = []any{value}
+		}
+		if !slices.ContainsFunc(list, func(item any) bool { text, isScalar := scalar(item); return isScalar && text == want }) {
+			return explain(ErrMissingClaim, "claim %q is not %q", path, want)
+		}
 	}
 	return nil
-}
-
-func hasScalar(list []any, want string) bool {
-	for _, item := range list {
-		if text, isScalar := scalar(item); isScalar && text == want {
-			return true
-		}
-	}
-	return false
 }
 
 // scalar formats a text, a number or a boolean.

@@ -180,7 +180,7 @@ func (b *binding) remember(parts *jose.Compact, key *jose.Key) {
 	if b == nil {
 		return
 	}
-	if header := headerOf(parts); len(header) <= maxKeptHeader {
+	if header, _, _ := strings.Cut(parts.SigningInput, "."); len(header) <= maxKeptHeader {
 		b.last.Store(&proofKey{parts.Algorithm, strings.Clone(header), key})
 	}
 }

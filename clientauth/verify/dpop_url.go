@@ -4,15 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-
-	"github.com/picoauth/picoauth/clientauth/jose"
 )
-
-// headerOf returns the encoded header of a JWS.
-func headerOf(parts *jose.Compact) string {
-	header, _, _ := strings.Cut(parts.SigningInput, ".")
-	return header
-}
 
 // ConnectionOrigins returns the scheme and host of the connection.
 func ConnectionOrigins(r *http.Request) []string {

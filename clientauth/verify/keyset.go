@@ -30,13 +30,20 @@ type KeyMap struct {
 }
 
 // NewKeyMap returns a KeyMap with copies of the keys. Several keys may have the same id; Key returns the first one that fits.
-func NewKeyMap(keys ...jose.Key) *KeyMap {
-	m := &KeyMap{byID: make(map[string][]*jose.Key, len(keys))}
+func NewKeyMap(keys ...jose.Key) *KeyMap { return new(KeyMap).with(keys) }
+
+// with returns a KeyMap of other keys. Keys that are the same keep their pointers, so that callers can compare pointers.
+func (m *KeyMap) with(keys []jose.Key) *KeyMap {
+	next := &KeyMap{byID: make(map[string][]*jose.Key, len(keys))}
 	for _, key := range keys {
-		m.all = append(m.all, &key)
-		m.byID[key.ID] = append(m.byID[key.ID], &key)
+		one, known := &key, m.byID[key.ID]
+		if at := slices.IndexFunc(known, func(old *jose.Key) bool { return old.Equal(key) }); at >= 0 {
+			one = known[at]
+		}
+		next.all = append(next.all, one)
+		next.byID[key.ID] = append(next.byID[key.ID], one)
 	}
-	return m
+	return next
 }
 
 // Key implements [KeySet]. It never blocks and its error is always [ErrUnknownKey].
@@ -75,19 +82,4 @@ func (m *KeyMap) only(alg string) (*jose.Key, error) {
 		return nil, explain(ErrUnknownKey, "the token has no kid, and the issuer has no key for %.32q", alg)
 	}
 	return found, nil
-}
-
-// keepPointers uses the pointers of previous for keys that are the same.
-func (m *KeyMap) keepPointers(previous *KeyMap) {
-	for i, key := range m.all {
-		for _, old := range previous.byID[key.ID] {
-			if !old.Equal(*key) {
-				continue
-			}
-			same := m.byID[key.ID]
-			same[slices.Index(same, key)] = old
-			m.all[i] = old
-			break
-		}
-	}
 }

@@ -193,16 +193,11 @@ func (s *RemoteKeySet) download(ctx context.Context, started time.Time) (*keySna
 	for _, reason := range skipped {
 		s.log.DebugContext(ctx, "a key of the issuer is not used", "url", s.source.String(), "reason", reason)
 	}
-	return &keySnapshot{s.mapped(keys), started, keysTTL(header, s.ttl)}, nil
-}
-
-// mapped returns a KeyMap that keeps the pointers of unchanged keys, so that callers can compare pointers.
-func (s *RemoteKeySet) mapped(keys []jose.Key) *KeyMap {
-	next := NewKeyMap(keys...)
-	if previous := s.current.Load(); previous != nil {
-		next.keepPointers(previous.keys)
+	previous := new(KeyMap)
+	if snapshot := s.current.Load(); snapshot != nil {
+		previous = snapshot.keys
 	}
-	return next
+	return &keySnapshot{previous.with(keys), started, keysTTL(header, s.ttl)}, nil
 }
 
 // keysTTL returns the max-age of Cache-Control within its limits, or else fallback. For no-store, no-cache and an invalid

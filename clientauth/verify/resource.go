@@ -70,12 +70,9 @@ func (r Resource) Paths() []string {
 	return []string{resourceWellKnown + u.Path, resourceWellKnown}
 }
 
-// metadataURL returns the URL of the metadata, or empty if URI is invalid.
+// metadataURL returns the URL of the metadata of a valid resource.
 func (r Resource) metadataURL() string {
-	u, err := url.Parse(r.URI)
-	if err != nil {
-		return ""
-	}
+	u, _ := url.Parse(r.URI)
 	u.Path = r.Paths()[0]
 	return u.String()
 }

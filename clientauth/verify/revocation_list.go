@@ -78,6 +78,7 @@ type revocationReader struct {
 func newRevocationReader(body io.Reader, before int, apply func(...Revocation)) *revocationReader {
 	r := &revocationReader{body: body, limit: maxRevocationBytes, apply: apply, count: before}
 	r.json = json.NewDecoder(r)
+	r.json.UseNumber()
 	return r
 }
 
@@ -181,20 +182,14 @@ func (r *revocationReader) seq() (*int64, error) {
 
 // next reads the position of the next page, a string or a number.
 func (r *revocationReader) next() (string, error) {
-	var raw json.RawMessage
-	if err := r.json.Decode(&raw); err != nil {
+	token, err := r.json.Token()
+	switch position := token.(type) {
+	case nil:
 		return "", err
+	case string:
+		return position, err
+	case json.Number:
+		return position.String(), err
 	}
-	var text *string
-	if err := json.Unmarshal(raw, &text); err == nil {
-		if text == nil {
-			return "", nil
-		}
-		return *text, nil
-	}
-	var number json.Number
-	if err := json.Unmarshal(raw, &number); err != nil {
-		return "", errors.New("next is neither a text nor a number")
-	}
-	return number.String(), nil
+	return "", errors.New("next is neither a text nor a number")
 }
