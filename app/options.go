@@ -14,6 +14,19 @@ func ConfigFile(path string) fx.Option {
 	return configOption(func(sources *config.Sources) { sources.Files = append(sources.Files, path) })
 }
 
+// ConfigFlag adds the file that a program's flag --config names, which must exist. For an empty value it adds
+// config.ConventionalFile, which need not exist.
+func ConfigFlag(value string) fx.Option {
+	switch value {
+	case "":
+		return ConfigFile(config.ConventionalFile)
+	case config.ConventionalFile:
+		return ConfigFile("./" + config.ConventionalFile)
+	default:
+		return ConfigFile(value)
+	}
+}
+
 // ConfigMap adds values that override files and environment. Keys are nested or joined by dots.
 func ConfigMap(values map[string]any) fx.Option {
 	return configOption(func(sources *config.Sources) { sources.Maps = append(sources.Maps, values) })
