@@ -49,7 +49,7 @@ func newIssuers(cfg issuersParams) (*issuers, error) {
 		problems = append(problems, all.add(cfg, flat, ""))
 	}
 	for i, one := range cfg.Settings.Issuers {
-		problems = append(problems, all.add(cfg, one.withDefaults(), listKey(i, "")))
+		problems = append(problems, all.add(cfg, cfg.localised(one.withDefaults()), listKey(i, "")))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
@@ -94,7 +94,6 @@ func (cfg issuersParams) localised(s IssuerSettings) IssuerSettings {
 
 // add adds one issuer. prefix is the prefix of its keys in errors.
 func (i *issuers) add(cfg issuersParams, s IssuerSettings, prefix string) error {
-	s = cfg.localised(s)
 	section := SettingsSection + "." + prefix
 	claims, err := config.FlatTexts(section+"required_claims", s.RequiredClaims)
 	err = errors.Join(err, config.CheckNotEmpty(section+"issuer", s.Issuer), config.CheckNotEmpty(section+"audience", strings.Join(s.Audience, "")))

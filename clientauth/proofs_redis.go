@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,10 +37,13 @@ type redisProofs struct {
 	connect singleflight.Group
 
 	client atomic.Value // a redis.UniversalClient, once there is one
+	key    atomic.Pointer[nonceKey]
+}
 
-	mu      sync.Mutex
-	key     []byte
-	keyRead time.Time
+// nonceKey is the key that makes nonces, as it was at a time.
+type nonceKey struct {
+	key  []byte
+	read time.Time
 }
 
 // newRedisProofs returns the store of dpop_storage_url, or nil if that is empty.
@@ -99,11 +101,8 @@ return key`)
 
 // NonceKey returns the key with which all instances make nonces.
 func (p *redisProofs) NonceKey(ctx context.Context) ([]byte, error) {
-	p.mu.Lock()
-	key, fresh := p.key, time.Since(p.keyRead) < nonceKeyLife
-	p.mu.Unlock()
-	if fresh {
-		return key, nil
+	if known := p.key.Load(); known != nil && time.Since(known.read) < nonceKeyLife {
+		return known.key, nil
 	}
 	candidate := make([]byte, sha256.Size)
 	rand.Read(candidate) // never fails: crypto/rand ends the program instead
@@ -115,10 +114,8 @@ func (p *redisProofs) NonceKey(ctx context.Context) ([]byte, error) {
 	if len(text) < sha256.Size {
 		return nil, errors.New("clientauth: the key of DPoP nonces in Redis is damaged")
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.key, p.keyRead = []byte(text), time.Now()
-	return p.key, nil
+	p.key.Store(&nonceKey{[]byte(text), time.Now()})
+	return []byte(text), nil
 }
 
 // ready checks that Redis can do what requests need.

@@ -231,10 +231,7 @@ func (c claimSet) agent(issuer *TrustedIssuer, caller *SecurityContext) *AgentCo
 		SpendLimit: c.decimal("spend_limit"), ParentChain: c.texts("parent_chain"), Claims: c, isBound: caller.bound != nil,
 	}
 	if issuer.RolePath != "" {
-		a.Role = ""
-		if roles := c.roles(issuer.RolePath); len(roles) > 0 {
-			a.Role = roles[0]
-		}
+		a.Role = caller.Role
 	}
 	return a
 }

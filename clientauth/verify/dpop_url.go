@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -42,11 +43,7 @@ func normalURL(text string) string {
 	if host == "" {
 		return ""
 	}
-	path := normalPath(u.EscapedPath())
-	if path == "" {
-		path = "/"
-	}
-	return scheme + "://" + host + path
+	return scheme + "://" + host + cmp.Or(normalPath(u.EscapedPath()), "/")
 }
 
 // normalPath decodes characters that need not be percent-encoded, and writes the other encodings in upper case.

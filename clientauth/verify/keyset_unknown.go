@@ -78,10 +78,12 @@ func (p *pacedFetch) join(r *refresher, now time.Time) *flight {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if since := now.Sub(p.last); since >= 0 && since < fetchPause {
-		if p.running.ended() {
+		select {
+		case <-p.running.done:
 			return nil
+		default:
+			return p.running
 		}
-		return p.running
 	}
 	p.last, p.running = now, r.start()
 	return p.running

@@ -78,16 +78,6 @@ func (r *refresher) wait(ctx context.Context, f *flight) error {
 	}
 }
 
-// ended reports whether the fetch is over.
-func (f *flight) ended() bool {
-	select {
-	case <-f.done:
-		return true
-	default:
-		return false
-	}
-}
-
 // failure returns the error of the last fetch, or nil. recent is true if that fetch ended less than pause ago.
 func (r *refresher) failure(now time.Time, pause time.Duration) (recent bool, err error) {
 	last := r.outcome.Load()
