@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/picoauth/picoauth/clientauth/verify"
-	"github.com/picoauth/picoauth/serverauth/oauth/internal/assertion"
 )
 
 const (
@@ -16,15 +15,9 @@ const (
 	maxAssertionID  = 256 // bytes of a `jti`
 )
 
-// assertions validates JWTs that authenticate clients (RFC 7523, section 3; OpenID Connect Core, section 9).
-type assertions struct {
-	audiences []string
-	skew      time.Duration
-	uses      *assertion.Uses
-}
-
-// check returns an *Error unless the client signed the assertion for this server, it is valid now, and this is its first use.
-func (a *assertions) check(ctx context.Context, c *Client, text string) error {
+// checkAssertion returns an *Error unless the client signed the JWT for this server, it is valid now, and this is its first use
+// (RFC 7523, section 3; OpenID Connect Core, section 9).
+func (a *Authenticator) checkAssertion(ctx context.Context, c *Client, text string) error {
 	if c.keys == nil {
 		return invalidClient("the client has no keys")
 	}
@@ -48,8 +41,8 @@ func (a *assertions) check(ctx context.Context, c *Client, text string) error {
 	return a.spend(ctx, c, found, now)
 }
 
-// spend checks the other claims, then marks the assertion as used.
-func (a *assertions) spend(ctx context.Context, c *Client, found *verify.SecurityContext, now time.Time) error {
+// spend checks the other claims of an assertion, then marks it as used.
+func (a *Authenticator) spend(ctx context.Context, c *Client, found *verify.SecurityContext, now time.Time) error {
 	reason := ""
 	switch {
 	case found.Subject != c.ID:

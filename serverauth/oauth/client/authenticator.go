@@ -30,11 +30,13 @@ type AuthenticatorConfig struct {
 
 // Authenticator determines which client sent a request. It is safe for concurrent use.
 type Authenticator struct {
-	registry   *Registry
-	assertions *assertions
-	realm      string
-	limiter    *ratelimit.Limiter
-	gate       password.Gate
+	registry  *Registry
+	realm     string
+	limiter   *ratelimit.Limiter
+	gate      password.Gate
+	audiences []string
+	skew      time.Duration
+	uses      *assertion.Uses
 }
 
 // NewAuthenticator returns an authenticator.
@@ -42,7 +44,7 @@ func NewAuthenticator(c AuthenticatorConfig) *Authenticator {
 	now := app.ClockOr(c.Clock)
 	return &Authenticator{
 		registry: c.Registry, realm: c.Realm, limiter: ratelimit.New(c.RateLimitPerMinute, now), gate: password.NewGate(),
-		assertions: &assertions{audiences: c.Audiences, skew: c.ClockSkew, uses: assertion.NewUses(c.Used, c.ClockSkew, now)},
+		audiences: c.Audiences, skew: c.ClockSkew, uses: assertion.NewUses(c.Used, c.ClockSkew, now),
 	}
 }
 
@@ -94,7 +96,7 @@ func (a *Authenticator) identify(r *http.Request, form url.Values, address strin
 // prove returns an *Error if the client has not proved its identity.
 func (a *Authenticator) prove(ctx context.Context, c *Client, secret string) error {
 	if c.AuthMethod == AuthPrivateKeyJWT {
-		return a.assertions.check(ctx, c, secret)
+		return a.checkAssertion(ctx, c, secret)
 	}
 	right, err := c.secret.matches(ctx, a.gate, secret)
 	if err == nil && !right {

@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -61,15 +62,10 @@ func hasPlainHost(text string, u *url.URL) bool {
 // matchesRedirect compares character by character, except for the port of a loopback host.
 func matchesRedirect(allowed []string, uri string) bool {
 	withoutPort, isLoopback := cutLoopback(uri)
-	for _, one := range allowed {
-		if one == uri {
-			return true
-		}
-		if other, ok := cutLoopback(one); ok && isLoopback && other == withoutPort {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(allowed, func(one string) bool {
+		other, ok := cutLoopback(one)
+		return one == uri || ok && isLoopback && other == withoutPort
+	})
 }
 
 // cutLoopback removes the port from a URI with a loopback host. It does not use a URL parser: the text between // and the next
