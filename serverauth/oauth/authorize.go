@@ -74,8 +74,10 @@ func (s *Server) consented(r *request, b *browser) (requestID string, ok bool) {
 	if r.asks(promptConsent) {
 		return "", false
 	}
-	if known, ok := b.consent(r); ok && !r.isAnybodys() {
-		return known.RequestID, true
+	for _, known := range b.cookie.Consents {
+		if known.covers(r) && !r.isAnybodys() {
+			return known.RequestID, true
+		}
 	}
 	return r.id, r.client.Consent == client.ConsentImplied
 }

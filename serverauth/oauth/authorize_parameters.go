@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"net/url"
@@ -15,7 +16,7 @@ import (
 
 // readParameters reads the other parameters.
 func (s *Server) readParameters(ctx context.Context, r *request, values url.Values) (err error) {
-	if r.Mode = values.Get("response_mode"); r.Mode == "" || r.Mode != modeFormPost {
+	if r.Mode = values.Get("response_mode"); r.Mode != modeFormPost {
 		r.Mode = modeQuery
 	}
 	for _, name := range singleParameters {
@@ -31,13 +32,7 @@ func (s *Server) readParameters(ctx context.Context, r *request, values url.Valu
 			return &Error{Code: name + "_not_supported", Description: "the parameter " + name + " is not supported"}
 		}
 	}
-	if err := checkResponse(r, values); err != nil {
-		return err
-	}
-	if err := checkChallenge(r, values); err != nil {
-		return err
-	}
-	if err := readPrompt(r, values); err != nil {
+	if err := cmp.Or(checkResponse(r, values), readChallenge(r, values), readPrompt(r, values)); err != nil {
 		return err
 	}
 	if r.Nonce, r.LoginHint = values.Get("nonce"), values.Get("login_hint"); len(r.Nonce) > maxNonce {
@@ -72,8 +67,8 @@ func checkResponse(r *request, values url.Values) error {
 	}
 }
 
-// checkChallenge requires PKCE with S256 (RFC 7636).
-func checkChallenge(r *request, values url.Values) error {
+// readChallenge requires PKCE with S256 (RFC 7636).
+func readChallenge(r *request, values url.Values) error {
 	r.Challenge = values.Get("code_challenge")
 	switch raw, err := base64url.DecodeString(r.Challenge); {
 	case r.Challenge == "":

@@ -37,16 +37,6 @@ func (b *browser) signedIn() bool { return b.session.ID != "" }
 // authTime is the time when the person authenticated, in Unix seconds.
 func (b *browser) authTime() int64 { return b.session.StartedAt / 1000 }
 
-// consent returns an earlier consent that covers the request.
-func (b *browser) consent(r *request) (consent, bool) {
-	for _, known := range b.cookie.Consents {
-		if known.covers(r) {
-			return known, true
-		}
-	}
-	return consent{}, false
-}
-
 // cookieName is the name of the session cookie.
 const cookieName = "picoauth"
 
