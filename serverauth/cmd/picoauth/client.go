@@ -26,10 +26,9 @@ const (
 // refusal is an error reply of the server.
 type refusal struct {
 	Status int    `json:"status"`
-	Code   string `json:"code"`
 	Detail string `json:"detail"`
 	Hint   string `json:"hint"`
-	// OAuthCode and OAuthDetail replace Code and Detail at OAuth endpoints (RFC 6749, section 5.2).
+	// OAuthCode and OAuthDetail replace Detail at OAuth endpoints (RFC 6749, section 5.2).
 	OAuthCode   string `json:"error"`
 	OAuthDetail string `json:"error_description"`
 }

@@ -180,13 +180,8 @@ func newConfigPrint() *cobra.Command {
 		if err != nil {
 			return faulty(err)
 		}
-		shown := []config.Value{}
-		for _, value := range values {
-			if value.Source != "" || !*setOnly {
-				shown = append(shown, value)
-			}
-		}
-		return showTable(c, shown, []string{"KEY", "VALUE", "SOURCE"}, func(v config.Value) []string {
+		values = slices.DeleteFunc(values, func(v config.Value) bool { return *setOnly && v.Source == "" })
+		return showTable(c, values, []string{"KEY", "VALUE", "SOURCE"}, func(v config.Value) []string {
 			return []string{v.Key, v.Value, cmp.Or(v.Source, "default")}
 		})
 	}
