@@ -28,7 +28,7 @@ func (s *Server) authorize(c echo.Context) error {
 	allowedBy, allowed := s.consented(r, b)
 	switch {
 	case known && allowed:
-		return s.allow(c, r, b, allowedBy, false)
+		return s.allow(c, r, b, allowedBy)
 	case r.asks(promptNone) && !known:
 		return s.refuse(c, r, &Error{Code: "login_required", Description: "nobody is signed in on this browser, or the sign-in is too old"})
 	case r.asks(promptNone):
@@ -82,32 +82,27 @@ func (s *Server) consented(r *request, b *browser) (requestID string, ok bool) {
 	return r.id, r.client.Consent == client.ConsentImplied
 }
 
-// allow answers a request with a code. byForm means that a form of this server was sent, whose reply must not redirect to another
-// site.
-func (s *Server) allow(c echo.Context, r *request, b *browser, requestID string, byForm bool) error {
+// allow answers a request with a code.
+func (s *Server) allow(c echo.Context, r *request, b *browser, requestID string) error {
 	if r.Device != "" {
 		if err := s.allowDevice(c, r, b); err != nil {
-			return s.refuseBy(c, r, err, byForm)
+			return s.refuse(c, r, err)
 		}
 		return s.showDeviceDone(c)
 	}
 	if err := s.remember(c, b); err != nil {
-		return s.refuseBy(c, r, err, byForm)
+		return s.refuse(c, r, err)
 	}
 	text, err := s.issue(c, r, b, requestID)
 	if err != nil {
-		return s.refuseBy(c, r, err, byForm)
+		return s.refuse(c, r, err)
 	}
 	s.logConsent(c, r, b, requestID)
-	return s.respond(c, r, url.Values{"code": {text}}, byForm)
+	return s.respond(c, r, url.Values{"code": {text}})
 }
 
 // refuse answers a request that fails: with a redirect if the redirect URI is known to be valid, else with a page.
 func (s *Server) refuse(c echo.Context, r *request, err error) error {
-	return s.refuseBy(c, r, err, false)
-}
-
-func (s *Server) refuseBy(c echo.Context, r *request, err error, byForm bool) error {
 	var page *errPage
 	if errors.As(err, &page) {
 		s.refused(c, r, "no_redirect", page.Error())
@@ -125,10 +120,10 @@ func (s *Server) refuseBy(c echo.Context, r *request, err error, byForm bool) er
 		return s.showUnavailable(c)
 	}
 	s.refused(c, r, own.Code, own.Description)
-	if !byForm && s.leadsAstray(c, r) {
+	if !r.byForm && s.leadsAstray(c, r) {
 		return s.showGoBack(c, r, own)
 	}
-	return s.respond(c, r, errorValues(own), byForm)
+	return s.respond(c, r, errorValues(own))
 }
 
 // leadsAstray reports whether a redirect could send a person who is not signed in from this server to an untrusted site (RFC 9700,
@@ -176,11 +171,11 @@ func (s *Server) location(r *request, values url.Values) string {
 }
 
 // respond sends the response to the client through the browser.
-func (s *Server) respond(c echo.Context, r *request, values url.Values, byForm bool) error {
+func (s *Server) respond(c echo.Context, r *request, values url.Values) error {
 	switch location := s.location(r, values); {
 	case r.Mode == modeFormPost:
 		return s.showFormPost(c, r, values)
-	case byForm: // browsers apply form-action to redirects, and the client may redirect to any site
+	case r.byForm: // browsers apply form-action to redirects, and the client may redirect to any site
 		return s.showContinue(c, location)
 	default:
 		noStore(c)
@@ -199,16 +194,17 @@ func (s *Server) decide(c echo.Context) error {
 	if err != nil {
 		return s.refuse(c, nil, err)
 	}
+	r.byForm = true
 	b, err := s.browserOf(c)
 	if err != nil {
-		return s.refuseBy(c, r, err, true)
+		return s.refuse(c, r, err)
 	}
 	switch own := s.isOwnForm(c, form); {
 	case own && form.Get("action") == "cancel":
-		return s.refuseBy(c, r, &Error{Code: "access_denied", Description: "the person did not allow it"}, true)
+		return s.refuse(c, r, &Error{Code: "access_denied", Description: "the person did not allow it"})
 	case own && form.Get("action") == "allow" && s.isKnown(r, b):
 		b.cookie.Consents = withConsent(b.cookie.Consents, r)
-		return s.allow(c, r, b, r.id, true)
+		return s.allow(c, r, b, r.id)
 	default:
 		return s.showRequest(c, http.StatusForbidden, r, &browser{}, "The session of this browser has ended. Sign in again.")
 	}

@@ -19,6 +19,7 @@ func (s *Server) signedByPassword(c echo.Context) error {
 	if err != nil {
 		return s.refuse(c, nil, err)
 	}
+	r.byForm = true
 	if !s.isOwnForm(c, form) {
 		return s.showRequest(c, http.StatusForbidden, r, &browser{}, "Another site sent this form. Sign in here.")
 	}
@@ -31,5 +32,5 @@ func (s *Server) signedByPassword(c echo.Context) error {
 		return s.showRefusal(c, r, err)
 	}
 	b.cookie.Consents = withConsent(b.cookie.Consents, r)
-	return s.allow(c, r, b, r.id, true)
+	return s.allow(c, r, b, r.id)
 }

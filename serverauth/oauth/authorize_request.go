@@ -59,6 +59,7 @@ type request struct {
 	Device   string   `json:"device,omitempty"` // id of the device, in the device flow, which has no redirect
 
 	client *client.Client
+	byForm bool // a form of this server was sent, whose reply must not redirect to another site
 	sealed string
 	id     string // SHA-256 of the sealed JSON, base64url
 }

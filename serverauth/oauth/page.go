@@ -110,7 +110,7 @@ func (s *Server) showRefusal(c echo.Context, r *request, err error) error {
 	case errors.As(err, &problem) && problem.Status < http.StatusInternalServerError:
 		return s.showRequest(c, problem.Status, r, &browser{}, "That did not work: "+problem.Detail+".")
 	default:
-		return s.refuseBy(c, r, err, true)
+		return s.refuse(c, r, err)
 	}
 }
 
