@@ -33,7 +33,7 @@ type Instruments struct {
 	denylists map[*RemoteDenylist]struct{}
 }
 
-// NewInstruments registers the metrics.
+// NewInstruments registers the metrics. With a nil registerer they are not registered.
 func NewInstruments(metrics prometheus.Registerer) (*Instruments, error) {
 	counter := func(name, help, label string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
@@ -53,6 +53,9 @@ func NewInstruments(metrics prometheus.Registerer) (*Instruments, error) {
 	}
 	i.valid = i.validations.WithLabelValues("valid")
 	i.hits, i.misses = i.lookups.WithLabelValues("hit"), i.lookups.WithLabelValues("miss")
+	if metrics == nil {
+		return i, nil
+	}
 	if err := metrics.Register(i); err != nil {
 		return nil, fmt.Errorf("clientauth: register metrics: %w", err)
 	}

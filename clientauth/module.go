@@ -37,11 +37,7 @@ func provideSettings(k *koanf.Koanf) (Settings, error) {
 	return config.Section(k, SettingsSection, DefaultSettings())
 }
 
-// provideObserver returns nil if there is nothing to register metrics in.
 func provideObserver(telemetry app.Telemetry) (verify.Observer, error) {
-	if telemetry.Metrics() == nil {
-		return nil, nil
-	}
 	return NewInstruments(telemetry.Metrics())
 }
 

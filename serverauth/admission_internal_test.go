@@ -8,7 +8,7 @@ import (
 )
 
 func TestSeatsAreGivenBack(t *testing.T) {
-	a := newAdmission(make(cores.Cores, 2), new(Instruments))
+	a := newAdmission(make(cores.Cores, 2), uncounted(t))
 	var leaves []func()
 	for range 2 * seatsPerCore {
 		_, leave, err := a.enter(t.Context())
@@ -24,7 +24,7 @@ func TestSeatsAreGivenBack(t *testing.T) {
 
 // Whoever waits for another server holds no seat, and finds one again or is refused.
 func TestNoSeatOutside(t *testing.T) {
-	a := newAdmission(make(cores.Cores, 1), new(Instruments))
+	a := newAdmission(make(cores.Cores, 1), uncounted(t))
 	ctx, leave, err := a.enter(t.Context())
 	require.NoError(t, err)
 	require.Len(t, a.seats, 1)
@@ -43,4 +43,12 @@ func TestNoSeatOutside(t *testing.T) {
 	leave()
 	require.Len(t, a.seats, seatsPerCore, "a seat that was not found is not given back")
 	require.ErrorIs(t, cores.Outside(t.Context(), func() error { return errOverloaded }), errOverloaded, "without a seat")
+}
+
+// uncounted are instruments that no registry reads.
+func uncounted(t *testing.T) *Instruments {
+	t.Helper()
+	metrics, err := NewInstruments(nil)
+	require.NoError(t, err)
+	return metrics
 }

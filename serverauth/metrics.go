@@ -40,7 +40,7 @@ import (
 //	picoauth_audit_broken                                          1: the audit was tampered with
 //	picoauth_audit_lost_mints_total                                not recorded because the queue was full
 //
-// No label contains a value that a client chose. The zero Instruments count nothing.
+// No label contains a value that a client chose.
 type Instruments struct {
 	signIns, logins, refreshes, tokens, fleetRefusals, rateLimited, overloads, chains *prometheus.CounterVec
 	storeTimes                                                                        *prometheus.HistogramVec
@@ -48,11 +48,8 @@ type Instruments struct {
 	storeSeries                                                                       app.Memo[string, storeSeries] // by store.operation
 }
 
-// NewInstruments registers the metrics. It returns nil for a nil registerer.
+// NewInstruments registers the metrics. With a nil registerer they are not registered.
 func NewInstruments(metrics prometheus.Registerer) (*Instruments, error) {
-	if metrics == nil {
-		return nil, nil
-	}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
@@ -72,6 +69,9 @@ func NewInstruments(metrics prometheus.Registerer) (*Instruments, error) {
 		}, []string{"store", "operation"}),
 	}
 	i.beginAtZero()
+	if metrics == nil {
+		return i, nil
+	}
 	for _, c := range []prometheus.Collector{
 		i.signIns, i.logins, i.refreshes, i.tokens, i.fleetRefusals, i.rateLimited, i.overloads, i.chains, i.storeErrors, i.storeTimes,
 	} {
@@ -103,7 +103,7 @@ func (i *Instruments) beginAtZero() {
 func (i *Instruments) expect(algorithms []string) {
 	for _, algorithm := range algorithms {
 		for _, outcome := range []string{outcomeOf(nil), "invalid_challenge", "invalid_signature", "subject_refused"} {
-			count(i.signIns, 0, algorithm, outcome)
+			i.signIns.WithLabelValues(algorithm, outcome)
 		}
 	}
 }
@@ -113,45 +113,40 @@ func (i *Instruments) signedIn(allowed *WalletVerifier, algorithm string, err er
 	if _, unknown := allowed.Scheme(algorithm); unknown != nil {
 		algorithm = "other"
 	}
-	count(i.signIns, 1, algorithm, outcomeOf(err))
+	i.signIns.WithLabelValues(algorithm, outcomeOf(err)).Inc()
 }
 
-func (i *Instruments) loggedIn(err error) { count(i.logins, 1, outcomeOf(err)) }
+func (i *Instruments) loggedIn(err error) { i.logins.WithLabelValues(outcomeOf(err)).Inc() }
 
-func (i *Instruments) refreshed(err error) { count(i.refreshes, 1, outcomeOf(err)) }
+func (i *Instruments) refreshed(err error) { i.refreshes.WithLabelValues(outcomeOf(err)).Inc() }
 
 func (i *Instruments) issued(kind string) {
 	if !slices.Contains([]string{store.KindWallet, store.KindAdmin, store.KindFleet}, kind) {
 		kind = "other"
 	}
-	count(i.tokens, 1, kind)
+	i.tokens.WithLabelValues(kind).Inc()
 }
 
 func (i *Instruments) refusedFleet(err error) {
 	if problem := problemOf(err); problem != nil {
-		count(i.fleetRefusals, 1, problem.Code)
+		i.fleetRefusals.WithLabelValues(problem.Code).Inc()
 	}
 }
 
-func (i *Instruments) limited(endpoint string) { count(i.rateLimited, 1, endpoint) }
+func (i *Instruments) limited(endpoint string) { i.rateLimited.WithLabelValues(endpoint).Inc() }
 
-func (i *Instruments) overloaded(endpoint string) { count(i.overloads, 1, endpoint) }
+func (i *Instruments) overloaded(endpoint string) { i.overloads.WithLabelValues(endpoint).Inc() }
 
 // expectChain creates the series of calls to a chain.
 func (i *Instruments) expectChain(chain string) {
 	for _, outcome := range []string{contract.Accepted, contract.Refused, contract.Unavailable, contract.ClientLimited, contract.AllLimited} {
-		count(i.chains, 0, chain, outcome)
+		i.chains.WithLabelValues(chain, outcome)
 	}
 }
 
 // askedChain counts a call about a contract wallet of a configured chain.
-func (i *Instruments) askedChain(chain, outcome string) { count(i.chains, 1, chain, outcome) }
-
-// count adds to one of the series of a counter; nil counts nothing.
-func count(counter *prometheus.CounterVec, n float64, labels ...string) {
-	if counter != nil {
-		counter.WithLabelValues(labels...).Add(n)
-	}
+func (i *Instruments) askedChain(chain, outcome string) {
+	i.chains.WithLabelValues(chain, outcome).Inc()
 }
 
 // outcomeOf returns the label for the result of a flow. All problems of the app's own ClaimsProvider get the same label, because

@@ -1,7 +1,6 @@
 package serverauth
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"strconv"
@@ -81,8 +80,7 @@ func provideSettings(k *koanf.Koanf) (ServerAuthSettings, error) {
 }
 
 func provideInstruments(telemetry app.Telemetry) (*Instruments, error) {
-	instruments, err := NewInstruments(telemetry.Metrics())
-	return cmp.Or(instruments, new(Instruments)), err
+	return NewInstruments(telemetry.Metrics())
 }
 
 type storageParams struct {

@@ -16,7 +16,7 @@ import (
 )
 
 func TestWhatABusyServerRefusesCountsForNothing(t *testing.T) {
-	l := &limits{limiter: ratelimit.New(2, func() time.Time { return time.Unix(1_800_000_000, 0) }), metrics: new(Instruments), log: slog.New(slog.DiscardHandler)}
+	l := &limits{limiter: ratelimit.New(2, func() time.Time { return time.Unix(1_800_000_000, 0) }), metrics: uncounted(t), log: slog.New(slog.DiscardHandler)}
 	request, err := http.NewRequest(http.MethodPost, "/", http.NoBody)
 	require.NoError(t, err)
 	request.RemoteAddr = "[2001:db8::1]:1"

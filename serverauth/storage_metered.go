@@ -32,9 +32,6 @@ func (i *Instruments) call(ctx context.Context, name string) (context.Context, s
 // end records the operation and returns err. If the client disconnected, that does not count as an error of the store.
 func (c storeCall) end(err error) error {
 	app.EndSpan(c.span, err)
-	if c.metrics.storeTimes == nil {
-		return err
-	}
 	series := c.metrics.storeSeries.Get(c.name, c.metrics.storeSeriesOf)
 	series.times.Observe(time.Since(c.began).Seconds())
 	if err != nil && !errors.Is(err, context.Canceled) {
