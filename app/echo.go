@@ -95,7 +95,7 @@ func limitBody(c echo.Context, limit int64) error {
 		return &http.MaxBytesError{Limit: limit}
 	}
 	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = http.MaxBytesReader(c.Response().Writer, r.Body, limit)
+		r.Body = http.MaxBytesReader(belowStream(c.Response().Writer), r.Body, limit)
 	}
 	return nil
 }

@@ -1,7 +1,10 @@
 package app
 
 import (
+	"bufio"
 	"context"
+	"net"
+	"net/http"
 	"strings"
 	"sync"
 
@@ -20,6 +23,7 @@ type requestContext struct {
 	ended   context.Context // nil until it is needed
 	end     context.CancelCauseFunc
 	release func() bool // of a stream's wait for the drain; nil for no stream
+	writer  streamWriter
 }
 
 // Value implements context.Context.
@@ -58,21 +62,79 @@ func (c *requestContext) endable() context.Context {
 	return c.ended
 }
 
-// watchForStream checks whether the reply is a stream when its header is written.
+// watchForStream checks whether the reply is a stream when its header is sent.
 func (c *requestContext) watchForStream(reply *echo.Response) {
-	conn := connectionOf(c.Context)
-	if conn == nil {
+	if connectionOf(c.Context) == nil {
 		return
 	}
-	reply.Before(func() {
-		if c.release != nil || !isEventStream(reply.Header().Get(echo.HeaderContentType)) {
-			return
-		}
-		c.endable()
-		conn.streams.Add(1)
-		c.release = context.AfterFunc(conn.drain, func() { c.end(errDraining) })
-	})
+	c.writer = streamWriter{reply.Writer, c, false}
+	reply.Writer = &c.writer
 }
+
+// noteStream is called when the header is sent.
+func (c *requestContext) noteStream(header http.Header) {
+	if !isEventStream(header.Get(echo.HeaderContentType)) {
+		return
+	}
+	conn := connectionOf(c.Context)
+	c.endable()
+	conn.streams.Add(1)
+	c.release = context.AfterFunc(conn.drain, func() { c.end(errDraining) })
+}
+
+// streamWriter notices that the header is sent. The hooks of echo do not: a flush sends it without calling them, and so does a
+// handler that uses the writer below echo's.
+type streamWriter struct {
+	http.ResponseWriter
+	of   *requestContext
+	sent bool
+}
+
+// belowStream returns the writer of net/http, of which it asks more than the methods of an interface.
+func belowStream(w http.ResponseWriter) http.ResponseWriter {
+	if own, ok := w.(*streamWriter); ok {
+		return own.ResponseWriter
+	}
+	return w
+}
+
+func (w *streamWriter) note() {
+	if !w.sent {
+		w.sent = true
+		w.of.noteStream(w.Header())
+	}
+}
+
+// WriteHeader implements http.ResponseWriter. A status below 200 is not the reply yet.
+func (w *streamWriter) WriteHeader(status int) {
+	if status >= http.StatusOK {
+		w.note()
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (w *streamWriter) Write(p []byte) (int, error) {
+	w.note()
+	return w.ResponseWriter.Write(p)
+}
+
+// Flush implements http.Flusher.
+func (w *streamWriter) Flush() { _ = w.FlushError() }
+
+// FlushError is for http.ResponseController.
+func (w *streamWriter) FlushError() error {
+	w.note()
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Hijack implements http.Hijacker.
+func (w *streamWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
+// Unwrap is for http.ResponseController.
+func (w *streamWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // finish ends what watchForStream began.
 func (c *requestContext) finish() {

@@ -86,6 +86,43 @@ func TestStreamsEndWithTheServer(t *testing.T) {
 	}
 }
 
+// A handler may send its header by a flush, and by the writer below echo's.
+func TestAStreamIsNoticedHoweverItsHeaderIsSent(t *testing.T) {
+	for name, send := range map[string]func(echo.Context){
+		"a flush":               func(c echo.Context) { c.Response().Flush() },
+		"a flush by controller": func(c echo.Context) { _ = http.NewResponseController(c.Response()).Flush() },
+		"the writer below": func(c echo.Context) {
+			_, _ = io.WriteString(c.Response().Writer, "data: begun\n\n")
+			c.Response().Writer.(http.Flusher).Flush()
+		},
+		"early hints first": func(c echo.Context) {
+			c.Response().Writer.WriteHeader(http.StatusEarlyHints)
+			c.Response().Flush()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var server *app.Server
+			application := app.New(quiet(fx.Populate(&server), fx.Invoke(func(e *echo.Echo) {
+				e.GET("/events", func(c echo.Context) error {
+					c.Response().Header().Set("Content-Type", "text/event-stream")
+					send(c)
+					<-c.Request().Context().Done()
+					return nil
+				})
+			})), app.ConfigMap(map[string]any{"app.shutdown_timeout_seconds": 20}))
+			if err := application.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			reply := getOver(t, "http://"+server.Addr().String()+"/events", false)
+			began := time.Now()
+			if err := application.Stop(t.Context()); err != nil || time.Since(began) > 5*time.Second {
+				t.Errorf("the stop took %s: %v", time.Since(began), err)
+			}
+			_ = reply.Body.Close()
+		})
+	}
+}
+
 // getOver asks by HTTP/1, or by HTTP/2 without TLS.
 func getOver(t *testing.T, url string, h2c bool) *http.Response {
 	t.Helper()
