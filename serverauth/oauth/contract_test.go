@@ -13,27 +13,39 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The tokens of a client end too when the owner of a contract wallet has changed: at a refresh, and at the code's exchange.
-func TestContractWalletAllowsAClient(t *testing.T) {
-	const safe = "0x88ca19624e3Dc8bC999a5b947488F0A2EA29a535"
-	var owned atomic.Bool
-	var called atomic.Int64
-	owned.Store(true)
+const safe = "0x88ca19624e3Dc8bC999a5b947488F0A2EA29a535"
+
+// safeOwner is what a chain says of the contract wallet safe.
+type safeOwner struct {
+	owned  atomic.Bool  // whether its owner is the one who signs
+	called atomic.Int64 // how often it was asked
+}
+
+// startWithSafe starts a server that asks such a chain.
+func startWithSafe(t *testing.T, section map[string]any) (*server, *safeOwner) {
+	t.Helper()
+	chain := new(safeOwner)
+	chain.owned.Store(true)
 	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		switch {
 		case strings.Contains(string(body), "eth_chainId"):
 			_, _ = io.WriteString(w, `{"result":"0x1"}`)
-		case owned.Load():
-			called.Add(1)
+		case chain.owned.Load():
+			chain.called.Add(1)
 			_, _ = io.WriteString(w, `{"result":"0x01"}`)
 		default:
-			called.Add(1)
+			chain.called.Add(1)
 			_, _ = io.WriteString(w, `{"result":"0x00"}`)
 		}
 	}))
 	t.Cleanup(node.Close)
-	s := startServer(t, nil, map[string]any{"ethereum_rpc_urls": []string{"eip155:1=" + node.URL}})
+	return startServer(t, section, map[string]any{"ethereum_rpc_urls": []string{"eip155:1=" + node.URL}}), chain
+}
+
+// The tokens of a client end too when the owner of a contract wallet has changed: at a refresh, and at the code's exchange.
+func TestContractWalletAllowsAClient(t *testing.T) {
+	s, chain := startWithSafe(t, nil)
 	w := newWallet(t, "eip191")
 	w.Address = safe // whose contract says that this key is its owner's
 	b := s.browser()
@@ -47,19 +59,39 @@ func TestContractWalletAllowsAClient(t *testing.T) {
 		return s.token("grant_type", "refresh_token", "refresh_token", tokens["refresh_token"].(string))
 	}
 	tokens = refresh().json(t)
-	require.EqualValues(t, 1, called.Load())
+	require.EqualValues(t, 1, chain.called.Load())
 	s.clock.Advance(15 * time.Minute)
 	reply := refresh()
 	require.Equal(t, http.StatusOK, reply.StatusCode, reply.body)
 	tokens = reply.json(t)
-	require.EqualValues(t, 2, called.Load())
+	require.EqualValues(t, 2, chain.called.Load())
 
 	second := newAsk("scope", "openid wallet")
 	_, given := b.authorize(second).at(t) // at once: the browser's session lives, and has the consent
 	code := given.Get("code")
 	require.NotEmpty(t, code)
-	owned.Store(false)
+	chain.owned.Store(false)
 	s.exchange(second, code).refused(t, http.StatusBadRequest, "invalid_grant")
 	s.clock.Advance(15 * time.Minute)
 	refresh().refused(t, http.StatusBadRequest, "invalid_grant")
+}
+
+// So do those of a device, and only then.
+func TestContractWalletAllowsADevice(t *testing.T) {
+	s, chain := startWithSafe(t, map[string]any{"clients": withDevices()})
+	w := newWallet(t, "eip191")
+	w.Address = safe
+	b, device := s.browser(), s.device("tv")
+	page := b.enter(device["user_code"].(string))
+	reply := b.signed(page, w, b.message(page, w))
+	require.Equal(t, http.StatusOK, reply.StatusCode, reply.body)
+	tokens := s.poll("tv", device)
+	require.Equal(t, http.StatusOK, tokens.StatusCode, tokens.body)
+
+	s.clock.Advance(15 * time.Minute)
+	tokens = s.public("tv", "grant_type", "refresh_token", "refresh_token", tokens.json(t)["refresh_token"].(string))
+	require.Equal(t, http.StatusOK, tokens.StatusCode, tokens.body)
+	chain.owned.Store(false)
+	s.clock.Advance(15 * time.Minute)
+	s.public("tv", "grant_type", "refresh_token", "refresh_token", tokens.json(t)["refresh_token"].(string)).refused(t, http.StatusBadRequest, "invalid_grant")
 }

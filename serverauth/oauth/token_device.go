@@ -46,9 +46,7 @@ func (s *Server) exchangeDevice(t *tokenRequest) (*granted, error) {
 	if answer.Code == nil {
 		return nil, errDeviceDenied
 	}
-	k := *answer.Code
-	k.ProofOf = "" // a device does not keep the signature of the browser's session
-	return s.begin(ctx, t, k, k.Resources, func() error {
+	return s.begin(ctx, t, *answer.Code, answer.Code.Resources, func() error {
 		first, err := s.used.Use(ctx, deviceKey("tokens", device.ID), nil, device.ExpiresAt)
 		if err == nil && !first {
 			err = errDeviceCode
