@@ -75,8 +75,9 @@ func CheckSecret(key, value string, least int) error {
 }
 
 // CheckTexts returns an *Error for each text in settings, a struct with koanf tags, that has white space or quotes around it
-// or contains a control character, and for each secret that is a placeholder such as $(SECRET). Such a text matches nothing, and
-// comes from a mistake in a file or a shell. The errors name the keys with the prefix. The keys in except are not checked.
+// or contains a control character, for each empty item of a list, and for each secret that is a placeholder such as $(SECRET).
+// Such a text matches nothing, and comes from a mistake in a file or a shell. The errors name the keys with the prefix. The keys
+// in except are not checked.
 func CheckTexts(prefix string, settings any, except ...string) error {
 	var faults []error
 	value := reflect.ValueOf(settings)
@@ -89,7 +90,8 @@ func CheckTexts(prefix string, settings any, except ...string) error {
 			faults = append(faults, checkText(prefix+key, field.String()))
 		case field.Kind() == reflect.Slice && field.Type().Elem().Kind() == reflect.String:
 			for item := range field.Len() {
-				faults = append(faults, checkText(fmt.Sprintf("%s%s[%d]", prefix, key, item), field.Index(item).String()))
+				name, text := fmt.Sprintf("%s%s[%d]", prefix, key, item), field.Index(item).String()
+				faults = append(faults, CheckNotEmpty(name, text), checkText(name, text))
 			}
 		}
 	}

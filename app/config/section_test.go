@@ -268,3 +268,16 @@ func TestCheckTexts(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckTextsOfAList(t *testing.T) {
+	type lists struct {
+		Roles []string `koanf:"roles"`
+	}
+	err := config.CheckTexts("a.", lists{[]string{"admin", "", " x"}})
+	if want := "a.roles[1]: must not be empty\na.roles[2]: has white space around it: \" x\""; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if err := config.CheckTexts("a.", lists{}); err != nil {
+		t.Error(err)
+	}
+}

@@ -57,7 +57,7 @@ func Check(key string, all []Config, resources []string, scopes func(resources [
 		its := f.In("%s[%d].", key, i)
 		its.Join(config.CheckTexts(its.Prefix, one), config.CheckOneValue(its.Prefix+"role", one.Role))
 		one.checkIssuer(its)
-		if len(one.Audience) == 0 || slices.Contains(one.Audience, "") {
+		if len(one.Audience) == 0 {
 			its.Add("audience", "must not be empty")
 		}
 		_, claims := config.FlatTexts(its.Prefix+"claims", one.Claims)

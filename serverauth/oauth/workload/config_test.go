@@ -90,7 +90,7 @@ func TestWhatCannotWorkIsRefusedWithItsKey(t *testing.T) {
 		"keys in a file":                {object{"jwks_url": "file:///etc/passwd"}, []string{at + "jwks_url"}},
 		"keys twice":                    {object{"jwks_url": "https://keys.example.com", "discovery": true}, []string{at + "jwks_url"}},
 		"no audience":                   {object{"audience": nil}, []string{at + "audience"}},
-		"an empty audience":             {object{"audience": []string{"a", ""}}, []string{at + "audience"}},
+		"an empty audience":             {object{"audience": []string{"a", ""}}, []string{at + "audience[1]"}},
 		"no subject":                    {object{"subject": nil}, []string{at + "subject"}},
 		"a subject with a line break":   {object{"subject": "a\n"}, []string{at + "subject"}},
 		"a claim that is a list":        {object{"claims": object{"a.b": []string{"c"}}}, []string{at + "claims.a.b"}},
