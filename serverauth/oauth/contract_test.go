@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/picoauth/picoauth/testutil"
 )
 
 const safe = "0x88ca19624e3Dc8bC999a5b947488F0A2EA29a535"
@@ -76,15 +78,21 @@ func TestContractWalletAllowsAClient(t *testing.T) {
 	refresh().refused(t, http.StatusBadRequest, "invalid_grant")
 }
 
+// allow signs in for a device with the wallet of the key, at its page.
+func (b *browser) allow(device map[string]any, w *testutil.Wallet) {
+	b.Helper()
+	page := b.enter(device["user_code"].(string))
+	reply := b.signed(page, w, b.message(page, w))
+	require.Equal(b, http.StatusOK, reply.StatusCode, reply.body)
+}
+
 // So do those of a device, and only then.
 func TestContractWalletAllowsADevice(t *testing.T) {
 	s, chain := startWithSafe(t, map[string]any{"clients": withDevices()})
 	w := newWallet(t, "eip191")
 	w.Address = safe
-	b, device := s.browser(), s.device("tv")
-	page := b.enter(device["user_code"].(string))
-	reply := b.signed(page, w, b.message(page, w))
-	require.Equal(t, http.StatusOK, reply.StatusCode, reply.body)
+	device := s.device("tv")
+	s.browser().allow(device, w)
 	tokens := s.poll("tv", device)
 	require.Equal(t, http.StatusOK, tokens.StatusCode, tokens.body)
 
@@ -94,4 +102,28 @@ func TestContractWalletAllowsADevice(t *testing.T) {
 	chain.owned.Store(false)
 	s.clock.Advance(15 * time.Minute)
 	s.public("tv", "grant_type", "refresh_token", "refresh_token", tokens.json(t)["refresh_token"].(string)).refused(t, http.StatusBadRequest, "invalid_grant")
+}
+
+// A session that nobody has kept the signature for begins all the same: without sessions of browsers, and at a device whose person
+// has signed in anew before it asks.
+func TestContractWalletWithoutASignature(t *testing.T) {
+	s, _ := startWithSafe(t, map[string]any{"clients": withDevices(), "browser_session_minutes": 0})
+	w := newWallet(t, "eip191")
+	w.Address = safe
+	asked := newAsk("scope", "openid wallet offline_access")
+	reply := s.exchange(asked, s.browser().code(asked, w))
+	assert.Equal(t, http.StatusOK, reply.StatusCode, reply.body)
+	device := s.device("tv")
+	s.browser().allow(device, w)
+	reply = s.poll("tv", device)
+	assert.Equal(t, http.StatusOK, reply.StatusCode, reply.body)
+
+	s, _ = startWithSafe(t, map[string]any{"clients": withDevices()})
+	b, first, second := s.browser(), s.device("tv"), s.device("tv")
+	b.allow(first, w)
+	b.allow(second, w)
+	for _, device := range []map[string]any{first, second} {
+		reply = s.poll("tv", device)
+		assert.Equal(t, http.StatusOK, reply.StatusCode, reply.body)
+	}
 }

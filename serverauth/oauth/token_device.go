@@ -46,7 +46,13 @@ func (s *Server) exchangeDevice(t *tokenRequest) (*granted, error) {
 	if answer.Code == nil {
 		return nil, errDeviceDenied
 	}
-	return s.begin(ctx, t, *answer.Code, answer.Code.Resources, func() error {
+	k := *answer.Code
+	if signedIn, err := s.sessions.Exists(ctx, k.ProofOf); err != nil {
+		return nil, err
+	} else if !signedIn {
+		k.ProofOf = "" // the person has left the browser since then
+	}
+	return s.begin(ctx, t, k, k.Resources, func() error {
 		first, err := s.used.Use(ctx, deviceKey("tokens", device.ID), nil, device.ExpiresAt)
 		if err == nil && !first {
 			err = errDeviceCode

@@ -28,7 +28,8 @@ type Granted struct {
 	From    Origin
 	// Since is the time of the user's consent: revocations since then apply to the session.
 	Since time.Time
-	// ProofOf is the ID of the session whose signature of a contract wallet the new session keeps too. Other wallets need none.
+	// ProofOf is the ID of a session whose signature of a contract wallet the new session keeps too. If it is empty, the new session
+	// has none, and ends when the signature would have to be verified again.
 	ProofOf string
 	Grant   token.Grant
 	Access  Access

@@ -51,10 +51,14 @@ func (s *Service) stillProven(ctx context.Context, row store.Session, now int64)
 }
 
 // proofOf returns the contract wallet's signature for a granted session, from the session in which it was granted, and the time of
-// its last check. The error is ErrEnded if that session has ended.
+// its last check. If ProofOf is empty there is none, and the granted session ends when the chain would have to be asked. The error
+// is ErrEnded if that session has ended.
 func (s *Service) proofOf(ctx context.Context, g Granted) (proof store.WalletProof, checkedAt int64, err error) {
-	if g.Subject.WalletKind != store.WalletContract {
+	switch {
+	case g.Subject.WalletKind != store.WalletContract:
 		return proof, 0, nil
+	case g.ProofOf == "":
+		return proof, g.Since.UnixMilli(), nil
 	}
 	row, found, err := s.c.Store.Find(ctx, g.ProofOf)
 	if err != nil {

@@ -193,12 +193,12 @@ func (c Config) checkGrants(f faults.List) {
 // CheckList refuses items that the server does not have, and duplicates.
 func CheckList(f faults.List, key string, items, known []string) {
 	for i, item := range items {
-		at := fmt.Sprintf("%s[%d]", key, i)
+		at, shown := fmt.Sprintf("%s[%d]", key, i), config.WithoutUserinfo(item)
 		switch {
 		case !slices.Contains(known, item):
-			f.Add(at, "%q is not one of the server's %s", item, key)
+			f.Add(at, "%q is not one of the server's %s", shown, key)
 		case slices.Contains(items[:i], item):
-			f.Add(at, "%q is there twice", item)
+			f.Add(at, "%q is there twice", shown)
 		}
 	}
 }

@@ -63,11 +63,7 @@ func Check(key string, all []Config, resources []string, scopes func(resources [
 		_, claims := config.FlatTexts(its.Prefix+"claims", one.Claims)
 		its.Join(config.CheckNotEmpty(its.Prefix+"subject", one.Subject), claims)
 		client.CheckID(its, "client", one.Client)
-		uris := slices.Clone(one.Resources)
-		for at, uri := range uris {
-			uris[at] = config.WithoutUserinfo(uri)
-		}
-		client.CheckList(its, "resources", uris, resources)
+		client.CheckList(its, "resources", one.Resources, resources)
 		one.checkScope(its, scopes(one.Resources))
 		if first := slices.IndexFunc(all[:i], func(c Config) bool { return c.Issuer == one.Issuer }); first >= 0 {
 			one.checkBeside(its, fmt.Sprintf("%s[%d]", key, first), all[first])
