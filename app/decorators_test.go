@@ -8,6 +8,8 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/picoauth/picoauth/app"
+	"github.com/picoauth/picoauth/clientauth"
+	"github.com/picoauth/picoauth/clientauth/verify"
 )
 
 func TestDecoratorsWithoutEffectRefuseTheStart(t *testing.T) {
@@ -39,6 +41,15 @@ func TestDecoratorsWithoutEffectRefuseTheStart(t *testing.T) {
 // A module may give its own parts a logger of their own.
 func TestAModuleMayDecorateItsLogger(t *testing.T) {
 	if err := app.New(quiet(), fx.Module("shop", fx.Decorate(func(l *slog.Logger) *slog.Logger { return l.With("module", "shop") }))).Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+// What clientauth uses for itself is no type that a module can have of its own.
+func TestAModuleMayHaveAnObserverOfItsOwn(t *testing.T) {
+	own := fx.Module("shop", fx.Provide(func() verify.Observer { return new(clientauth.Instruments) }, fx.Private),
+		fx.Decorate(func(o verify.Observer) verify.Observer { return o }))
+	if err := app.New(quiet(), clientauth.Module, own, app.ConfigMap(map[string]any{"auth_client.enabled": false})).Err(); err != nil {
 		t.Error(err)
 	}
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"bufio"
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -117,6 +118,12 @@ func (w *streamWriter) WriteHeader(status int) {
 func (w *streamWriter) Write(p []byte) (int, error) {
 	w.note()
 	return w.ResponseWriter.Write(p)
+}
+
+// ReadFrom implements io.ReaderFrom, with which net/http copies a file without reading it.
+func (w *streamWriter) ReadFrom(from io.Reader) (int64, error) {
+	w.note()
+	return io.Copy(w.ResponseWriter, from)
 }
 
 // Flush implements http.Flusher.

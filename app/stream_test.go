@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -93,6 +94,12 @@ func TestAStreamIsNoticedHoweverItsHeaderIsSent(t *testing.T) {
 		"a flush by controller": func(c echo.Context) { _ = http.NewResponseController(c.Response()).Flush() },
 		"the writer below": func(c echo.Context) {
 			_, _ = io.WriteString(c.Response().Writer, "data: begun\n\n")
+			c.Response().Writer.(http.Flusher).Flush()
+		},
+		"a copy by the writer below": func(c echo.Context) {
+			if n, err := c.Response().Writer.(io.ReaderFrom).ReadFrom(strings.NewReader("data: begun\n\n")); n != 13 || err != nil {
+				t.Errorf("%d %v", n, err)
+			}
 			c.Response().Writer.(http.Flusher).Flush()
 		},
 		"early hints first": func(c echo.Context) {

@@ -122,7 +122,7 @@ func (i *issuers) connect(cfg issuersParams, s IssuerSettings, trusted *TrustedI
 		where, discovered, key = "", s.Issuer, "discovery"
 	}
 	keys, err := NewRemoteKeySet(RemoteKeySetConfig{URL: where, Issuer: discovered, TTL: time.Duration(s.JWKSTTLSeconds) * time.Second, Client: i.client,
-		InsecureAllowHTTP: cfg.Settings.InsecureAllowHTTP, Clock: cfg.Clock, Logger: cfg.Log, Observer: cfg.Observer})
+		InsecureAllowHTTP: cfg.Settings.InsecureAllowHTTP, Clock: cfg.Clock, Logger: cfg.Log, Observer: cfg.Instruments})
 	if err != nil {
 		return fmt.Errorf("%s%s: %w", section, key, err)
 	}
@@ -133,7 +133,7 @@ func (i *issuers) connect(cfg issuersParams, s IssuerSettings, trusted *TrustedI
 	}
 	denylist, err := NewRemoteDenylist(RemoteDenylistConfig{URL: s.RevocationEndpoint, Bearer: s.RevocationBearer,
 		Secret: s.RevocationSecret, ClientID: s.RevocationClientID, ClientSecret: s.RevocationClientSecret, Client: i.client, TTL: time.Duration(s.RevocationTTLSeconds) * time.Second, FailOpen: s.RevocationFailOpen,
-		InsecureAllowHTTP: cfg.Settings.InsecureAllowHTTP, Clock: cfg.Clock, Logger: cfg.Log, Observer: cfg.Observer})
+		InsecureAllowHTTP: cfg.Settings.InsecureAllowHTTP, Clock: cfg.Clock, Logger: cfg.Log, Observer: cfg.Instruments})
 	if err != nil {
 		return fmt.Errorf("%srevocation_endpoint: %w", section, err)
 	}

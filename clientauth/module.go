@@ -10,7 +10,6 @@ import (
 
 	"github.com/picoauth/picoauth/app"
 	"github.com/picoauth/picoauth/app/config"
-	"github.com/picoauth/picoauth/clientauth/verify"
 )
 
 // Module protects every route of an app with fx and echo. It needs a *koanf.Koanf, an *echo.Echo and a *slog.Logger in the graph,
@@ -29,7 +28,7 @@ var Module fx.Option = fx.Module("clientauth",
 		provideValidator,
 		fx.Annotate(provideReadiness, fx.ResultTags(`group:"readiness,flatten"`)),
 	),
-	fx.Provide(provideSettings, provideObserver, newIssuers, newRedisProofs, fx.Private),
+	fx.Provide(provideSettings, provideInstruments, newIssuers, newRedisProofs, fx.Private),
 	fx.Invoke(install),
 )
 
@@ -37,17 +36,17 @@ func provideSettings(k *koanf.Koanf) (Settings, error) {
 	return config.Section(k, SettingsSection, DefaultSettings())
 }
 
-func provideObserver(telemetry app.Telemetry) (verify.Observer, error) {
+func provideInstruments(telemetry app.Telemetry) (*Instruments, error) {
 	return NewInstruments(telemetry.Metrics())
 }
 
 type issuersParams struct {
 	fx.In
-	Settings Settings
-	Log      *slog.Logger
-	Observer verify.Observer
-	Local    *LocalIssuer `optional:"true"`
-	Clock    app.Clock    `optional:"true"`
+	Settings    Settings
+	Log         *slog.Logger
+	Instruments *Instruments
+	Local       *LocalIssuer `optional:"true"`
+	Clock       app.Clock    `optional:"true"`
 }
 
 // provideReadiness makes /readyz fail until the keys are there, while a denylist is too old, and while the Redis of used proofs
@@ -67,11 +66,11 @@ func provideReadiness(settings Settings, issuers *issuers, used *redisProofs) (c
 
 type validatorParams struct {
 	fx.In
-	Settings Settings
-	Issuers  *issuers
-	Roles    RoleResolver
-	Observer verify.Observer
-	Clock    app.Clock `optional:"true"`
+	Settings    Settings
+	Issuers     *issuers
+	Roles       RoleResolver
+	Instruments *Instruments
+	Clock       app.Clock `optional:"true"`
 }
 
 func provideValidator(p validatorParams) (*TokenValidator, error) {
@@ -79,7 +78,7 @@ func provideValidator(p validatorParams) (*TokenValidator, error) {
 		return new(TokenValidator), nil // the section is not enabled
 	}
 	return NewTokenValidator(ValidatorConfig{Issuers: p.Issuers.Trusted, Leeway: p.Settings.Leeway(),
-		CacheSize: p.Settings.TokenCacheSize, RequireTyp: p.Settings.RequireTyp, Roles: p.Roles, Observer: p.Observer, Clock: p.Clock})
+		CacheSize: p.Settings.TokenCacheSize, RequireTyp: p.Settings.RequireTyp, Roles: p.Roles, Observer: p.Instruments, Clock: p.Clock})
 }
 
 type installParams struct {

@@ -148,6 +148,13 @@ func TestConstructorsWorkWithoutFx(t *testing.T) {
 	assert.ErrorIs(t, verifier.Verify("none", nil, nil, nil), serverauth.ErrUnsupportedAlgorithm)
 }
 
+// A loopback host without a scheme is one of http and of https: the port of one is not that of the other.
+func TestALoopbackDomainWithAPort(t *testing.T) {
+	settings := serverauth.DefaultServerAuthSettings()
+	settings.AllowedDomains = []string{"localhost:80", "[::1]:443"}
+	assert.NoError(t, settings.Validate())
+}
+
 func TestSettingsOutOfRangeNameKeyValueAndRange(t *testing.T) {
 	for key, want := range map[string]string{
 		"challenge_ttl_seconds=0":                 "server_auth.challenge_ttl_seconds: 0 is not within 1 to 3600",

@@ -31,7 +31,8 @@ func (s ServerAuthSettings) parse() (p parsedSettings, err error) {
 	p.endpoints, faults[2] = parseList("ethereum_rpc_urls", s.EthereumRPCURLs, onchain.ParseEndpoint) // no error shows a URL, which may hold a key
 	p.domains, faults[3] = parseList("allowed_domains", s.AllowedDomains, func(text string) (wallet.Domain, error) {
 		domain, err := wallet.ParseDomain(text)
-		if scheme, host, _ := strings.Cut(domain.Origin(), "://"); err == nil && withoutDefaultPort(scheme, host) != host {
+		isEither := domain.Scheme == "" && domain.Allows("http", domain.Host) // a loopback host: the port is the own one of only one
+		if scheme, host, _ := strings.Cut(domain.Origin(), "://"); err == nil && !isEither && withoutDefaultPort(scheme, host) != host {
 			return domain, fmt.Errorf("%q has its scheme's own port, which location.host of a page never has: leave it out", text)
 		}
 		return domain, unless(err, "%q is not [scheme://]host[:port]", config.WithoutUserinfo(text))

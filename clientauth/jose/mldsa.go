@@ -68,7 +68,7 @@ func (k *MLDSAPublicKey) Bytes() []byte { return bytes.Clone(k.packed) }
 
 // Verify reports whether signature is valid for message, with an empty context. It is false for a wrong length.
 func (k *MLDSAPublicKey) Verify(message, signature []byte) bool {
-	return k.key.Scheme().Verify(k.key, message, signature, nil)
+	return k.key != nil && k.key.Scheme().Verify(k.key, message, signature, nil)
 }
 
 // Equal reports whether other is the same key of the same parameter set.

@@ -142,8 +142,10 @@ func (r *Ring) edited(before []Record, edit edit, more func(algorithm string) (R
 		return made, nil
 	})
 	r.applyTombstones(b)
-	err := edit(b)
-	return b.result(), err
+	if err := edit(b); err != nil {
+		return nil, err
+	}
+	return b.result(), nil
 }
 
 // update runs the edit in the store's Update and uses the result.

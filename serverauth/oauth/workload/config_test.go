@@ -25,7 +25,7 @@ type section struct {
 const api = "https://api.example.com"
 
 func (s section) Validate() error {
-	return workload.Check("workloads", s.Workloads, []string{api}, func(resources []string) []string {
+	return workload.Check("workloads", s.Workloads, []string{api, "urn:example:team@notes", "urn:example:us@notes"}, func(resources []string) []string {
 		if len(resources) > 0 {
 			return []string{"read", "write"}
 		}
@@ -105,6 +105,7 @@ func TestWhatCannotWorkIsRefusedWithItsKey(t *testing.T) {
 		"a scope twice":                 {object{"scope": "read read"}, []string{at + "scope"}},
 		"a scope without its resource":  {object{"scope": "write"}, []string{at + "scope"}},
 		"a resource of nobody":          {object{"resources": []string{"https://other.example.com"}}, []string{at + "resources[0]"}},
+		"resources with an @":           {object{"resources": []string{"urn:example:team@notes", "urn:example:us@notes"}}, nil},
 		"a resource twice":              {object{"resources": []string{api, api}}, []string{at + "resources[1]"}},
 		"a key that does not exist":     {object{"secret": "x"}, []string{at + "secret"}},
 		"everything at once, each once": {object{"issuer": nil, "audience": nil, "subject": nil, "client": nil}, []string{at + "issuer", at + "audience", at + "subject", at + "client"}},
